@@ -1,0 +1,3 @@
+//! rectify: puts deployments right after corruption or drift.
+
+pub mod model;

@@ -1,3 +1,5 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod expect;
+pub mod io;
 pub mod model;

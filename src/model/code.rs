@@ -57,7 +57,7 @@ pub fn entry(code: Code) -> Option<&'static Entry> {
 
 macro_rules! codes {
     ($($name:ident = $number:literal, $title:literal, $explanation:literal;)*) => {
-        $(#[doc = $title] pub const $name: Code = Code($number);)*
+        $(#[doc = concat!("Code of: ", $title, ".")] pub const $name: Code = Code($number);)*
         /// Every code, in order.
         pub const CODES: &[Entry] = &[$(Entry { code: Code($number), title: $title, explanation: $explanation },)*];
     };
@@ -85,7 +85,7 @@ codes! {
         "Only literal declarations were read, because the project's batou could not be run. Whatever component code computes is missing from the picture and is not checked.";
     ORDER_DEPENDENT = 10, "content depends on batou's random order",
         "Two runs of the definition, which differ only in an order that batou does not define, gave two contents. Either is right, so the file cannot be compared byte for byte.";
-    SIDE_EFFECT = 11, "configure() has a side effect",
+    SIDE_EFFECT = 11, "configuring has a side effect",
         "Component code tried to write, start a process or connect while it was configured. rectify forbids this; what the component would deploy is unknown.";
     SAVED_MODEL_STALE = 12, "the saved manifest is older than the definition",
         "A file of the definition has changed since the manifest was made, so parts of the comparison may describe the older definition. Make the manifest anew with `rectify manifest`.";

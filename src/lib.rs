@@ -2,4 +2,6 @@
 
 pub mod expect;
 pub mod io;
+pub mod live;
 pub mod model;
+pub mod monitor;

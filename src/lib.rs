@@ -1,6 +1,7 @@
 //! rectify: puts deployments right after corruption or drift.
 
 pub mod expect;
+pub mod findings;
 pub mod io;
 pub mod live;
 pub mod model;

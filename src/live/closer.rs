@@ -52,10 +52,10 @@ fn runs(live: &[u8], comparison: Comparison<'_>) -> Vec<Run> {
     let length = live.len().max(comparison.expected.map_or(0, <[u8]>::len)) as u64;
     let mut runs: Vec<Run> = Vec::new();
     for at in 0..length.div_ceil(BLOCK) {
-        let class = class_of(live, at, comparison);
+        let (class, from) = class_of(live, at, comparison);
         match runs.last_mut() {
-            Some(run) if run.class == class => run.len += 1,
-            _ => runs.push(Run { at, len: 1, class }),
+            Some(run) if run.class == class && run.from.as_ref() == from => run.len += 1,
+            _ => runs.push(Run { at, len: 1, class, from: from.cloned() }),
         }
     }
     runs
@@ -67,31 +67,35 @@ fn block(bytes: &[u8], at: u64) -> &[u8] {
     &bytes[edge(at)..edge(at + 1)]
 }
 
-fn class_of(live: &[u8], at: u64, comparison: Comparison<'_>) -> BlockClass {
+fn class_of<'a>(live: &[u8], at: u64, comparison: Comparison<'a>) -> (BlockClass, Option<&'a TargetPath>) {
     let bytes = block(live, at);
     if bytes.is_empty() {
-        return BlockClass::Absent;
+        return (BlockClass::Absent, None);
     }
     if let Some(expected) = comparison.expected {
         let right = block(expected, at);
         // A file that ends early is right as far as it goes; the missing blocks say the rest.
         if bytes == right || (bytes.len() < right.len() && right.starts_with(bytes)) {
-            return BlockClass::Expected;
+            return (BlockClass::Expected, None);
         }
     }
     if bytes.iter().all(|&byte| byte == 0) {
-        return BlockClass::Zero;
+        return (BlockClass::Zero, None);
     }
     if comparison.older.iter().any(|older| same_as_far_as(bytes, block(older, at))) {
-        return BlockClass::Older;
+        return (BlockClass::Older, None);
     }
-    if comparison.others.iter().any(|(_, other)| holds_block(other, bytes)) {
-        return BlockClass::Foreign;
+    if let Some((from, _)) = comparison.others.iter().find(|(_, other)| holds_block(other, bytes)) {
+        return (BlockClass::Foreign, Some(from));
     }
-    if std::str::from_utf8(bytes).is_ok_and(is_plausible) {
-        return BlockClass::Text;
-    }
-    if looks_random(bytes) { BlockClass::Random } else { BlockClass::Unknown }
+    let class = if std::str::from_utf8(bytes).is_ok_and(is_plausible) {
+        BlockClass::Text
+    } else if looks_random(bytes) {
+        BlockClass::Random
+    } else {
+        BlockClass::Unknown
+    };
+    (class, None)
 }
 
 /// Short pieces agree by chance; from this many bytes on we believe it.

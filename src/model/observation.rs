@@ -213,7 +213,7 @@ pub struct Closer {
 pub const BLOCK: u64 = 4096;
 
 /// A run of blocks of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Run {
     /// First block, counted from 0 in units of [`BLOCK`].
     pub at: u64,
@@ -222,6 +222,9 @@ pub struct Run {
     /// The class.
     #[serde(rename = "as")]
     pub class: BlockClass,
+    /// Of foreign blocks: the file they belong to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<TargetPath>,
 }
 
 /// What a block looks like.

@@ -6,3 +6,4 @@ pub mod io;
 pub mod live;
 pub mod model;
 pub mod monitor;
+pub mod plan;

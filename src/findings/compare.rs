@@ -116,13 +116,13 @@ fn file(
             seen.digest(Algorithm::Sha256) == Some(&digest_of(Algorithm::Sha256, &bytes.0))
                 || live_bytes(seen).is_some_and(|live| equal_but_for_order(&bytes.0, &live.0, *from, *to))
         }
-        Content::Digest { digest, .. } => match seen.digest(digest.algorithm) {
-            Some(live) => live == digest,
-            None => {
+        Content::Digest { digest, .. } => {
+            let Some(live) = seen.digest(digest.algorithm) else {
                 let text = format!("the scan has no {} digest of it", digest.algorithm.name());
                 return Verdict::Unknown(Why::new(WhyKind::Unreadable, text), true);
-            }
-        },
+            };
+            live == digest
+        }
         Content::Unknown(why) => return backup::judge_claim(case, scan, claim, seen, Some(why)).into(),
     };
     if right { Verdict::Right } else { Verdict::Wrong(damage::diagnose(case, claim, seen, known)) }

@@ -3,3 +3,6 @@
 pub mod expect;
 pub mod io;
 pub mod model;
+pub mod monitor;
+pub mod pipeline;
+pub mod report;

@@ -6,4 +6,6 @@ pub mod io;
 pub mod live;
 pub mod model;
 pub mod monitor;
+pub mod pipeline;
 pub mod plan;
+pub mod report;

@@ -1,14 +1,17 @@
-//! Progress as a trait: stages say what they do, the command line decides whether anybody sees it.
+//! Progress as a trait, so that no stage knows whether anybody watches.
 
-/// Where a stage reports its progress.
+/// Is told how the work goes on. It must not fail and must not change any result.
 pub trait Monitor: Sync {
-    /// A task begins; `total` is how much there is to do, where known (bytes or items).
+    /// A task begins; `total` is its number of units of work, where that is known.
     fn begin(&self, task: &str, total: Option<u64>);
-    /// So much more of it is done.
-    fn advance(&self, amount: u64);
-    /// The task is done.
+
+    /// So many more units of work are done.
+    fn advance(&self, n: u64);
+
+    /// The task that began last is over.
     fn end(&self);
-    /// Something worth telling, one line.
+
+    /// Something that a person who watches would like to know, once.
     fn note(&self, text: &str);
 }
 
@@ -18,7 +21,10 @@ pub struct Silent;
 
 impl Monitor for Silent {
     fn begin(&self, _task: &str, _total: Option<u64>) {}
-    fn advance(&self, _amount: u64) {}
+
+    fn advance(&self, _n: u64) {}
+
     fn end(&self) {}
+
     fn note(&self, _text: &str) {}
 }

@@ -22,8 +22,9 @@ mount -t tmpfs -o mode=0755 tmpfs "$scratch" || exit 125
 mkdir "$scratch/sound" "$scratch/upper" "$scratch/work" "$scratch/scratch"
 mount --bind "$tree" "$scratch/sound" || exit 125
 mount -o remount,ro,bind "$scratch/sound" || exit 125
+# redirect_dir: batou and pip rename directories, which fails without (EXDEV).
 mount -t overlay overlay \
-    -o "lowerdir=$scratch/sound,upperdir=$scratch/upper,workdir=$scratch/work" \
+    -o "lowerdir=$scratch/sound,upperdir=$scratch/upper,workdir=$scratch/work,redirect_dir=on" \
     "$tree" || exit 125
 export SOUND_TREE="$scratch/sound" SCRATCH="$scratch/scratch"
 # A working directory below the tree would still be the one underneath.

@@ -40,25 +40,29 @@ def rule_for(rules, path):
     return None
 
 
-def without_own_rows(content, _):
-    """RECORD without rows of files that are themselves not deterministic."""
-    row = re.compile(rb"direct_url\.json,|\.pyc,|,,$|REQUESTED,")
-    lines = content.splitlines()
-    return sorted(line for line in lines if not row.search(line))
-
-
-def last_section_wins(content, _):
+def as_buildout_reads(content):
     """.installed.cfg: buildout appends sections, the reader merges them."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
     parser.read_string(content.decode())
-    return {s: dict(parser.items(s)) for s in parser.sections()}
+    sections = {s: dict(parser.items(s)) for s in parser.sections()}
+    sections["buildout"].pop("installed_develop_eggs", None)
+    sections["buildout"]["parts"] = sorted(sections["buildout"]["parts"].split())
+    return sections
+
+
+def any_path_order(content):
+    """A script with the entries of its sys.path sorted."""
+    entry = re.compile(rb"(?m)(^  '[^'\n]+',\n)+")
+    return entry.sub(
+        lambda m: b"".join(sorted(m.group().splitlines(keepends=True))), content
+    )
 
 
 COMPARE = {
     "nothing": None,
-    "existence": lambda content, _: b"",
-    "record": without_own_rows,
-    "installed-cfg": last_section_wins,
+    "existence": lambda content: b"",
+    "installed-cfg": as_buildout_reads,
+    "script": any_path_order,
 }
 
 
@@ -107,8 +111,8 @@ def different(sound, other, path, a, b, rule):
         return None
     if rule:
         try:
-            was, now = (COMPARE[rule["compare"]](c, path) for c in contents)
-        except (ValueError, configparser.Error):
+            was, now = (COMPARE[rule["compare"]](c) for c in contents)
+        except (ValueError, KeyError, configparser.Error):
             return "content, and not even readable"
         if was == now:
             return None

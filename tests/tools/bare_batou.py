@@ -12,7 +12,8 @@ TREE is the deployed large fixture.  For every case, on a throw-away copy
     repaired   the tree is the sound one again (tree_diff.py)
     left       what still differs
 
-The table goes to stdout; the JSON with totals to FILE.
+The table goes to stdout; the JSON with totals to FILE.  With --only, the cases
+named are put into a FILE that is there already.
 """
 
 import argparse
@@ -146,9 +147,16 @@ def main():
     if options.out:
         for r in results:
             del r["seconds"]
+            r["left_count"] = len(r["left"])
+            r["collateral_count"] = len(r["collateral"])
             for key in ("left", "collateral", "changed"):
-                r[key + "_count"] = len(r[key])
                 r[key] = r[key][:3]
+        if options.only and options.out.exists():
+            rest = json.loads(options.out.read_text())["cases"]
+            new = {r["case"]: r for r in results}
+            rest = {r["case"]: r for r in rest if (options.cases / r["case"]).exists()}
+            results = [r for _, r in sorted((rest | new).items())]
+            summary = totals(results)
         text = json.dumps({"totals": summary, "cases": results}, indent=1)
         # The path of the tree says nothing and is another one elsewhere.
         text = text.replace(str(options.tree.resolve()), "TREE")

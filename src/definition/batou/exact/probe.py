@@ -752,7 +752,8 @@ class Collector:
 class Run:
     """One load and configure of the environment."""
 
-    def __init__(self, batou, args, secrets, shadow, place, current, guard):
+    def __init__(self, batou, args, secrets, shadow, place, current, guard, fill=()):
+        self.fill = fill  # components that cannot be configured without the attributes that secrets may set
         self.batou, self.args, self.secrets, self.shadow = batou, args, secrets, shadow
         self.place, self.current, self.guard = place, current, guard
         self.errors, self.warnings, self.dynamic_hosts, self.used_markers = [], [], set(), set()
@@ -819,7 +820,7 @@ class Run:
             for key, attribute, default in overridable(self.batou, definition.factory):
                 if key in overrides:
                     continue
-                if default is REQUIRED or (default is None and self.shadow):
+                if default is REQUIRED or (default is None and (self.shadow or name in self.fill)):
                     overrides[key] = self.marker("override", name, key, attribute=attribute)
 
     # -- the run
@@ -846,6 +847,12 @@ class Run:
         os.chdir(self.place.checkout)
         self.guard.phase = "dump"
         self.warnings = list(dict.fromkeys(collector.messages))
+
+    @property
+    def failed(self):
+        """Names of components that are not configured on some host."""
+        return {r.name for r in self.env.root_components
+                if not getattr(getattr(r, "component", None), "_prepared", False)} if self.loaded else set()
 
     def step(self, phase, function):
         try:
@@ -1522,13 +1529,19 @@ def produce(args, doc, state):
     os.environ["PWD"] = place.base
 
     clock = time.time()
-    runs = []
-    for shadow in (False, True):
-        if shadow and secrets.status == "none":
-            break
+
+    def one_run(shadow, fill=()):
         forget_project_modules(place)
-        run = Run(batou, args, secrets, shadow, place, current, guard)
+        run = Run(batou, args, secrets, shadow, place, current, guard, fill)
         run.go()
+        return run
+
+    run = one_run(False)
+    if secrets.opaque and run.failed:
+        run = one_run(False, run.failed)
+    runs = [(run, Dump(run, names).document() if run.loaded else None)]
+    if secrets.status != "none":
+        run = one_run(True)
         runs.append((run, Dump(run, names).document() if run.loaded else None))
     doc["timing"]["configure"] = time.time() - clock
 

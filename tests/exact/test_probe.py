@@ -388,6 +388,60 @@ class Deployed(Case):
             self.assert_deployed(p.probe())
 
 
+class Doubts(Case):
+    def test_names_places_and_leaks(self):
+        outside = tempfile.NamedTemporaryFile("w", suffix=".outside")
+        self.addCleanup(outside.close)
+        outside.write("from outside")
+        outside.flush()
+        p = self.project({
+            "environments/prod/environment.cfg": """\
+                [environment]
+                target_directory = /srv/deployment
+                require_v6 = True
+                [hosts]
+                app01 = app
+                [resolver]
+                known.example = 192.0.2.7
+                """,
+            "components/app/component.py": """\
+                import os
+                from batou.component import Component
+                from batou.lib.file import File
+                from batou.utils import Address
+
+                class App(Component):
+                    def configure(self):
+                        self.known = Address("known.example", 80)
+                        self.stub = Address("unknown.example", 80)
+                        self += File("known", content="{{component.known.listen}}")
+                        self += File("stub", content="{{component.stub.listen}} {{component.stub.listen_v6}}")
+                        self += File("outside", content=open(%r).read())
+                        self += File("leak", content=os.environ["LEAK"])
+                        self += File("direct", source=%r)
+                """ % (outside.name, outside.name)})
+        doc = p.probe(env={"LEAK": p.path("components/app/x")})
+        c = {os.path.basename(k): v for k, v in contents(doc).items()}
+        self.assertEqual(text(c["known"]), "192.0.2.7:80")
+        self.assertEqual(c["stub"]["dns"], ["unknown.example"])
+        self.assertIn("dns", c["stub"]["doubts"])
+        self.assertEqual(doc["target"]["base_source"], "target_directory")
+        self.assertEqual((text(c["leak"]), c["leak"]["rebased"]), ("/srv/deployment/components/app/x", True))
+        self.assertIn("reads_outside", c["outside"]["doubts"])
+        self.assertIn("reads_outside", c["direct"]["doubts"])
+        self.assertNotIn(p.base, p.stdout)
+
+    def test_shown_to_one_host_only(self):
+        p = self.project({
+            "environments/prod/environment.cfg": "[environment]\nhost_domain = example\n[hosts]\na = app\n!b = app, !none\n",
+            "components/app/component.py": "from batou.component import Component\n\nclass App(Component):\n    pass\n\n\n"
+                                           "class NoNe(Component):\n    pass\n"})
+        doc = p.probe("--host", "b.example")
+        self.assertEqual([(r["id"], r["ignore"]) for r in doc["roots"]], [("b/app", False), ("b/none", True)])
+        self.assertEqual([(h["name"], h["fqdn"], h["ignore"]) for h in doc["hosts"]],
+                         [("a", "a.example", False), ("b", "b.example", True)])
+
+
 class Guarded(Case):
     ATTEMPTS = {
         "write": "open(os.path.join(self.defdir, 'evil'), 'w').write('x')",
@@ -644,6 +698,25 @@ class Secret(Case):
                 continue
             with self.subTest(version):
                 self.check_kind("age-diffable", version)
+
+    @unittest.skipUnless(shutil.which("age") and shutil.which("ssh-keygen"), "age or ssh-keygen is not installed")
+    def test_age_with_a_passphrase(self):
+        p = self.project(SECRET_FILES)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", p.path("id")], check=True)
+        for name, data in (("secrets.cfg.age", CLEAR), ("secret-note.age", NOTE)):
+            with open(p.path("environments/prod", name), "wb") as f:
+                subprocess.run(["age", "-R", p.path("id.pub")], input=data.encode(), stdout=f, check=True)
+        env = {"BATOU_AGE_IDENTITIES": p.path("id"), "BATOU_AGE_IDENTITY_PASSPHRASE": "open sesame"}
+        doc = p.probe(env=env)
+        self.assertEqual(doc["secrets"]["status"], "decrypted")
+        self.assertEqual(p.probe(env=dict(env, BATOU_AGE_IDENTITY_PASSPHRASE="wrong"))["secrets"]["status"], "opaque")
+        del env["BATOU_AGE_IDENTITY_PASSPHRASE"]
+        self.assertEqual(p.probe(env=env)["secrets"]["status"], "opaque")
+        # batou itself races with age about the terminal's echo, so the deployment to compare with has no passphrase
+        subprocess.run(["ssh-keygen", "-q", "-p", "-P", "open sesame", "-N", "", "-f", p.path("id")], check=True,
+                       stdout=subprocess.DEVNULL)
+        p.deploy(env=env)
+        self.assert_deployed(doc)
 
     @unittest.skipUnless(shutil.which("gpg"), "gpg is not installed")
     def test_gpg(self):

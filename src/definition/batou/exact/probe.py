@@ -191,7 +191,7 @@ class Guard:
         if not inside(path, self.checkout) or path.endswith(".pyc"):
             return None
         relative = os.path.relpath(path, self.checkout)
-        library = inside(path, sys.prefix) and sys.prefix != self.checkout
+        library = inside(path, sys.prefix) and sys.prefix != self.checkout or "/site-packages/" in path
         return None if library or relative.split("/")[0] in (".appenv", ".batou", ".git", ".hg") else relative
 
 
@@ -231,9 +231,9 @@ class View:
 
     def __init__(self, checkout, base, current):
         self.checkout, self.base, self.current = checkout, base, current
-        self.library = tuple({os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)} | {
-            sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)})
-        self.live = base + "/work"
+        library = [p for p in sys.path if p.startswith("/")] + [os.path.dirname(os.__file__)]
+        library += [sys.prefix] if sys.prefix != sys.base_prefix else []
+        self.library = tuple({*library, *map(os.path.realpath, library)})
         self.missing = set()
 
     def locate(self, path, writing=False):
@@ -259,7 +259,11 @@ class View:
         return path
 
     def install(self):
-        def redirect(module, name, optional=False):
+        import pathlib  # noqa: F401  before the functions are replaced, see below
+        import tarfile  # noqa: F401
+        import tokenize  # noqa: F401
+
+        def redirect(module, name):
             real = getattr(module, name)
 
             def call(path=".", *a, **kw):
@@ -273,7 +277,10 @@ class View:
                         self.missing.add(os.path.relpath(where, self.checkout))
                     raise
             call.__name__ = name
+            replaced[real] = call
             setattr(module, name, call)
+
+        replaced = {}
 
         for name in ("stat", "lstat", "listdir", "scandir", "readlink", "access", "chdir", "statvfs"):
             redirect(os, name)
@@ -294,13 +301,17 @@ class View:
         os.open, os.getcwd = os_open, getcwd
         os.getcwdb = lambda: os.fsencode(getcwd())
         builtins.open = io.open = any_open
-        for module, name in (("tarfile", "bltn_open"), ("tokenize", "_builtin_open")):
-            if hasattr(sys.modules.get(module), name):  # copies made at their import
-                setattr(sys.modules[module], name, any_open)
-        accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # copies in Python < 3.11
-        for name in ("stat", "lstat", "listdir", "scandir", "readlink"):
-            if accessor is not None and hasattr(accessor, name):
-                setattr(accessor, name, staticmethod(getattr(os, name)))
+        replaced[real_os_open], replaced[REAL.open] = os_open, any_open
+        # Modules that took copies at their import; pathlib did until Python 3.10, without binding them as methods.
+        for module, owner in (("tarfile", None), ("tokenize", None), ("pathlib", "_NormalAccessor")):
+            namespace = sys.modules[module] if owner is None else getattr(sys.modules[module], owner, None)
+            for name in dir(namespace) if namespace else ():
+                try:
+                    new = replaced.get(getattr(namespace, name))
+                except TypeError:  # unhashable
+                    continue
+                if new is not None:
+                    setattr(namespace, name, staticmethod(new) if owner else new)
 
 
 class Names:
@@ -563,17 +574,23 @@ class Secrets:
         return [p for p in paths if REAL.path_exists(p)]
 
     def needles(self):
-        """(strict, loose): texts to remove.  Strict ones are looked for in content, loose (longer) ones also in paths."""
-        texts = set()
+        """(every word, whole values): texts to look for in messages, and in everything else.
+
+        Only messages need the words: what else stems from a secret is found by comparing the two runs, and words such as
+        `localhost` in a secret file would mask half of the model.
+        """
+        words, wholes = set(), set()
         for value in [*self.overrides.values(), *self.host_data.values(), *self.files.values()]:
             if value:
-                texts.update([value, value.strip(), *value.split(), *value.splitlines()])
-        more = set()
-        for t in texts:
-            raw = t.encode("utf-8")
-            more.update([t, json.dumps(t)[1:-1], base64.b64encode(raw).decode(), raw.hex()])
-        strict = {t for t in more if len(t) >= 4}
-        return strict, {t for t in strict if len(t) >= 8}
+                words.update([value.strip(), *value.split(), *value.splitlines()])
+                wholes.add(value.strip())
+        for name, value in self.files.items():
+            wholes.update(line.strip() for line in (value or "").splitlines() if len(line) >= 16)
+        for texts in (words, wholes):
+            for t in list(texts):
+                raw = t.encode("utf-8")
+                texts.update([json.dumps(t)[1:-1], base64.b64encode(raw).decode(), raw.hex()])
+        return {t for t in words if len(t) >= 4}, {t for t in wholes if len(t) >= 8}
 
 
 class Config:
@@ -702,7 +719,7 @@ def quiet_batou(batou, current, guard, order):
     init, prepare, root_prepare = Component.__init__, Component.prepare, Root.prepare
 
     def __init__(self, *a, **kw):
-        self.__dict__["_probe_sites"] = project_sites(guard.project, 4) or library_site(batou)
+        self.__dict__["_probe_sites"] = project_sites(guard.project, 4)
         init(self, *a, **kw)
 
     def prepare_component(self, parent):
@@ -719,17 +736,40 @@ def quiet_batou(batou, current, guard, order):
             return root_prepare(self)
         except Exception as e:
             del current.stack[:]
-            frames = [f for f in traceback.extract_tb(e.__traceback__) if inside(f.filename, guard.project)]
-            at = {"file": os.path.relpath(frames[-1].filename, guard.project), "line": frames[-1].lineno} if frames else None
-            self._probe_failure = {"class": type(e).__name__, "at": at}
+            self._probe_failure = {"error": e, "class": type(e).__name__, "at": site_of(e, guard.project)}
             raise
 
     Component.__init__, Component.prepare, Root.prepare = __init__, prepare_component, prepare_root
 
+    # where a component file could not be loaded
+    load_file = environment.load_components_from_file
 
-def library_site(batou):
-    """Declaration site of a component that was made without any project frame on the stack (a root, a platform)."""
-    return []
+    def load_components_from_file(filename):
+        try:
+            return load_file(filename)
+        except Exception as e:
+            at = site_of(e, guard.project)
+            if isinstance(e, SyntaxError) and e.filename == filename:
+                at = {"file": os.path.relpath(filename, guard.project), "line": e.lineno}
+            LOAD_FAILURES[filename] = {"class": type(e).__name__, "at": at}
+            raise
+
+    environment.load_components_from_file = load_components_from_file
+
+    # batou shows the outermost foreign frame of a stack, which would be ours
+    shorten = getattr(batou, "prepare_traceback_from_stack", None)
+    if shorten:
+        own = quiet_batou.__code__.co_filename
+        batou.prepare_traceback_from_stack = lambda stack: shorten([f for f in stack if f[0] != own])
+
+
+LOAD_FAILURES = {}
+
+
+def site_of(error, base):
+    """{file, line} of the innermost project frame that an exception passed."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if inside(f.filename, base)]
+    return {"file": os.path.relpath(frames[-1].filename, base), "line": frames[-1].lineno} if frames else None
 
 
 class Collector:
@@ -758,6 +798,7 @@ class Run:
         self.place, self.current, self.guard = place, current, guard
         self.errors, self.warnings, self.dynamic_hosts, self.used_markers = [], [], set(), set()
         self.loaded = False
+        self.config = Config(place.checkout, args.environment)
 
     # -- markers in place of secrets
 
@@ -890,6 +931,9 @@ class Run:
             names = [r.name for r in self.env.root_components if r.host.name == host and getattr(r, "component", None)
                      and e.component_breadcrumbs.startswith(type(r.component).__name__)]
             root_name = names[0] if len(names) == 1 else None
+        for r in self.env.root_components:
+            if (getattr(r, "_probe_failure", None) or {}).get("error") is e:
+                root_name, host = r.name, r.host.name
         extra = {}
         for name in ("key", "filename", "exception_str", "resources", "unused_resources", "roots_that_did_not_converge",
                      "attributes", "conversion_name"):
@@ -900,9 +944,11 @@ class Run:
         for r in self.env.root_components:
             if r.name == root_name and r.host.name == host and getattr(r, "_probe_failure", None):
                 at, inner = r._probe_failure["at"], r._probe_failure["class"]
-        if at is None and getattr(e, "filename", None) and phase == "load":
-            frames = [f for f in traceback.extract_tb(e.__traceback__)] if e.__traceback__ else []
-            at = {"file": os.path.relpath(str(e.filename), self.guard.project), "line": frames[-1].lineno if frames else None}
+        if phase == "load" and getattr(e, "filename", None) in LOAD_FAILURES:
+            at, inner = LOAD_FAILURES[e.filename]["at"], LOAD_FAILURES[e.filename]["class"]
+        if at is None and root_name:  # an override that does not fit
+            at = self.config.find("component:" + root_name, [
+                k for k in [getattr(e, "key", None), *(getattr(e, "attributes", None) or ())[:1]] if k])
         self.errors.append({
             "phase": phase, "class": type(e).__name__, "cause": inner if inner != type(e).__name__ else None,
             "message": text, "root": "%s/%s" % (host, root_name) if root_name and host else None, "host": host,
@@ -1205,7 +1251,7 @@ class Dump:
 
     def document(self):
         env, run = self.env, self.run
-        config = Config(run.place.checkout, run.args.environment)
+        config = run.config
         sites = self.classes()
         secret_keys = {k for k in run.secrets.overrides}
         doc = {"settings": {k: self.plain(getattr(env, k, None)) for k in (
@@ -1321,21 +1367,17 @@ MISSING = object()
 class Settle:
     """Turn the first run's data into the output: compare with the shadow run, mask, rebase, encode."""
 
-    # names and places: never from a secret in practice, masked by needle only
-    STRUCTURE = {"order", "kind", "class", "known_as", "declared_at", "breadcrumb", "workdir", "opaque", "prepared",
-                 "reads_live_tree", "reads_outside", "doubts"}
-
     def __init__(self, args, place, secrets, names, markers, have_shadow):
         self.args, self.place, self.names, self.have_shadow = args, place, names, have_shadow
-        self.strict, self.loose = secrets.needles()
-        self.strict |= markers
-        self.loose |= markers
+        self.words, self.wholes = secrets.needles()
+        self.words |= markers
+        self.wholes |= markers
         self.lost = {"unknown": "secret"} if secrets.incomplete else {"secret": True}
         self.unknown = "secret" if secrets.incomplete else None
 
     def text(self, s, needles=None):
         """A text without secrets and without the checkout's path."""
-        for needle in sorted(needles if needles is not None else self.strict, key=len, reverse=True):
+        for needle in sorted(needles if needles is not None else self.wholes, key=len, reverse=True):
             if needle in s:
                 s = s.replace(needle, "***")
         if "://" in s and "@" in s:
@@ -1379,7 +1421,7 @@ class Settle:
             data, out["rebased"] = data.replace(p.checkout.encode(), p.base.encode()), True
         out["dns"] = sorted({h for address, h in self.names.stubs.items() if address in text})
         out["doubts"] = sorted(set(doubts) | ({"dns"} if out["dns"] else set()))
-        out["secret"] = bool(a.sensitive or differs or any(n in text for n in self.strict))
+        out["secret"] = bool(a.sensitive or differs or any(n in text for n in self.wholes))
         out["sha256"], out["size"] = hashlib.sha256(data).hexdigest(), len(data)
         if not out["secret"] and self.args.content == "full" and len(data) <= self.args.max_inline:
             out["b64"] = base64.b64encode(data).decode()
@@ -1400,13 +1442,14 @@ class Settle:
                 out[key] = v and self.blob(v, b if b is MISSING else b and b["content"], set(a["doubts"]))
             elif key == "path":
                 lost = b is not MISSING and b is not None and b["path"] != v
-                out[key] = None if lost else v and self.text(v, self.loose)
+                # A path is no secret to anybody who can list the directory, and Rust needs it; only flagged.
+                out[key] = None if lost and self.unknown else v and self.rebase(v)
                 out["path_secret"] = lost
             elif key == "attrs":
                 out[key] = {n: self.value(x, MISSING if b is MISSING else (b or {"attrs": {}})["attrs"].get(n))
                             for n, x in v.items()}
             else:
-                out[key] = self.masked(v, self.loose)
+                out[key] = self.masked(v)
         return out
 
     def masked(self, v, needles=None):
@@ -1424,11 +1467,11 @@ class Settle:
         roots = []
         for r in a.pop("roots"):
             tree, r = r["tree"], dict(r, tree=None)
-            r = self.masked(r, self.loose)
+            r = self.masked(r)
             other = shadow.get(r["id"], {}).get("tree") if b else MISSING
             r["tree"] = tree and self.node(tree, other)
             roots.append(r)
-        out = self.masked(a, self.loose)
+        out = self.masked(a)
         out["roots"] = roots
         return out
 
@@ -1548,13 +1591,13 @@ def produce(args, doc, state):
     first, first_doc = runs[0]
     markers = set().union(*(r.used_markers for r, _ in runs))
     settle = state["settle"] = Settle(args, place, secrets, names, markers, len(runs) > 1)
-    doc["errors"] = settle.masked(first.errors)
-    doc["warnings"] = settle.masked(first.warnings)
+    doc["errors"] = settle.masked(first.errors, settle.words)
+    doc["warnings"] = settle.masked(first.warnings, settle.words)
     if first_doc is not None:
         doc.update(settle.document(first_doc, runs[1][1] if len(runs) > 1 else None))
-    doc["secrets"] = settle.masked(doc["secrets"])
+    doc["secrets"]["problems"] = settle.masked(doc["secrets"]["problems"], settle.words)
     doc["dns"] = [{"host": h, "stub": a} for a, h in sorted(names.stubs.items())]
-    doc["side_effects"] = settle.masked(list(guard.attempts.values()))
+    doc["side_effects"] = settle.masked(list(guard.attempts.values()), settle.words)
     guard.phase = "done"
     doc["inputs"] = guard.inputs()
     doc["input_directories"] = guard.input_directories()
@@ -1579,7 +1622,7 @@ def main():
         settle = state.get("settle")
         if settle is None and state.get("secrets") and state["secrets"].status != "none":
             crash.update(message="(withheld: may hold secrets)", traceback=None)
-        doc["errors"].append(settle.masked(crash) if settle else crash)
+        doc["errors"].append(settle.masked(crash, settle.words) if settle else crash)
     if "guard" in state:
         state["guard"].phase = "done"
     doc["timing"]["total"] = time.time() - STARTED

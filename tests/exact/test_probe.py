@@ -427,9 +427,35 @@ class Doubts(Case):
         self.assertIn("dns", c["stub"]["doubts"])
         self.assertEqual(doc["target"]["base_source"], "target_directory")
         self.assertEqual((text(c["leak"]), c["leak"]["rebased"]), ("/srv/deployment/components/app/x", True))
+        self.assertEqual(c["leak"]["doubts"], ["reads_outside", "rebased"])
         self.assertIn("reads_outside", c["outside"]["doubts"])
         self.assertIn("reads_outside", c["direct"]["doubts"])
         self.assertNotIn(p.base, p.stdout)
+
+    def test_a_checkout_around_the_target(self):
+        p = self.project(dict(KITCHEN))
+        doc = p.probe("--target-base", p.path("deployment"))
+        self.assertEqual(doc["settings"]["base_dir"], p.path("deployment"))
+        c = contents(doc)[p.path("deployment/work/base/paths.txt")]
+        self.assertEqual(text(c), "{0} {0} {0}/x\n".format(p.path("deployment/components/base")))
+        self.assertEqual(c["doubts"], [])
+
+    def test_what_component_files_read_concerns_everything(self):
+        p = self.project({
+            "environments/prod/environment.cfg": "[environment]\nconnect_method = local\n[hosts]\na = app\n",
+            "components/app/component.py": """\
+                from batou.component import Component
+                from batou.lib.file import File
+
+                NAME = open("/etc/hostname").read() if __import__("os").path.exists("/etc/hostname") else ""
+
+                class App(Component):
+                    def configure(self):
+                        self += File("x", content="x")
+                """})
+        doc = p.probe()
+        self.assertEqual(doc["read_while_loading"], ["/etc/hostname"])
+        self.assertEqual(contents(doc)[p.path("work/app/x")]["doubts"], ["reads_outside"])
 
     def test_shown_to_one_host_only(self):
         p = self.project({

@@ -33,6 +33,7 @@ import ipaddress
 import json
 import os
 import posixpath
+import re
 import sys
 import time
 import traceback
@@ -63,7 +64,11 @@ def arguments(argv):
     p.add_argument("--content", default="full", choices=["full", "digest"])
     p.add_argument("--max-inline", type=int, default=1 << 20)
     p.add_argument("--pretty", action="store_true")
-    return p.parse_args(argv)
+    args = p.parse_args(argv)
+    for name in ("target_base", "target_home"):
+        if not (getattr(args, name) or "/").startswith("/"):
+            p.error("--%s must be absolute" % name.replace("_", "-"))
+    return args
 
 
 def inside(path, directory):
@@ -78,7 +83,8 @@ class Current:
     """The component that is being configured right now; reads and attempts are charged to it."""
 
     def __init__(self):
-        self.stack = []
+        self.stack, self.project = [], None
+        self.loading = {}  # the same for the top level of component files: any component may depend on it
 
     @property
     def component(self):
@@ -88,6 +94,8 @@ class Current:
         """Charge `value` to the current component; the sets are read by Dump."""
         if self.stack:
             self.stack[-1].__dict__.setdefault("_probe_notes", {}).setdefault(what, set()).add(value)
+        elif called_by_project(self.project):
+            self.loading.setdefault(what, set()).add(value)
 
 
 class Guard:
@@ -144,7 +152,9 @@ class Guard:
         elif event in self.WRITE:
             self.refuse("write", event, args)
         elif event in self.PROCESS:
-            if not (self.decrypting and event in ("subprocess.Popen", "os.forkpty", "os.exec", "os.posix_spawn", "os.fork")):
+            program = os.path.basename(os.fsdecode(args[0])) if event in ("subprocess.Popen", "os.exec") else "age"
+            if not (self.decrypting and program in ("age", "rage", "gpg", "gpg2") and event in (
+                    "subprocess.Popen", "os.forkpty", "os.exec", "os.posix_spawn", "os.fork")):
                 self.refuse("process", event, args)
         elif event in self.NETWORK:
             self.refuse("network", event, args)
@@ -206,6 +216,15 @@ def project_sites(base, limit):
     return out
 
 
+def called_by_project(base):
+    """Whether the nearest caller outside the standard library is project code."""
+    library, frame = os.path.dirname(os.__file__), sys._getframe(2)
+    while frame is not None and (frame.f_globals.get("__name__") == ME or (
+            inside(frame.f_code.co_filename, library) and "-packages/" not in frame.f_code.co_filename)):
+        frame = frame.f_back
+    return base is not None and frame is not None and inside(frame.f_code.co_filename, base)
+
+
 def root_id(component):
     try:
         root = component.root
@@ -243,7 +262,7 @@ class View:
         given = os.fspath(path)
         text = os.fsdecode(given)
         full = posixpath.normpath(text if text.startswith("/") else posixpath.join(os.getcwd(), text))
-        for top in (self.checkout, self.base):
+        for top in sorted((self.checkout, self.base), key=len, reverse=True):
             if inside(full, top):
                 tail = full[len(top):]
                 if inside(tail, "/work"):
@@ -1059,8 +1078,10 @@ class Dump:
 
     def plain(self, value, depth=0):
         """A JSON value; bytes as Blob, foreign objects as {"repr"}, components as {"component"}."""
-        if value is None or isinstance(value, (bool, int, float)):
+        if value is None or isinstance(value, (bool, int)):
             return value
+        if isinstance(value, float):
+            return value if value - value == 0 else repr(value)  # JSON has no NaN
         if isinstance(value, str):
             return str(value)
         if isinstance(value, bytes):
@@ -1277,6 +1298,8 @@ class Dump:
         doc["deploy_order"] = deploy_order(graph)
         doc["resources"], doc["edges"] = self.resources()
         reach = self.secret_reach(doc["edges"])
+        doc["read_while_loading"] = sorted(
+            p for k in ("reads_outside", "reads_live_tree") for p in run.current.loading.get(k, ()))
         doc["roots"] = []
         for root in sorted(env.root_components, key=self.id):
             if run.args.host not in (None, root.host.name, root.host.fqdn):
@@ -1295,7 +1318,7 @@ class Dump:
                               if not (run.secrets.opaque and env.overrides[root.name][k] in run.used_markers)],
                 "configured": bool(top is not None and top._prepared), "may_depend_on_secrets": reach.get(me),
                 "tree": None if top is None or not hasattr(top, "sub_components") else self.component(
-                    top, ["secrets"] if reach.get(me) else []),
+                    top, [k for k in run.current.loading if k != "dns"] + (["secrets"] if reach.get(me) else [])),
             })
         return doc
 
@@ -1316,7 +1339,8 @@ class Dump:
                         "key": str(key), "requirer": self.id(s.root), "provider": provider and self.id(provider),
                         "reverse": bool(s.reverse), "dirty": bool(s.dirty), "strict": bool(s.strict),
                         "host": s.host.name if s.host else None})
-        edges.sort(key=lambda e: json.dumps(e, sort_keys=True))
+        # batou keeps a subscription for every attempt to configure a root
+        edges = [json.loads(e) for e in sorted({json.dumps(e, sort_keys=True) for e in edges})]
         return dict(sorted(table.items())), edges
 
     def secret_reach(self, edges):
@@ -1384,14 +1408,17 @@ class Settle:
             if needle in s:
                 s = s.replace(needle, "***")
         if "://" in s and "@" in s:
-            import re
-
             s = re.sub(r"(://[^/\s:@]*:)[^/\s@]+@", r"\1***@", s)
         return self.rebase(s)
 
     def rebase(self, s):
+        """The target's place for the checkout's, which only what bypasses View can still mention."""
         p = self.place
-        return s.replace(p.checkout, p.base) if p.checkout != p.base and p.checkout in s else s
+        if p.checkout == p.base or p.checkout not in s:
+            return s
+        keep = [p.base] if inside(p.base, p.checkout) else []
+        pattern = "|".join(["(%s)" % re.escape(k) for k in keep] + [re.escape(p.checkout) + r"(?![\w-]|\.\w)"])
+        return re.sub(pattern, lambda m: p.base, s)
 
     def value(self, a, b):
         """A settled attribute value."""
@@ -1419,9 +1446,10 @@ class Settle:
         text = data.decode("utf-8", "surrogateescape")
         if differs and self.unknown:
             return dict(out, unknown=self.unknown)
-        p = self.place
-        if p.checkout != p.base and p.checkout.encode() in data:
-            data, out["rebased"] = data.replace(p.checkout.encode(), p.base.encode()), True
+        moved = self.rebase(text)
+        if moved != text:
+            data, out["rebased"] = moved.encode("utf-8", "surrogateescape"), True
+            doubts = {*doubts, "rebased"}
         out["dns"] = sorted({h for address, h in self.names.stubs.items() if address in text})
         out["doubts"] = sorted(set(doubts) | ({"dns"} if out["dns"] else set()))
         out["secret"] = bool(a.sensitive or differs or any(n in text for n in self.wholes))
@@ -1534,6 +1562,8 @@ def forget_project_modules(place):
 
 def produce(args, doc, state):
     """Fill `doc`; what is there when an exception escapes is still printed."""
+    if not hasattr(sys, "addaudithook"):
+        raise RuntimeError("Python 3.8 or newer is needed: older ones have no audit hooks")
     checkout = os.path.realpath(REAL.getcwd())
     place = find_place(args, checkout)
     doc["target"] = {"base": place.base, "base_source": place.base_source, "home": place.home}
@@ -1549,7 +1579,7 @@ def produce(args, doc, state):
     names.install()
     doc["batou_version"] = getattr(batou, "__version__", None)
     doc["batou_path"] = os.path.dirname(batou.__file__)
-    guard.project = place.base
+    guard.project = current.project = place.base
     if not args.platform:
         args.platform = None
     quiet_batou(batou, current, guard, args.order)
@@ -1576,8 +1606,12 @@ def produce(args, doc, state):
 
     clock = time.time()
 
+    environ = dict(os.environ)
+
     def one_run(shadow, fill=()):
         forget_project_modules(place)
+        os.environ.clear()
+        os.environ.update(environ)
         run = Run(batou, args, secrets, shadow, place, current, guard, fill)
         run.go()
         return run
@@ -1630,9 +1664,10 @@ def main():
         state["guard"].phase = "done"
     doc["timing"]["total"] = time.time() - STARTED
     doc["timing"] = {k: round(v, 3) for k, v in doc["timing"].items()}
-    data = json.dumps(doc, indent=1 if args.pretty else None, default=lambda o: {"repr": type(o).__name__})
+    data = json.dumps(doc, indent=1 if args.pretty else None, ensure_ascii=False,
+                      default=lambda o: {"repr": type(o).__name__})
     with REAL.open(stdout, "wb") as f:
-        f.write(data.encode("utf-8", "backslashreplace") + b"\n")
+        f.write(data.encode("utf-8", "replace") + b"\n")  # lone surrogates are no JSON for strict readers
     sys.stderr.flush()
     os._exit(code)
 

@@ -1,5 +1,7 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod backups;
 pub mod expect;
 pub mod io;
 pub mod model;
+

@@ -59,6 +59,18 @@ impl LiveRoot {
         }))
     }
 
+    /// Which inode is at a path, links not followed; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn identity(&self, path: &TargetPath) -> Result<Option<Identity>, Failure> {
+        match rustix::fs::statat(CWD, self.locate(path), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Identity { device: stat.st_dev, inode: stat.st_ino })),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failure(errno)),
+        }
+    }
+
     fn link_target(&self, path: &TargetPath) -> Result<Blob, Failure> {
         let target = rustix::fs::readlinkat(CWD, self.locate(path), Vec::new()).map_err(failure)?;
         Ok(Blob(target.into_bytes()))
@@ -112,6 +124,15 @@ impl LiveRoot {
     pub fn base(&self) -> &Path {
         &self.base
     }
+}
+
+/// What makes two names the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The inode in it.
+    pub inode: u64,
 }
 
 /// The model's form of a system error.

@@ -4,4 +4,5 @@ pub mod backups;
 pub mod expect;
 pub mod io;
 pub mod model;
+pub mod plan;
 

@@ -1,0 +1,3 @@
+//! Findings to an ordered plan. Pure: no file, process, clock or terminal.
+
+pub mod restore_point;

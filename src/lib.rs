@@ -5,4 +5,4 @@ pub mod expect;
 pub mod io;
 pub mod model;
 pub mod plan;
-
+pub mod settings;

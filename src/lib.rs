@@ -1,5 +1,7 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod backups;
+
 pub mod expect;
 pub mod findings;
 pub mod io;
@@ -9,3 +11,4 @@ pub mod monitor;
 pub mod pipeline;
 pub mod plan;
 pub mod report;
+pub mod settings;

@@ -171,7 +171,7 @@ impl<'a> Folding<'a> {
                 let unit = self.root(&remedy.finding.unit);
                 let key = (&remedy.finding.host, unit, point.source.as_str(), point.snapshot.as_str());
                 groups.entry(key).or_default().push((remedy.finding, point, *proved));
-                skipped.extend(passed_over.iter().cloned());
+                skipped.extend(passed_over.iter().map(|version| (version.snapshot.clone(), version.reason.clone())));
             }
         }
         for ((host, unit, source, snapshot), group) in groups {

@@ -1,5 +1,6 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod definition;
 pub mod expect;
 pub mod io;
 pub mod model;

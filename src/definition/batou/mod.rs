@@ -1,0 +1,3 @@
+//! batou projects: one environment as a configured model.
+
+pub mod model;

@@ -168,6 +168,12 @@ pub struct Settings {
     /// Path of the deployment inside its repository.
     #[serde(deserialize_with = "lenient_text")]
     pub deployment_base: Option<String>,
+    /// The project on the target.
+    #[serde(deserialize_with = "lenient_text")]
+    pub base_dir: Option<String>,
+    /// The directory on the target that holds the work directories.
+    #[serde(deserialize_with = "lenient_text")]
+    pub workdir_base: Option<String>,
 }
 
 /// One host.
@@ -348,6 +354,9 @@ pub struct NodeContent {
     pub doubts: Vec<String>,
     /// Hosts whose stand-in addresses are in it.
     pub dns: Vec<String>,
+    /// With `unknown` `order`: the SHA-256 of what several orders gave. Either is sound on disk, and there may be more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
 }
 
 /// Content that is known.
@@ -587,7 +596,8 @@ impl NodeContent {
         }
     }
 
-    /// What was rendered, doubtful or not.
+    /// What was rendered, doubtful or not. Disk content that *equals* it is sound whatever the doubts say; content that
+    /// differs proves something only if [`NodeContent::eval`] knows it.
     pub fn rendered(&self) -> Option<Rendered> {
         if let Some(encoded) = &self.b64 {
             return STANDARD.decode(encoded).ok().map(|bytes| Rendered::Bytes(Blob(bytes)));
@@ -632,6 +642,9 @@ fn plain<'a>(name: &str, value: &'a Value) -> Eval<&'a Value> {
     let Value::Object(object) = value else { return Eval::Known(value) };
     let why = |kind, text: String| Eval::Unknown(Why::new(kind, text));
     match (object.len(), object.keys().next().map(String::as_str)) {
+        (1, Some("unknown")) if text_of(&object["unknown"]) == "order" => {
+            why(WhyKind::OrderDependent, format!("`{name}` depends on batou's random order"))
+        }
         (1, Some("unknown" | "secret")) => why(WhyKind::Secret, format!("`{name}` stems from a secret")),
         (1, Some("repr")) => {
             why(WhyKind::Code, format!("`{name}` is an object of the project: {}", text_of(&object["repr"])))

@@ -3,5 +3,6 @@
 pub mod cfg;
 pub mod components;
 pub mod environment;
+pub mod exact;
 pub mod model;
 mod tokens;

@@ -632,6 +632,8 @@ pub fn why_doubt(doubt: &str, hosts: &[String]) -> Why {
         "secrets" => Why::new(WhyKind::Secret, "it may hang on a secret that cannot be decrypted here"),
         "side_effects" => Why::new(WhyKind::Code, "the component has side effects, which were refused"),
         "reads_outside" => Why::new(WhyKind::TargetFact, "the component looks at files of the machine"),
+        "rebased" => Why::new(WhyKind::TargetFact, "the checkout's path was in it and was replaced by a guess"),
+        "order" => Why::new(WhyKind::OrderDependent, "whether it is made depends on batou's random order"),
         "reads_live_tree" => Why::new(WhyKind::LiveTree, "the component looks at what is deployed"),
         other => Why::new(WhyKind::Code, format!("the probe doubts it: {other}")),
     }

@@ -2,5 +2,11 @@
 
 pub mod definition;
 pub mod expect;
+pub mod findings;
 pub mod io;
+pub mod live;
 pub mod model;
+pub mod monitor;
+pub mod pipeline;
+pub mod plan;
+pub mod report;

@@ -49,7 +49,7 @@ pub struct RestorePoints {
 
 impl RestorePoints {
     /// The versions of one path, newest last.
-    pub fn of<'a>(&'a self, host: &'a HostName, path: &'a TargetPath) -> &'a [RestorePoint] {
+    pub fn of(&self, host: &HostName, path: &TargetPath) -> &[RestorePoint] {
         let key = (host, path);
         let from = self.points.partition_point(|point| (&point.host, &point.path) < key);
         let to = self.points.partition_point(|point| (&point.host, &point.path) <= key);

@@ -1,7 +1,7 @@
 //! rectify: puts deployments right after corruption or drift.
 
 pub mod backups;
-
+pub mod definition;
 pub mod expect;
 pub mod findings;
 pub mod io;

@@ -91,6 +91,12 @@ codes! {
         "A file of the definition has changed since the manifest was made, so parts of the comparison may describe the older definition. Make the manifest anew with `rectify manifest`.";
     BAD_SOURCE = 13, "a source of the definition cannot be read",
         "A file, directory or archive that the definition refers to is missing or unreadable, so what it would deploy is unknown.";
+    BATOU_WARNS = 14, "batou warns",
+        "The project's own batou printed this warning while it configured the environment.";
+    TARGET_GUESSED = 15, "the place on the target was guessed",
+        "The definition does not say where the deployment is on the target (`target_directory` is below an unknown home directory), and component code writes that place into files. Tell it, or every such file looks different.";
+    OTHER_BATOU = 16, "evaluated by another batou than the project pins",
+        "The project's own batou could not be run and another version stood in. Versions render some files differently.";
 
     // 040-049: rectify's own settings
     BAD_SETTINGS_FILE = 40, "rectify.toml cannot be read",

@@ -64,7 +64,11 @@ def inside(case, logs):
     left = tree_diff.compare(sound, ".", rules)
     if logs:
         (logs / f"{case.name}.log").write_text(predict_text + "\n" + text)
-    damaged = {path for path, _ in before}
+    damaged = [path for path, _ in before]
+
+    def hit(path):
+        return any(path == d or path.startswith(d + "/") for d in damaged)
+
     print(
         json.dumps(
             {
@@ -76,7 +80,7 @@ def inside(case, logs):
                 "aborted": code != 0,
                 "repaired": not left,
                 "left": [f"{path}: {what}" for path, what in left],
-                "collateral": sorted({p for p, _ in left} - damaged),
+                "collateral": [path for path, _ in left if not hit(path)],
                 "changed": changed,
                 "seconds": [round(predict_time, 1), round(deploy_time, 1)],
             }

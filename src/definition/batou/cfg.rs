@@ -350,7 +350,10 @@ mod tests {
 
     #[test]
     fn an_inline_comment_is_part_of_the_value() {
-        assert_eq!(value("[a]\nk = v # not a comment ; neither\n", "a", "k").as_deref(), Some("v # not a comment ; neither"));
+        assert_eq!(
+            value("[a]\nk = v # not a comment ; neither\n", "a", "k").as_deref(),
+            Some("v # not a comment ; neither")
+        );
     }
 
     #[test]
@@ -367,7 +370,8 @@ mod tests {
     #[test]
     fn every_syntax_error_is_told_with_its_line() {
         let cfg = parse("stray = 1\n[a]\nk = 1\nnonsense\nk = 2\n= 3\n[a]\n");
-        let told: Vec<_> = cfg.problems.iter().map(|p| (p.origin.as_ref().and_then(|o| o.line), p.message.as_str())).collect();
+        let told: Vec<_> =
+            cfg.problems.iter().map(|p| (p.origin.as_ref().and_then(|o| o.line), p.message.as_str())).collect();
         assert_eq!(
             told,
             [

@@ -5,4 +5,5 @@ pub mod expect;
 pub mod io;
 pub mod model;
 pub mod plan;
+pub mod references;
 pub mod settings;

@@ -1,4 +1,5 @@
 //! Integration tests: one binary, one module per subject.
 
+mod archives;
 mod backups;
 mod tools;

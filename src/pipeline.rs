@@ -12,6 +12,7 @@ use crate::findings::{self, Case, Revision};
 use crate::io::clock;
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
+use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Findings, Unverified};
 use crate::model::hasher::digest_of;
@@ -25,6 +26,7 @@ pub use crate::plan::Prefer;
 use crate::plan::{self, Input};
 use crate::report::view::{Incident, Meta, Source};
 use crate::settings::Settings;
+use definition::Config;
 use look::Where;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -101,6 +103,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// What kind of trouble it is: decides the exit code.
     pub trouble: Trouble,
+    /// What exactly is wrong with a file, where it is one.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// The kinds of trouble.
@@ -114,7 +118,13 @@ pub enum Trouble {
 
 impl Error {
     fn new(trouble: Trouble, what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, trouble }
+        Self { what: what.into(), hint: None, trouble, diagnostics: Vec::new() }
+    }
+
+    #[must_use]
+    fn because(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
     }
 
     #[must_use]
@@ -130,15 +140,16 @@ impl Error {
 /// When there is no definition, or a saved file cannot be read.
 pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let started_at = clock::now();
-    let settings = definition::settings(request, started_at)?;
-    let mut manifest = manifest_with(request, &settings, monitor)?;
-    let scans = scan_with(request, &settings, &manifest, monitor)?;
+    let config = definition::settings(request, started_at)?;
+    let settings = &config.settings;
+    let mut manifest = manifest_with(request, &config, monitor)?;
+    let scans = scan_with(request, settings, &manifest, monitor)?;
     derive::refine(&mut manifest, &scans);
-    let points = merged_points(&scans, window_start(request, &settings));
-    let revisions: Vec<Revision> = definition::revisions(request, &settings, &manifest, &scans, &points, monitor);
+    let points = merged_points(&scans, window_start(request, settings));
+    let revisions: Vec<Revision> = definition::revisions(request, &config, &manifest, &scans, &points, monitor);
     let mut findings =
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
-    ignore(&mut findings, &settings);
+    ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
     let quarantine = format!("{}/{}", settings.quarantine, &observations_digest(&scans)[..12]);
     let verify = verify_command(request, &manifest);
@@ -150,7 +161,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         quarantine: &quarantine,
         verify: &verify,
     });
-    let meta = meta(request, &settings, &manifest, &scans, started_at);
+    let meta = meta(request, settings, &manifest, &scans, started_at);
     Ok(Outcome { manifest, scans, findings, points, plan, meta })
 }
 
@@ -159,8 +170,8 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
 /// # Errors
 /// When there is no definition, or its environment does not exist.
 pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Error> {
-    let settings = definition::settings(request, clock::now())?;
-    manifest_with(request, &settings, monitor)
+    let config = definition::settings(request, clock::now())?;
+    manifest_with(request, &config, monitor)
 }
 
 /// Looks at the hosts of a manifest, as far as they can be seen from here.
@@ -168,12 +179,12 @@ pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Er
 /// # Errors
 /// When a saved scan cannot be read.
 pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
-    let settings = definition::settings(request, clock::now())?;
-    scan_with(request, &settings, manifest, monitor)
+    let config = definition::settings(request, clock::now())?;
+    scan_with(request, &config.settings, manifest, monitor)
 }
 
-fn manifest_with(request: &Request, settings: &Settings, monitor: &dyn Monitor) -> Result<Manifest, Error> {
-    let mut manifest = definition::manifest(request, settings, monitor)?;
+fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
+    let mut manifest = definition::manifest(request, config, monitor)?;
     if !request.hosts.is_empty() {
         definition::only_hosts(&mut manifest, &request.hosts)?;
     }
@@ -279,6 +290,9 @@ fn observations_digest(scans: &[Scan]) -> String {
 /// The command that shows that all is well: this one, as `check`.
 fn verify_command(request: &Request, manifest: &Manifest) -> Command {
     let mut argv = vec!["rectify".to_owned(), "check".to_owned(), manifest.definition.environment.clone()];
+    if let Some(config) = &request.config {
+        argv.extend(["--config".to_owned(), config.display().to_string()]);
+    }
     for (host, root) in &request.roots {
         argv.push("--root".into());
         argv.push(format!("{host}={}", root.display()));
@@ -303,15 +317,24 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
         scanned_at: scans.iter().map(|scan| scan.started_at).min(),
         observations_digest: observations_digest(scans),
         source: source(request),
-        incident: (since.is_some() || until.is_some()).then(|| Incident::between(since, until)),
+        incident: incident(since, until),
         unseen: unseen.collect(),
         owners: manifest.units.iter().filter_map(owner).collect(),
     }
 }
 
+fn incident(since: Option<i64>, until: Option<i64>) -> Option<Incident> {
+    if since.is_none() && until.is_none() {
+        return None;
+    }
+    let from = since.map(crate::report::view::time);
+    let to = until.map(crate::report::view::time);
+    Some(Incident { id: from.clone(), from, to, evidence: Vec::new() })
+}
+
 fn source(request: &Request) -> Source {
     if !request.scan_files.is_empty() {
-        Source::Manifest
+        Source::Scan
     } else if request.roots.is_empty() {
         Source::Live
     } else {

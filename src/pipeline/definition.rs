@@ -10,7 +10,9 @@ use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
+use crate::model::observation::Scan;
 use crate::model::origin::Origin;
+use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use crate::settings::{self, Settings};
@@ -147,6 +149,18 @@ fn environment(request: &Request, config: &Config, project: &Path) -> Result<Str
 
 fn from_batou(error: &batou::LoadError) -> Error {
     Error::new(Trouble::Failed, error.to_string())
+}
+
+/// What earlier revisions of the definition would have made, of the files that differ.
+pub(super) fn revisions(
+    _request: &Request,
+    _config: &Config,
+    _manifest: &Manifest,
+    _scans: &[Scan],
+    _points: &RestorePoints,
+    _monitor: &dyn Monitor,
+) -> Vec<Revision> {
+    Vec::new()
 }
 
 /// Keeps the hosts that were asked for.

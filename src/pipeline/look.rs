@@ -1,7 +1,7 @@
 //! Looking at hosts: which tree stands for which host, what references and backups add, and the closer look at what
 //! turned out to differ.
 
-use super::{Request, Settings};
+use super::Request;
 use crate::backups::{self, Sources, Wanted};
 use crate::findings::{self, Case};
 use crate::io::{clock, disk::LiveRoot, files};
@@ -15,6 +15,7 @@ use crate::model::restore::{RestorePoint, RestorePoints};
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use crate::references;
+use crate::settings::Settings;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

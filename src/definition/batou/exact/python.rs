@@ -33,8 +33,8 @@ fn interpreter(environment: &Path) -> PathBuf {
 
 /// When a directory was changed last; the beginning of time if nobody can tell.
 fn modified(directory: &Path) -> i64 {
-    let disk = LiveRoot::new("/");
-    let seen = disk.look(&TargetPath::new(directory.as_os_str().as_bytes()));
+    let path = TargetPath::new(directory.as_os_str().as_bytes());
+    let seen = LiveRoot::open("/").and_then(|disk| disk.look(&path));
     seen.ok().flatten().map_or(i64::MIN, |seen| seen.mtime)
 }
 

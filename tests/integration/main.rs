@@ -1,1 +1,8 @@
 //! Integration tests: one binary, one module per subject.
+
+mod cli;
+mod golden;
+mod report;
+mod sample;
+mod tickets;
+mod tidy;

@@ -83,7 +83,11 @@ fn errors_say_what_where_and_what_to_do() {
     let call = call_with_input(&["show", "-"], b"[]");
     assert_eq!(call.code, 1);
     assert!(call.stderr.starts_with("error: cannot use `-`: this is not a saved plan: "), "{}", call.stderr);
-    assert!(call.stderr.ends_with("\n  help: make one with rectify plan ENVIRONMENT -o plan.json\n"), "{}", call.stderr);
+    assert!(
+        call.stderr.ends_with("\n  help: make one with rectify plan ENVIRONMENT -o plan.json\n"),
+        "{}",
+        call.stderr
+    );
 }
 
 #[test]
@@ -200,7 +204,8 @@ fn tickets_are_files_and_a_template_of_ones_own_is_used() {
     let made = call(&["ticket", &incident(), "-o", &place]);
     assert_eq!((made.code, made.stdout.lines().count()), (0, 4), "{}", made.stderr);
     #[expect(clippy::disallowed_methods, reason = "the test writes a template")]
-    std::fs::write(directory.path().join("ticket.md.j2"), "{{ title|md }} {{ fingerprint }}\n").expect("it is writable");
+    std::fs::write(directory.path().join("ticket.md.j2"), "{{ title|md }} {{ fingerprint }}\n")
+        .expect("it is writable");
     let templates = directory.path().to_str().expect("a plain name").to_owned();
     let own = call(&["ticket", &incident(), "-o", "-", "--templates", &templates]);
     assert!(own.stdout.starts_with("app01: restore zodb (1 random) rf1-"), "{}{}", own.stdout, own.stderr);

@@ -34,25 +34,25 @@
 //! - [`model`]: the words that the stages say to each other. Data only.
 //! - [`io`]: the only place that touches the machine: disk, processes, git, clock, output.
 //! - [`monitor`]: progress as a trait.
-//! - `settings`: `rectify.toml`.
+//! - [`settings`]: `rectify.toml`.
 //!
 //! What should be:
 //!
-//! - `definition`: reads batou environments and components, and buildout configurations.
+//! - [`definition`]: reads batou environments and components, and buildout configurations.
 //! - [`expect`]: definition to manifest; one file per component kind and recipe.
-//! - `references`: digests by whoever made a package or archive; one file per source.
+//! - [`references`]: digests by whoever made a package or archive; one file per source.
 //!
 //! What is there:
 //!
-//! - `live`: walks, digests and classifies blocks. Observes, never judges.
+//! - [`live`]: walks, digests and classifies blocks. Observes, never judges.
 //! - `stores`: the integrity of data stores; one file each.
-//! - `backups`: which restore points there are; one file per source.
+//! - [`backups`]: which restore points there are; one file per source.
 //! - `logs`: unusual lines in application logs inside the incident window.
 //!
 //! What it means:
 //!
-//! - `findings`: manifest and observations to findings. Pure.
-//! - `plan`: findings, graph and restore points to ordered steps. Pure.
+//! - [`findings`]: manifest and observations to findings. Pure.
+//! - [`plan`]: findings, graph and restore points to ordered steps. Pure.
 //!
 //! What people and programs see:
 //!
@@ -63,8 +63,8 @@
 //!
 //! # Who may import whom
 //!
-//! Stages import [`model`] only; those that read or observe (`definition`, `references`, `live`, `stores`, `backups`, `logs`) also
-//! [`io`] and [`monitor`]. [`expect`] imports `definition`, and the pure parsers of `references`. [`tickets`] imports
+//! Stages import [`model`] only; those that read or observe ([`definition`], [`references`], [`live`], `stores`, [`backups`], `logs`) also
+//! [`io`] and [`monitor`]. [`expect`] imports [`definition`], and the pure parsers of [`references`]. [`tickets`] imports
 //! [`report`], whose view it renders. [`pipeline`] imports all stages; [`cli`] imports [`pipeline`], [`report`] and
 //! [`tickets`]. Plug-ins of one kind never import each other. Each external crate has one home. The test
 //! `tests/integration/tidy.rs` reads the sources and fails on a wrong arrow.
@@ -95,11 +95,18 @@
 //! or not understood; collected, never thrown. A *finding* ([`model::finding`]): the live system differs. None is ever
 //! turned into another.
 
+pub mod backups;
 pub mod cli;
+pub mod definition;
 pub mod expect;
+pub mod findings;
 pub mod io;
+pub mod live;
 pub mod model;
 pub mod monitor;
 pub mod pipeline;
+pub mod plan;
+pub mod references;
 pub mod report;
+pub mod settings;
 pub mod tickets;

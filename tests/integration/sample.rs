@@ -172,7 +172,7 @@ pub(crate) fn finding(
 }
 
 pub(crate) fn findings() -> Findings {
-    let run = |at, len, class| Run { at, len, class };
+    let run = |at, len, class| Run { at, len, class, from: None };
     let buildout = "app01/zope#buildout";
     let store = Finding {
         durability: Durability::Durable,

@@ -308,9 +308,8 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
     });
     let since = window_start(request, settings);
     let until = request.until.or(settings.incident.until);
-    let owner = |unit: &crate::model::unit::Unit| {
-        settings.owners.get(&unit.name).map(|owner| (unit.id.clone(), owner.clone()))
-    };
+    let owner =
+        |unit: &crate::model::unit::Unit| settings.owners.get(&unit.name).map(|owner| (unit.id.clone(), owner.clone()));
     Meta {
         deployment: deployment_name(request),
         created_at: started_at,

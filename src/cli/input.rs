@@ -1,8 +1,7 @@
-//! Reading what the command line names: saved plans, manifests; `-` is standard input.
+//! Reading what the command line names: saved plans; `-` is standard input.
 
 use super::trouble::Trouble;
 use crate::io::files;
-use crate::model::manifest::{FORMAT, Manifest};
 use crate::report::view::View;
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +10,7 @@ use std::path::Path;
 const LIMIT: u64 = 1 << 30;
 
 /// A file, or standard input.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     if path.as_os_str() != "-" {
         return Ok(files::read(path)?);
     }
@@ -28,19 +27,4 @@ pub(super) fn view(path: &Path) -> Result<View, Trouble> {
         Trouble::failed(format!("cannot use `{}`: {error}", path.display()))
             .hint("make one with rectify plan ENVIRONMENT -o plan.json")
     })
-}
-
-/// A saved manifest.
-pub(super) fn manifest(path: &Path) -> Result<Manifest, Trouble> {
-    let bytes = read(path)?;
-    let refuse = |why: String| {
-        Trouble::failed(format!("cannot use `{}`: {why}", path.display()))
-            .hint("make one with rectify manifest ENVIRONMENT -o spec.json")
-    };
-    let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| refuse(format!("this is not a saved manifest: {error}")))?;
-    if manifest.format != FORMAT {
-        return Err(refuse(format!("it has format {}, and this rectify reads {FORMAT}", manifest.format)));
-    }
-    Ok(manifest)
 }

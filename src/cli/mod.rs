@@ -1,4 +1,4 @@
-//! The command line: arguments in, bytes and an exit code out. One file per subcommand in [`commands`].
+//! The command line: arguments in, bytes and an exit code out. One file per subcommand in `commands`.
 //!
 //! stdout is data, stderr is talk. Nothing here judges or plans.
 

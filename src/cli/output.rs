@@ -79,17 +79,17 @@ impl Output {
 }
 
 /// Data to a file, or to standard output for `-`.
-pub(super) fn data(path: &Path, text: &str) -> Result<(), Trouble> {
+pub(super) fn data(path: &Path, data: impl AsRef<[u8]>) -> Result<(), Trouble> {
     if path.as_os_str() == "-" {
-        return to_stdout(text);
+        return to_stdout(data);
     }
-    Ok(output::write_atomically(path, text.as_bytes())?)
+    Ok(output::write_atomically(path, data.as_ref())?)
 }
 
 /// Standard output. A closed pipe is the reader's right; a full disk is an error, lest half a plan passes for a whole.
-pub(super) fn to_stdout(text: &str) -> Result<(), Trouble> {
+pub(super) fn to_stdout(data: impl AsRef<[u8]>) -> Result<(), Trouble> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Trouble::failed(format!("cannot write to standard output: {error}")))
         }

@@ -2,7 +2,10 @@
 
 use super::exit::Exit;
 use crate::pipeline;
+use crate::report::diagnostics;
 use crate::report::escape::plain;
+use crate::report::paint::Paint;
+use crate::report::view::DiagnosticView;
 use serde_json::json;
 
 /// A command could not be carried out.
@@ -11,22 +14,23 @@ pub(super) struct Trouble {
     what: String,
     hint: Option<String>,
     exit: Exit,
+    diagnostics: Vec<DiagnosticView>,
 }
 
 impl Trouble {
     /// The arguments are wrong in a way that clap cannot see.
     pub(super) fn usage(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, exit: Exit::Usage }
+        Self { what: what.into(), hint: None, exit: Exit::Usage, diagnostics: Vec::new() }
     }
 
     /// rectify failed.
     pub(super) fn failed(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, exit: Exit::Failed }
+        Self { what: what.into(), hint: None, exit: Exit::Failed, diagnostics: Vec::new() }
     }
 
     /// Something that was named is not there.
     pub(super) fn missing(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, exit: Exit::InputMissing }
+        Self { what: what.into(), hint: None, exit: Exit::InputMissing, diagnostics: Vec::new() }
     }
 
     /// With advice.
@@ -45,12 +49,20 @@ impl Trouble {
     pub(super) fn text(&self) -> String {
         let hint = self.hint.as_deref().map_or_else(String::new, |hint| format!("  help: {}\n", plain(hint)));
         let what: Vec<_> = self.what.lines().map(plain).collect();
-        format!("error: {}\n{hint}", what.join("\n  "))
+        let mut details = diagnostics::render(&self.diagnostics, Paint::Plain);
+        if !details.is_empty() {
+            details.insert(0, '\n');
+            details.push('\n');
+        }
+        format!("error: {}\n{hint}{details}", what.join("\n  "))
     }
 
     /// For programs.
     pub(super) fn json(&self) -> String {
-        format!("{}\n", json!({"error": {"message": self.what, "hint": self.hint, "exit_code": self.exit.code()}}))
+        let error = json!({
+            "message": self.what, "hint": self.hint, "exit_code": self.exit.code(), "diagnostics": self.diagnostics,
+        });
+        format!("{}\n", json!({"error": error}))
     }
 }
 
@@ -60,7 +72,8 @@ impl From<pipeline::Error> for Trouble {
             pipeline::Trouble::InputMissing => Exit::InputMissing,
             pipeline::Trouble::Failed => Exit::Failed,
         };
-        Self { what: error.what, hint: error.hint, exit }
+        let diagnostics = error.diagnostics.iter().map(DiagnosticView::from).collect();
+        Self { what: error.what, hint: error.hint, exit, diagnostics }
     }
 }
 

@@ -25,12 +25,7 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
 }
 
 /// Files and links that nobody claims and nothing speaks against.
-pub(super) fn irreplaceable(
-    case: Case<'_>,
-    scan: &Scan,
-    claims: &Claims<'_>,
-    findings: &[Finding],
-) -> Vec<TargetPath> {
+pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
     let view = View { case, scan, claims, units: Vec::new(), complete: Vec::new() };
     let wrong: BTreeSet<&TargetPath> =
         findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();

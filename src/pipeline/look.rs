@@ -141,13 +141,7 @@ fn vanished(
 }
 
 /// Looks closer at the files that differ.
-fn look_closer(
-    manifest: &Manifest,
-    scan: &mut Scan,
-    root: &LiveRoot,
-    points: &RestorePoints,
-    monitor: &dyn Monitor,
-) {
+fn look_closer(manifest: &Manifest, scan: &mut Scan, root: &LiveRoot, points: &RestorePoints, monitor: &dyn Monitor) {
     let found = judge(manifest, scan, points);
     let others = known_bytes(manifest, &scan.host);
     monitor.begin(&format!("looking closer at {}", scan.host), Some(found.findings.len() as u64));

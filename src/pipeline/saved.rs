@@ -47,7 +47,8 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
     if manifest.format != FORMAT {
         return Err(other_format(path, manifest.format));
     }
-    if let Some(artifact) = manifest.artifacts.iter().find(|artifact| artifact.mend.0 as usize >= manifest.mends.len()) {
+    if let Some(artifact) = manifest.artifacts.iter().find(|artifact| artifact.mend.0 as usize >= manifest.mends.len())
+    {
         let what = format!("`{}` refers to a mend it does not have, at {}", path.display(), artifact.path);
         return Err(Error::new(Trouble::Failed, what).hint("make it anew with `rectify manifest ENV -o FILE`"));
     }
@@ -92,12 +93,8 @@ pub fn read_scan(path: &Path) -> Result<Scan, Error> {
         scan.observations.insert(line.path, line.seen);
     }
     if scan.observations.len() != head.paths {
-        let what = format!(
-            "`{}` is cut off: it has {} of {} paths",
-            path.display(),
-            scan.observations.len(),
-            head.paths
-        );
+        let what =
+            format!("`{}` is cut off: it has {} of {} paths", path.display(), scan.observations.len(), head.paths);
         return Err(Error::new(Trouble::Failed, what).hint("copy it again, or scan again"));
     }
     Ok(scan)

@@ -106,8 +106,9 @@ fn ask_line(group: &Group<'_>, unit: &str) -> String {
 
 fn impact(group: &Group<'_>, unit: &str) -> String {
     let total = count(group.findings.len() as u64, "thing", "things");
+    let verb = if group.findings.len() == 1 { "is" } else { "are" };
     let damaged = group.findings.iter().any(|finding| finding.class == Class::Damage);
-    let what = if damaged { "damaged" } else { "not as deployed" };
+    let what = if damaged { format!("{verb} damaged") } else { format!("{verb} not as deployed") };
     match group.ask {
         Ask::Restore => {
             format!(

@@ -3,4 +3,10 @@
 mod archives;
 mod backups;
 mod batou;
+mod cli;
+mod golden;
+mod report;
+mod sample;
+mod tickets;
+mod tidy;
 mod tools;

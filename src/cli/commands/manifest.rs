@@ -5,7 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{self, Output};
 use crate::cli::progress;
 use crate::cli::trouble::Trouble;
-use crate::pipeline;
+use crate::pipeline::{self, saved};
 use crate::report::diagnostics;
 use crate::report::paint::Paint;
 use crate::report::view::DiagnosticView;
@@ -36,9 +36,7 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
     if !problems.is_empty() {
         output.note(&diagnostics::render(&problems, Paint::Plain));
     }
-    let mut text = serde_json::to_string(&manifest).expect("a manifest is JSON");
-    text.push('\n');
-    output::data(&args.output, &text)?;
+    output::data(&args.output, &saved::manifest_bytes(&manifest))?;
     output.note(&format!("{} artifacts of {} units.", manifest.artifacts.len(), manifest.units.len()));
     Ok(Exit::InSync)
 }

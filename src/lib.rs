@@ -1,5 +1,7 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod backups;
+pub mod cli;
 pub mod definition;
 pub mod expect;
 pub mod findings;
@@ -9,4 +11,7 @@ pub mod model;
 pub mod monitor;
 pub mod pipeline;
 pub mod plan;
+pub mod references;
 pub mod report;
+pub mod settings;
+pub mod tickets;

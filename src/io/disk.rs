@@ -62,6 +62,21 @@ impl LiveRoot {
         Ok(Some(seen))
     }
 
+    /// Which inode is at a path, links not followed; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn identity(&self, path: &TargetPath) -> Result<Option<Identity>, Failure> {
+        match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => {
+                let stat = rustix::fs::fstat(&handle).map_err(failure)?;
+                Ok(Some(Identity { device: stat.st_dev, inode: stat.st_ino }))
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failure(errno)),
+        }
+    }
+
     /// The names in a directory, sorted, without `.` and `..`.
     ///
     /// # Errors
@@ -115,6 +130,15 @@ impl LiveRoot {
     }
 }
 
+/// What makes two names the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The inode in it.
+    pub inode: u64,
+}
+
 fn relative(path: &TargetPath) -> &Path {
     match &path.as_bytes()[1..] {
         [] => Path::new("."),
@@ -156,6 +180,12 @@ fn seen_from(stat: &Stat) -> Seen {
 fn nanoseconds(seconds: i128, nanoseconds: i128) -> i64 {
     let total = seconds * 1_000_000_000 + nanoseconds;
     i64::try_from(total).unwrap_or(if total < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A path of this machine as bytes.
+pub fn bytes_of(path: PathBuf) -> Vec<u8> {
+    use std::os::unix::ffi::OsStringExt;
+    path.into_os_string().into_vec()
 }
 
 /// The model's form of a system error.

@@ -98,6 +98,16 @@ codes! {
     OTHER_BATOU = 16, "evaluated by another batou than the project pins",
         "The project's own batou could not be run and another version stood in. Versions render some files differently.";
 
+    // 040-049: rectify's own settings
+    BAD_SETTINGS_FILE = 40, "rectify.toml cannot be read",
+        "The file is unreadable or no TOML. Nothing of it is used, so hosts, backups and ignore rules are those of an empty file.";
+    UNKNOWN_SETTING = 41, "unknown key in rectify.toml",
+        "No setting has this name. A misspelt key would otherwise be ignored without a word, and a backup or an ignore rule with it.";
+    BAD_SETTING_VALUE = 42, "a setting of rectify.toml has a wrong value",
+        "The value has the wrong type or cannot be understood; the setting, or the entry that needs it, is left out.";
+    IGNORE_RULE_EXPIRED = 43, "an ignore rule has expired",
+        "The rule's `until` has passed, so it hides nothing any more. Remove it, or decide anew and set another date.";
+
     // 050-099: reading a buildout
     BUILDOUT_SYNTAX = 50, "buildout configuration cannot be parsed",
         "zc.buildout's own parser would refuse this line and the run would stop. If the file should be sound, it may itself be damaged.";

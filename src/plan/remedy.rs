@@ -1,6 +1,6 @@
 //! One remedy per finding; findings that are mended together get the same one.
 
-use super::restore_point::{Choice, choose};
+use super::restore_point::{Choice, PassedOver, choose};
 use super::{Input, Prefer};
 use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Vigilance};
 use crate::model::content::{Algorithm, Digest};
@@ -42,7 +42,7 @@ pub(super) enum What<'a> {
         /// Whether it agrees with an independent digest.
         proved: bool,
         /// Newer versions that were passed over, with the reason.
-        passed_over: Vec<(String, String)>,
+        passed_over: Vec<PassedOver>,
     },
     /// A person decides.
     Hand {
@@ -107,15 +107,7 @@ fn metadata<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
 
 /// The deployer of a unit, or of the unit that contains it.
 fn deployer(input: Input<'_>, unit: &UnitId) -> Option<DeployerId> {
-    let mut next = Some(unit);
-    while let Some(id) = next {
-        let unit = input.manifest.unit(id)?;
-        if let Some(deployer) = &unit.deployer {
-            return Some(deployer.clone());
-        }
-        next = unit.parent.as_ref();
-    }
-    None
+    input.manifest.lineage(unit).find_map(|unit| unit.deployer.clone())
 }
 
 fn redeploy<'a>(finding: &'a Finding, mend: &'a Mend, deployer: DeployerId) -> What<'a> {
@@ -180,7 +172,7 @@ fn wants_restore(input: Input<'_>, finding: &Finding) -> bool {
 
 fn chosen<'a>(input: Input<'a>, finding: &Finding) -> Choice<'a> {
     let expected = finding.expected.as_ref().and_then(digest_of_expected);
-    choose(input.points.of(&finding.host, &finding.path), expected.as_ref(), input.points.window_start)
+    choose(input.points.of(&finding.host, &finding.path), expected.as_ref(), None, input.points.window_start)
 }
 
 fn digest_of_expected(expected: &Expected) -> Option<Digest> {
@@ -197,7 +189,7 @@ fn digest_of_expected(expected: &Expected) -> Option<Digest> {
 
 fn restored<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
     match chosen(input, finding) {
-        Choice::Good { point, proved, passed_over } => What::Restore { point, proved, passed_over },
+        Choice::Good { point, proved, passed_over, .. } => What::Restore { point, proved, passed_over },
         Choice::None { passed_over } => {
             let mut reason = match finding.durability {
                 Durability::Durable => "only a backup has it".to_owned(),
@@ -208,8 +200,8 @@ fn restored<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
             if passed_over.is_empty() {
                 reason.push_str(", and none of the configured backups holds it");
             }
-            for (snapshot, why) in passed_over {
-                reason = format!("{reason}; {snapshot}: {why}");
+            for version in passed_over {
+                reason = format!("{reason}; {}: {}", version.snapshot, version.reason);
             }
             let aborts = finding.mend.map(|mend| input.manifest.mend(mend).aborts);
             What::Hand { reason, blocks: aborts == Some(Aborts::Always) }

@@ -1,3 +1,6 @@
 //! Integration tests: one binary, one module per subject.
 
+mod archives;
+mod backups;
 mod batou;
+mod tools;

@@ -2,9 +2,14 @@
 //!
 //! One file per rule, one line each in [`RULES`].
 
+pub mod archive;
+pub mod git_checkout;
+mod umask;
+
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::Scan;
+use crate::model::unit::UnitId;
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -17,7 +22,7 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, sorted by name.
-pub static RULES: &[&dyn Rule] = &[];
+pub static RULES: &[&dyn Rule] = &[&archive::ArchiveRule, &git_checkout::GitCheckoutRule];
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
@@ -34,7 +39,12 @@ pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
 }
 
 fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {
-    if let Some(unit) = manifest.units.iter_mut().find(|unit| unit.id == derivation.unit) {
-        unit.opaque.get_or_insert_with(|| Why::new(WhyKind::NotModelled, format!("{}: {reason}", derivation.rule)));
+    unknown(manifest, &derivation.unit, Why::new(WhyKind::NotModelled, format!("{}: {reason}", derivation.rule)));
+}
+
+/// Notes why a unit's result cannot be known. The first reason stays.
+fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
+    if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
+        unit.opaque.get_or_insert(why);
     }
 }

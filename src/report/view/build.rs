@@ -409,7 +409,8 @@ fn path(path: &TargetPath) -> (String, Option<String>) {
 }
 
 /// Nanoseconds since 1970 as RFC 3339 in UTC, to the second.
-fn time(nanoseconds: i64) -> String {
+/// A time as RFC 3339 in UTC, from nanoseconds since 1970 UTC.
+pub fn time(nanoseconds: i64) -> String {
     let seconds = nanoseconds.div_euclid(1_000_000_000);
     // Every i64 of nanoseconds lies between the years 1677 and 2262, which jiff can hold.
     jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("@{seconds}"), |time| time.to_string())

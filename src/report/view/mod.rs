@@ -15,7 +15,7 @@ use crate::model::manifest::Evaluation;
 use crate::model::observation::Run;
 use crate::model::plan::Action;
 use crate::model::unit::{HostName, UnitId, UnitKind};
-pub use build::Meta;
+pub use build::{Meta, time};
 pub use read::{ReadError, Refused};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -54,7 +54,7 @@ fn weight(action: Action) -> u8 {
         Action::Hand => 6,
         Action::Reinstall => 5,
         Action::Rebuild => 4,
-        Action::Redeploy => 3,
+        Action::Redeploy | Action::PutBack => 3,
         Action::Rescue | Action::Force | Action::Unblock => 2,
         Action::Reboot | Action::Restart | Action::Stop | Action::Quarantine => 1,
         Action::Check | Action::Verify => 0,

@@ -3,3 +3,4 @@
 pub mod expect;
 pub mod io;
 pub mod model;
+pub mod references;

@@ -2,9 +2,14 @@
 //!
 //! One file per rule, one line each in [`RULES`].
 
+mod distribution;
+mod evidence;
+pub mod python_environment;
+
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::Scan;
+use crate::model::unit::{DeployerId, UnitId};
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -17,7 +22,7 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, sorted by name.
-pub static RULES: &[&dyn Rule] = &[];
+pub static RULES: &[&dyn Rule] = &[&python_environment::PythonEnvironment];
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
@@ -34,7 +39,17 @@ pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
 }
 
 fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {
-    if let Some(unit) = manifest.units.iter_mut().find(|unit| unit.id == derivation.unit) {
-        unit.opaque.get_or_insert_with(|| Why::new(WhyKind::NotModelled, format!("{}: {reason}", derivation.rule)));
+    opaque(manifest, &derivation.unit, format!("{}: {reason}", derivation.rule));
+}
+
+/// Notes that a unit's result cannot be known. The first reason stays.
+fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<String>) {
+    if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
+        unit.opaque.get_or_insert_with(|| Why::new(WhyKind::NotModelled, reason));
     }
+}
+
+/// The deployer of a unit. Rules add units as they go, so the list is not sorted then.
+fn deployer(manifest: &Manifest, unit: &UnitId) -> Option<DeployerId> {
+    manifest.units.iter().find(|known| known.id == *unit).and_then(|unit| unit.deployer.clone())
 }

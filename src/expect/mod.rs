@@ -8,4 +8,6 @@
 //!
 //! Deliberately not here: looking at anything. Source files of the checkout are read by `definition`.
 
+pub mod buildout;
 pub mod derive;
+pub mod recipes;

@@ -2,6 +2,7 @@
 //!
 //! One file per rule, one line each in [`RULES`].
 
+pub mod buildout;
 mod distribution;
 mod evidence;
 pub mod python_environment;
@@ -22,7 +23,7 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, sorted by name.
-pub static RULES: &[&dyn Rule] = &[&python_environment::PythonEnvironment];
+pub static RULES: &[&dyn Rule] = &[&buildout::BuildoutRule, &python_environment::PythonEnvironment];
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {

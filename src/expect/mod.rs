@@ -8,6 +8,10 @@
 //!
 //! Deliberately not here: looking at anything. Source files of the checkout are read by `definition`.
 
+pub mod batou;
 pub mod buildout;
+pub mod claims;
+pub mod components;
+pub mod context;
 pub mod derive;
 pub mod recipes;

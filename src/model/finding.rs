@@ -10,6 +10,7 @@ use super::{
     path::TargetPath,
     unit::{HostName, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything that the comparison found.
@@ -191,7 +192,7 @@ impl Damage {
 }
 
 /// Who meant it: the three things that are never mixed in one list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// The definition moved on and is not yet deployed.
@@ -203,7 +204,7 @@ pub enum Class {
 }
 
 /// How sure we are of the kind of damage. That something differs is always certain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// The evidence admits nothing else.

@@ -7,6 +7,7 @@ use super::{
     path::TargetPath,
     unit::{Deployer, Edge, HostName, Unit, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,7 +71,7 @@ pub struct Definition {
 }
 
 /// How a definition was evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Evaluation {
     /// By the project's own batou.

@@ -5,6 +5,7 @@ use super::{
     command::Command,
     unit::{HostName, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An ordered plan.
@@ -59,7 +60,7 @@ pub struct Source {
 }
 
 /// The phases of a plan, in their order (DESIGN.md 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Copy what only the page cache still has.

@@ -2,10 +2,13 @@
 //!
 //! One file per rule, one line each in [`RULES`].
 
+pub mod archive;
 pub mod buildout;
 mod distribution;
 mod evidence;
+pub mod git_checkout;
 pub mod python_environment;
+mod umask;
 
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
@@ -23,7 +26,12 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, sorted by name.
-pub static RULES: &[&dyn Rule] = &[&buildout::BuildoutRule, &python_environment::PythonEnvironment];
+pub static RULES: &[&dyn Rule] = &[
+    &archive::ArchiveRule,
+    &buildout::BuildoutRule,
+    &git_checkout::GitCheckoutRule,
+    &python_environment::PythonEnvironment,
+];
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
@@ -40,14 +48,19 @@ pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
 }
 
 fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {
-    opaque(manifest, &derivation.unit, format!("{}: {reason}", derivation.rule));
+    unknown(manifest, &derivation.unit, Why::new(WhyKind::NotModelled, format!("{}: {reason}", derivation.rule)));
 }
 
-/// Notes that a unit's result cannot be known. The first reason stays.
-fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<String>) {
+/// Notes why a unit's result cannot be known. The first reason stays.
+fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
     if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
-        unit.opaque.get_or_insert_with(|| Why::new(WhyKind::NotModelled, reason));
+        unit.opaque.get_or_insert(why);
     }
+}
+
+/// The same for a reason that lies in rectify.
+fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<String>) {
+    unknown(manifest, unit, Why::new(WhyKind::NotModelled, reason));
 }
 
 /// The deployer of a unit. Rules add units as they go, so the list is not sorted then.

@@ -90,7 +90,6 @@ pub struct Buildout<'a> {
     input: &'a Input,
     catalog: Catalog,
     facts: PythonFacts,
-    python: Option<String>,
     generation: Option<u32>,
 }
 
@@ -141,7 +140,7 @@ impl<'a> Buildout<'a> {
             facts = facts.on_machine(machine);
         }
         let generation = input.generation.or_else(|| generation(&catalog));
-        Self { derivation, scan, input, catalog, facts, python, generation }
+        Self { derivation, scan, input, catalog, facts, generation }
     }
 
     /// What is configured.

@@ -2,4 +2,5 @@
 
 mod backups;
 mod batou;
+mod recipes;
 mod tools;

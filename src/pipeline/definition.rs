@@ -166,12 +166,7 @@ fn from_batou(error: batou::LoadError) -> Error {
 }
 
 /// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
-fn source(
-    project: &Path,
-    name: &str,
-    model: &BatouModel,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Eval<Vec<Member>> {
+fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
     let tree = batou::sources::tree(&project.join(name), name);
     diagnostics.extend(tree.problems.iter().cloned());
     if !tree.problems.is_empty() {

@@ -4,3 +4,4 @@
 //! never an error: a damaged reference is a finding.
 
 pub mod archive;
+pub mod git_objects;

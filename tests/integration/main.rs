@@ -2,4 +2,5 @@
 
 mod archives;
 mod backups;
+mod repositories;
 mod tools;

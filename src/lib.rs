@@ -1,3 +1,4 @@
 //! rectify: puts deployments right after corruption or drift.
 
+pub mod definition;
 pub mod model;

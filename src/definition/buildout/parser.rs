@@ -36,6 +36,7 @@ pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<
         applies: Applies::Yes,
         bad_lines: 0,
         last_bad_line: 0,
+        comments: 0,
     };
     let mut number: u32 = 0;
     for line in text.split_inclusive('\n') {
@@ -67,6 +68,8 @@ struct Parser<'a> {
     applies: Applies,
     bad_lines: usize,
     last_bad_line: u32,
+    /// Comments in values that were reported.
+    comments: usize,
 }
 
 impl Parser<'_> {
@@ -101,7 +104,8 @@ impl Parser<'_> {
         if text.is_empty() && !self.block {
             return;
         }
-        let comment = lint::comment_in_value(self.file, line, number);
+        let comment = lint::comment_in_value(self.file, line, number).filter(|_| self.comments < MAX_REPORTED_LINES);
+        self.comments += usize::from(comment.is_some());
         if let Some(key) = self.current_key()
             && let Eval::Known(value) = &mut key.value
         {
@@ -157,7 +161,7 @@ impl Parser<'_> {
         };
         let start = line.find(':').map_or(0, |colon| colon + 1);
         let end = line.rfind(']').unwrap_or(line.len());
-        self.diagnostics.push(diagnostic.at(self.origin(number)).showing(line, start, end));
+        self.diagnostics.push(lint::showing(diagnostic.at(self.origin(number)), line, start, end));
         Applies::Perhaps(Why::new(WhyKind::TargetFact, text))
     }
 
@@ -170,7 +174,9 @@ impl Parser<'_> {
         let Assignment { name, value } = *assignment;
         self.option = Some(name.to_owned());
         self.block = value.is_empty();
-        self.diagnostics.extend(lint::inline_comment(self.file, line, value, number));
+        let comment = lint::inline_comment(self.file, line, value, number).filter(|_| self.comments < MAX_REPORTED_LINES);
+        self.comments += usize::from(comment.is_some());
+        self.diagnostics.extend(comment);
         let new = match perhaps {
             None => Eval::Known(value.to_owned()),
             Some(why) => Eval::Unknown(why),
@@ -211,12 +217,10 @@ impl Parser<'_> {
         } else {
             "put a `[section]` line above it; if the file should be sound, it may be damaged"
         };
-        self.diagnostics.push(
-            Diagnostic::error(BUILDOUT_SYNTAX, "text before the first section header")
-                .at(self.origin(number))
-                .showing(line, 0, line.len())
-                .hint(hint),
-        );
+        let diagnostic = Diagnostic::error(BUILDOUT_SYNTAX, "text before the first section header")
+            .at(self.origin(number))
+            .hint(hint);
+        self.diagnostics.push(lint::showing(diagnostic, line, 0, line.len()));
         self.layer.open = Some(self.broken(number));
     }
 
@@ -229,12 +233,10 @@ impl Parser<'_> {
         self.last_bad_line = number;
         self.bad_lines += 1;
         if self.bad_lines <= MAX_REPORTED_LINES {
-            self.diagnostics.push(
-                Diagnostic::error(BUILDOUT_SYNTAX, "neither a section header nor an option")
-                    .at(self.origin(number))
-                    .showing(line, 0, line.len())
-                    .hint(hint_for_bad_line(line)),
-            );
+            let diagnostic = Diagnostic::error(BUILDOUT_SYNTAX, "neither a section header nor an option")
+                .at(self.origin(number))
+                .hint(hint_for_bad_line(line));
+            self.diagnostics.push(lint::showing(diagnostic, line, 0, line.len()));
         }
     }
 

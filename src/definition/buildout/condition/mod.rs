@@ -140,6 +140,8 @@ mod tests {
             "platform.python_version().startswith('3.')",
             "platform.python_version_tuple()[0] == '3'",
             "1 ] + [0",
+            "sys.maxsize > 2**32",
+            "platform.architecture()[0] == '64bit'",
         ] {
             assert_eq!(verdict(expression), Verdict::True, "{expression}");
         }
@@ -154,7 +156,10 @@ mod tests {
             "os.environ.get('A') == 'b'",
             "os.path.exists('/x') or False",
             "platform_release > '5'",
-            "sys.maxsize",
+            "sys.prefix",
+            "sys.nothing_here",
+            "{1: 2}",
+            "linux if python3 else 1",
         ] {
             assert!(matches!(verdict(expression), Verdict::Undecidable(_)), "{expression}: {:?}", verdict(expression));
         }
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_python_would_not_evaluate_is_an_error() {
-        for expression in ["nosuchname", "   ", "python3 python2", "'a' == 'b'", "1 +", "sys.nothing_here"] {
+        for expression in ["nosuchname", "   ", "python3 python2", "'a' == 'b'", "1 +", "python3 < 'a'"] {
             assert!(matches!(verdict(expression), Verdict::Error(_)), "{expression}: {:?}", verdict(expression));
         }
     }

@@ -1,0 +1,287 @@
+//! Configurations at random: mostly sound, with all the corners that decide what is deployed.
+
+use super::Case;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// SplitMix64: small, seeded, the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        let limit = u64::try_from(limit).expect("small");
+        usize::try_from(self.roll() % limit).expect("small")
+    }
+
+    fn percent(&mut self, chance: usize) -> bool {
+        self.below(100) < chance
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+}
+
+const SECTIONS: &[&str] = &["a", "b", "c", "p", "q", "r", "sec.tion", "t-u"];
+const OPTIONS: &[&str] = &["x", "y", "z", "eggs", "opt-ion", "Upper"];
+const WORDS: &[&str] = &["1", "two", "a b", "x=y", "ü", "$", "$$", "${", "1 # c", "[b]", "-", "/p/q", "1", "two"];
+const CONDITIONS: &[&str] = &[
+    "True", "False", "python3", "python27", "python_version > \"3\"", "sys_platform == 'win32'",
+    "sys.version_info >= (3,)", "linux and not windows", "platform.machine() == \"x86_64\" or windows",
+    "'linux' in sys_platform", "python_version in '2.7 3.4'", "sys.platform.startswith(\"linux\")", " 1 < 2 < 3 ",
+    "os.name == 'posix' and bits64", "not (python2 or windows)", "python_version ~= '3.5' and os_name != 'nt'",
+    "(1, 2) < sys.version_info[:2]", "\"\\x23\" in \"a\\x3bb\"", "[]", "0", "None", "'a'",
+];
+
+/// The case of a seed.
+pub(super) fn case(seed: u64) -> Case {
+    let mut dice = Dice(seed);
+    let mut case = Case::default();
+    let hostile = dice.percent(12);
+    let count = 1 + dice.below(4);
+    let places = ["", "", "s/", "s/t/", "remote/"];
+    let names: Vec<String> = (0..count)
+        .map(|index| {
+            if index == 0 { "buildout.cfg".to_owned() } else { format!("{}f{index}.cfg", dice.pick(&places)) }
+        })
+        .collect();
+    for index in 0..count {
+        let content = if hostile && dice.percent(50) { text(&mut dice) } else { file(&mut dice, index, &names) };
+        case.files.insert(names[index].clone(), content);
+    }
+    if dice.percent(10) {
+        case.user_defaults = true;
+        let content = file(&mut dice, usize::MAX, &[]);
+        case.files.insert("home/default.cfg".to_owned(), content);
+    }
+    for _ in 0..dice.below(3) {
+        if dice.percent(30) {
+            case.args.push(argument(&mut dice, &names));
+        }
+    }
+    case
+}
+
+fn argument(dice: &mut Dice, names: &[String]) -> String {
+    if dice.percent(5) {
+        let name = &names[dice.below(names.len())];
+        return format!("buildout:extends={name}");
+    }
+    if dice.percent(20) {
+        return format!("{}={}", dice.pick(&["newest", "offline", "eggs-directory", "w"]), dice.pick(&["true", "false"]));
+    }
+    let operator = dice.pick(&["", "", "+", "-", " +", " -"]);
+    format!("{}:{}{operator}={}", dice.pick(SECTIONS), dice.pick(OPTIONS), value(dice, 0).trim())
+}
+
+/// How a file is named by another one.
+fn relative(from: &str, to: &str) -> String {
+    if let Some(name) = to.strip_prefix("remote/") {
+        return if from.starts_with("remote/") { name.to_owned() } else { format!("http://host/{name}") };
+    }
+    let depth = from.matches('/').count();
+    format!("{}{to}", "../".repeat(depth))
+}
+
+fn file(dice: &mut Dice, index: usize, names: &[String]) -> String {
+    let mut text = String::new();
+    let root = index == 0;
+    if dice.percent(85) || root {
+        buildout_section(dice, index, names, &mut text);
+    }
+    for _ in 0..dice.below(6) {
+        let name = dice.below(SECTIONS.len());
+        section(dice, name, &mut text);
+    }
+    if root {
+        // Most references then lead somewhere.
+        for (position, name) in SECTIONS.iter().enumerate() {
+            if dice.percent(70) {
+                let _ = writeln!(text, "[{name}]");
+                for option in OPTIONS {
+                    if dice.percent(15) {
+                        let _ = writeln!(text, "{option} = {}", value(dice, position));
+                    }
+                }
+            }
+        }
+    }
+    if dice.percent(4) { text.replace('\n', "\r\n") } else { text }
+}
+
+fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut String) {
+    text.push_str("[buildout]\n");
+    let later: Vec<&String> = names.iter().skip(index.saturating_add(1)).collect();
+    let mut extends = Vec::new();
+    for name in &later {
+        if dice.percent(60) {
+            extends.push(relative(&names[index], name));
+        }
+    }
+    if dice.percent(1) {
+        extends.push(dice.pick(&["missing.cfg", "buildout.cfg", "http://nowhere/x.cfg"]).to_owned());
+    }
+    if !extends.is_empty() {
+        let option = if dice.percent(2) { "extends +" } else { "extends " };
+        let _ = writeln!(text, "{option}= {}", extends.join(dice.pick(&[" ", "\n    "])));
+    }
+    if dice.percent(3) && !later.is_empty() {
+        let _ = writeln!(text, "optional-extends = {} nothing.cfg", later[0]);
+    }
+    if index == 0 || dice.percent(30) {
+        let operator = if index == 0 && dice.percent(70) { "=" } else { "+=" };
+        let _ = write!(text, "parts {operator}");
+        for _ in 0..dice.below(4) {
+            let _ = write!(text, "{}{}", dice.pick(&[" ", "\n  "]), dice.pick(&["p", "q", "r", "p", "q", "r", "a"]));
+        }
+        text.push('\n');
+    }
+    for _ in 0..dice.below(3) {
+        let line = dice.pick(&[
+            "eggs-directory = e", "eggs-directory = ~/e", "eggs-directory = ${buildout:directory}/e",
+            "bin-directory = ../b", "parts-directory = /abs/p", "develop-eggs-directory = ${buildout:parts-directory}/d",
+            "download-cache = dc", "download-cache = /dc", "extends-cache = ec", "eggs-directory-version =",
+            "eggs-directory-version = v9", "abi-tag-eggs = true", "versions = versions", "versions = v", "versions =",
+            "newest = false", "offline = true", "offline = yes", "prefer-final = false", "log-level = 10",
+            "log-level = loud", "installed =", "installed = /i.cfg", "find-links += http://x", "find-links = y",
+            "allow-hosts +=\n    *.x", "install-from-cache = true", "ref = ${a:x}", "ref = ${p:location}",
+            "socket-timeout = 5", "eggs-directory +=", "download-cache -= x", "directory = ${:w}", "executable = /py",
+            "show-picked-versions = true", "show-picked-versions = maybe", "<= a", "=> p",
+        ]);
+        let _ = writeln!(text, "{line}");
+    }
+    if dice.percent(30) {
+        let _ = writeln!(text, "[{}]\n{} = {}", dice.pick(&["versions", "versions", "v"]),
+            dice.pick(&["A_b.c", "zc.buildout", "setuptools", "recipe"]), dice.pick(&["1.0", "2", ">=3"]));
+    }
+}
+
+fn section(dice: &mut Dice, position: usize, text: &mut String) {
+    let name = SECTIONS[position];
+    if dice.percent(15) {
+        let _ = writeln!(text, "[{name}:{}]{}", dice.pick(CONDITIONS), dice.pick(&["", " # x", " ; y"]));
+    } else {
+        let _ = writeln!(text, "[{name}]{}", dice.pick(&["", "", "", " # c]", "  "]));
+    }
+    if matches!(name, "p" | "q" | "r") && dice.percent(75) {
+        let _ = writeln!(text, "recipe = {}", dice.pick(&["r", "r:e", "r", "r", "zc.recipe.egg", "${a:x}"]));
+    }
+    if dice.percent(18) {
+        let lower = position + 1 + dice.below(3);
+        let base = SECTIONS[lower % SECTIONS.len()];
+        let _ = writeln!(text, "<= {base}");
+        if dice.percent(30) {
+            let _ = writeln!(text, "   {}", SECTIONS[(lower + 1) % SECTIONS.len()]);
+        }
+    }
+    if dice.percent(5) {
+        let _ = writeln!(text, "=> {}", dice.pick(&["p", "q r", "r", "t-u"]));
+    }
+    for _ in 0..dice.below(5) {
+        let option = dice.pick(OPTIONS);
+        let operator = dice.pick(&["=", "=", "=", " =", " +=", " +=", " -=", "+=", "-=", "  +="]);
+        let _ = writeln!(text, "{option}{operator} {}", value(dice, position));
+        if dice.percent(4) {
+            text.push_str(dice.pick(&["# comment\n", "\n", "; c\n", "  # indented\n", "\x0c\n", "bad line\n"]));
+        }
+    }
+}
+
+/// A value; references lead to later sections, so that few of them are circular.
+fn value(dice: &mut Dice, position: usize) -> String {
+    let mut value = String::new();
+    let lines = if dice.percent(25) { 1 + dice.below(4) } else { 0 };
+    if lines == 0 || dice.percent(20) {
+        value.push_str(&words(dice, position));
+    }
+    for _ in 0..lines {
+        let indent = dice.pick(&["    ", "    ", "  ", "\t", "      "]);
+        let _ = write!(value, "\n{indent}{}", words(dice, position));
+        if dice.percent(8) {
+            value.push('\n');
+        }
+    }
+    value
+}
+
+fn words(dice: &mut Dice, position: usize) -> String {
+    let mut parts = Vec::new();
+    for _ in 0..=dice.below(2) {
+        if dice.percent(30) {
+            parts.push(reference(dice, position));
+        } else {
+            parts.push(dice.pick(WORDS).to_owned());
+        }
+    }
+    parts.join(dice.pick(&[" ", "", " ", "/"]))
+}
+
+fn reference(dice: &mut Dice, position: usize) -> String {
+    let later = SECTIONS.get(position + 1 + dice.below(SECTIONS.len())).copied();
+    let section = if dice.percent(4) { dice.pick(SECTIONS) } else { later.unwrap_or("buildout") };
+    let option = match section {
+        "buildout" => dice.pick(&["directory", "bin-directory", "eggs-directory", "parts-directory", "executable"]),
+        "p" | "q" | "r" if dice.percent(50) => "location",
+        _ => dice.pick(OPTIONS),
+    };
+    match dice.below(100) {
+        0 => "${a}".to_owned(),
+        1 => "${a:b:c}".to_owned(),
+        2 => format!("${{:{option}}}"),
+        3 => format!("$${{{section}:{option}}}"),
+        4..=8 => "${:_buildout_section_name_}".to_owned(),
+        9 => format!("${{{section}:_buildout_section_name_}}"),
+        10 => "${a/b:c}".to_owned(),
+        11 => format!("$$${{{section}:{option}}}"),
+        _ => format!("${{{section}:{option}}}"),
+    }
+}
+
+/// Lines that are hardly a configuration.
+fn text(dice: &mut Dice) -> String {
+    const PIECES: &[&str] = &[
+        "[a]", "[b]", "[a:False]", "[a:True]", "[buildout]", "[ a ]", "[a] ; c", "[a b]", "[a:", "[a:]", "x = 1",
+        "x=1", "y += 2", "y+=2", "y -= 2", "  cont", "\tcont", "    deeper", "", "   ", "# c", "; c", "  # c", "x",
+        "= 1", "<= b", "<=\n  b\n  c", "=> a", "x =", "y +=", "x y = 1", "x: 1", "\u{feff}", "\u{1c}a", "\u{85}b",
+        "\u{a0}c", "x =\u{2003}v\u{2003}", "ü = ü", "x = \x0c1", "+= 1", "a+ = 1", "a++= 1", "a +-= 1", "{x} = 1",
+        "x = a\u{2028}b", "[a]#", "[a\u{a0}]", "-= 1", "x-= 1", "y  += 3", "y  +=\n  3\n\n  4",
+    ];
+    let mut text = String::new();
+    if dice.percent(70) {
+        text.push_str("[buildout]\nparts =\n");
+    }
+    for _ in 0..dice.below(14) {
+        text.push_str(dice.pick(PIECES));
+        text.push_str(dice.pick(&["\n", "\n", "\n", "\n", "\r\n", "\r"]));
+    }
+    text
+}
+
+/// Options as `.installed.cfg` has them.
+pub(super) fn installed(seed: u64) -> BTreeMap<String, BTreeMap<String, String>> {
+    const PIECES: &[&str] = &[
+        "a", " ", "\n", "\t", "\r", "\x0c", "\x0b", "b c", "\n\n", "  ", "%(", ")s", "%(__buildout_space__)s", "ü", "[x]",
+        "#", "=", "path/x", "\n  ",
+    ];
+    let mut dice = Dice(seed);
+    let mut sections = BTreeMap::new();
+    for name in ["buildout", "p", "q"] {
+        let mut options = BTreeMap::new();
+        for option in ["parts", "recipe", "x", "__buildout_installed__"] {
+            if dice.percent(70) {
+                let value: String = (0..dice.below(6)).map(|_| dice.pick(PIECES)).collect();
+                options.insert(option.to_owned(), value);
+            }
+        }
+        sections.insert(name.to_owned(), options);
+    }
+    sections
+}

@@ -3,7 +3,7 @@
 use super::{
     lint,
     load::origin_of,
-    merge::update_section,
+    merge::{nameless, update_section},
     option::{Layer, RawSection},
     python_text::strip,
 };
@@ -77,6 +77,7 @@ impl<'a> Macros<'a> {
             .filter_map(|(option, key)| lint::lost_over_macro(name, option, key))
             .collect();
         self.diagnostics.extend(lost);
+        self.diagnostics.extend(nameless(name, section));
         update_section(&mut result, section.clone());
         result.options.remove("<");
         self.copies += result.options.len();

@@ -7,6 +7,7 @@ use super::{
     python_text::without_last,
 };
 use crate::model::{
+    code::BUILDOUT_VALUE,
     diagnostic::Diagnostic,
     eval::{Eval, Why},
 };
@@ -21,9 +22,11 @@ pub(super) fn update(under: &mut Layer, over: Layer, lints: &mut Vec<Diagnostic>
     }
     for (name, section) in over.sections {
         if let Some(existing) = under.sections.get_mut(&name) {
+            lints.extend(nameless(&name, &section));
             update_section(existing, section);
         } else if let Some(why) = &under.open {
             // It may exist or not, which decides how `+=` is taken: every `+=` ends up unknown.
+            lints.extend(nameless(&name, &section));
             let mut unseen = RawSection { open: Some(why.clone()), ..RawSection::default() };
             update_section(&mut unseen, section);
             under.sections.insert(name, unseen);
@@ -48,7 +51,7 @@ fn first_definition(name: &str, mut section: RawSection, lints: &mut Vec<Diagnos
             continue;
         }
         let Some(mut key) = section.options.remove(&option) else { continue };
-        if option.trim_end_matches([' ', '+', '-']) != cut {
+        if !cut.is_empty() && option.trim_end_matches([' ', '+', '-']) != cut {
             lints.extend(lint::cut_name(name, &option, &cut, &key));
         }
         if option.ends_with('-') {
@@ -57,9 +60,23 @@ fn first_definition(name: &str, mut section: RawSection, lints: &mut Vec<Diagnos
         }
         section.options.insert(cut, key);
     }
+    lints.extend(nameless(name, &section));
     let mut result = RawSection::default();
     update_section(&mut result, section);
     result
+}
+
+/// zc.buildout looks at the last character of each name and stops with an `IndexError` when there is none: `x+=1`, where
+/// nothing is there to add to, leaves an empty name.
+pub(super) fn nameless(section: &str, options: &RawSection) -> Option<Diagnostic> {
+    let key = options.options.get("")?;
+    let diagnostic =
+        Diagnostic::error(BUILDOUT_VALUE, format!("`+=` or `-=` leaves an option of `[{section}]` without a name"))
+            .hint("put one blank before `+=` and `-=`; buildout stops here with an internal error");
+    Some(match key.source() {
+        Source::File(origin) => diagnostic.at(origin.clone()),
+        _ => diagnostic,
+    })
 }
 
 /// `_update_section`: `over` on `under`, with `+=` and `-=` worked out.

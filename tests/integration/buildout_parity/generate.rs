@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// SplitMix64: small, seeded, the same everywhere.
-struct Dice(u64);
+struct Dice {
+    state: u64,
+    /// Only what zc.buildout goes through with, as far as that can be told from here.
+    sound: bool,
+}
 
 impl Dice {
     fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -32,21 +36,37 @@ impl Dice {
 
 const SECTIONS: &[&str] = &["a", "b", "c", "p", "q", "r", "sec.tion", "t-u"];
 const OPTIONS: &[&str] = &["x", "y", "z", "eggs", "opt-ion", "Upper"];
-const WORDS: &[&str] = &["1", "two", "a b", "x=y", "ü", "$", "$$", "${", "1 # c", "[b]", "-", "/p/q", "1", "two"];
+const WORDS: &[&str] = 
+    &["1", "two", "a b", "x=y", "ü", "$", "$$", "1 # c", "[b]", "-", "/p/q", "1", "two", "base p", "base a", "${"];
 const CONDITIONS: &[&str] = &[
     "True", "False", "python3", "python27", "python_version > \"3\"", "sys_platform == 'win32'",
     "sys.version_info >= (3,)", "linux and not windows", "platform.machine() == \"x86_64\" or windows",
     "'linux' in sys_platform", "python_version in '2.7 3.4'", "sys.platform.startswith(\"linux\")", " 1 < 2 < 3 ",
     "os.name == 'posix' and bits64", "not (python2 or windows)", "python_version ~= '3.5' and os_name != 'nt'",
-    "(1, 2) < sys.version_info[:2]", "\"\\x23\" in \"a\\x3bb\"", "[]", "0", "None", "'a'",
+    "(1, 2) < sys.version_info[:2]", "[]", "0", "None", "'a'", "\"\\x23\" in \"a\\x3bb\"", "nosuch", "1 +", "'a' == 'a'",
+];
+
+const BUILDOUT_LINES: &[&str] = &[
+    "eggs-directory = e", "eggs-directory = ~/e", "eggs-directory = ${buildout:directory}/e", "bin-directory = ../b",
+    "parts-directory = /abs/p", "develop-eggs-directory = ${buildout:parts-directory}/d", "download-cache = dc",
+    "download-cache = /dc", "extends-cache = ec", "eggs-directory-version =", "eggs-directory-version = v9",
+    "abi-tag-eggs = true", "versions = versions", "versions = v", "versions =", "newest = false", "offline = true",
+    "prefer-final = false", "log-level = 10", "installed =", "installed = /i.cfg", "find-links += http://x",
+    "find-links = y", "allow-hosts +=\n    *.x", "ref = ${a:x}", "ref = ${p:location}", "socket-timeout = 5",
+    "executable = /py", "show-picked-versions = true", "=> p", "own = ${:directory}",
+];
+const DOUBTFUL_LINES: &[&str] = &[
+    "offline = yes", "log-level = loud", "install-from-cache = true", "eggs-directory +=", "download-cache -= x",
+    "directory = ${:w}", "show-picked-versions = maybe", "<= a", "newest = ${a:x}", "verbosity = x", "verbosity = 10",
 ];
 
 /// The case of a seed.
 pub(super) fn case(seed: u64) -> Case {
-    let mut dice = Dice(seed);
+    let mut dice = Dice { state: seed, sound: false };
     let mut case = Case::default();
-    let hostile = dice.percent(12);
-    let count = 1 + dice.below(4);
+    dice.sound = dice.percent(70);
+    let hostile = !dice.sound && dice.percent(40);
+    let count = if dice.sound { 2 + dice.below(4) } else { 1 + dice.below(4) };
     let places = ["", "", "s/", "s/t/", "remote/"];
     let names: Vec<String> = (0..count)
         .map(|index| {
@@ -54,7 +74,13 @@ pub(super) fn case(seed: u64) -> Case {
         })
         .collect();
     for index in 0..count {
-        let content = if hostile && dice.percent(50) { text(&mut dice) } else { file(&mut dice, index, &names) };
+        let content = if hostile && dice.percent(50) {
+            text(&mut dice)
+        } else if dice.sound && index > 0 && index + 1 == count {
+            base()
+        } else {
+            file(&mut dice, index, &names)
+        };
         case.files.insert(names[index].clone(), content);
     }
     if dice.percent(10) {
@@ -75,7 +101,7 @@ fn argument(dice: &mut Dice, names: &[String]) -> String {
         let name = &names[dice.below(names.len())];
         return format!("buildout:extends={name}");
     }
-    if dice.percent(20) {
+    if dice.percent(20) && !dice.sound {
         return format!("{}={}", dice.pick(&["newest", "offline", "eggs-directory", "w"]), dice.pick(&["true", "false"]));
     }
     let operator = dice.pick(&["", "", "+", "-", " +", " -"]);
@@ -87,21 +113,39 @@ fn relative(from: &str, to: &str) -> String {
     if let Some(name) = to.strip_prefix("remote/") {
         return if from.starts_with("remote/") { name.to_owned() } else { format!("http://host/{name}") };
     }
+    if from.starts_with("remote/") {
+        return format!("@DIRECTORY@/{to}");
+    }
     let depth = from.matches('/').count();
     format!("{}{to}", "../".repeat(depth))
+}
+
+/// A file that defines everything others refer to.
+fn base() -> String {
+    let mut text = "[versions]\npackage = 1\n[v]\npackage = 2\n".to_owned();
+    for name in SECTIONS {
+        let _ = writeln!(text, "[{name}]");
+        if matches!(*name, "p" | "q" | "r") {
+            text.push_str("recipe = base\n");
+        }
+        for option in OPTIONS {
+            let _ = writeln!(text, "{option} =\n    two\n    base {name}");
+        }
+    }
+    text
 }
 
 fn file(dice: &mut Dice, index: usize, names: &[String]) -> String {
     let mut text = String::new();
     let root = index == 0;
-    if dice.percent(85) || root {
+    if dice.percent(85) || root || dice.sound {
         buildout_section(dice, index, names, &mut text);
     }
     for _ in 0..dice.below(6) {
         let name = dice.below(SECTIONS.len());
         section(dice, name, &mut text);
     }
-    if root {
+    if root && !dice.sound {
         // Most references then lead somewhere.
         for (position, name) in SECTIONS.iter().enumerate() {
             if dice.percent(70) {
@@ -117,6 +161,10 @@ fn file(dice: &mut Dice, index: usize, names: &[String]) -> String {
     if dice.percent(4) { text.replace('\n', "\r\n") } else { text }
 }
 
+fn part(dice: &mut Dice) -> &'static str {
+    if dice.sound { ["p", "q", "r"][dice.below(3)] } else { ["p", "q", "r", "p", "q", "r", "a"][dice.below(7)] }
+}
+
 fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut String) {
     text.push_str("[buildout]\n");
     let later: Vec<&String> = names.iter().skip(index.saturating_add(1)).collect();
@@ -125,6 +173,9 @@ fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut 
         if dice.percent(60) {
             extends.push(relative(&names[index], name));
         }
+    }
+    if dice.sound && extends.is_empty() && !later.is_empty() {
+        extends.push(relative(&names[index], &names[names.len() - 1]));
     }
     if dice.percent(1) {
         extends.push(dice.pick(&["missing.cfg", "buildout.cfg", "http://nowhere/x.cfg"]).to_owned());
@@ -140,22 +191,19 @@ fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut 
         let operator = if index == 0 && dice.percent(70) { "=" } else { "+=" };
         let _ = write!(text, "parts {operator}");
         for _ in 0..dice.below(4) {
-            let _ = write!(text, "{}{}", dice.pick(&[" ", "\n  "]), dice.pick(&["p", "q", "r", "p", "q", "r", "a"]));
+            let _ = write!(text, "{}{}", dice.pick(&[" ", "\n  "]), part(dice));
         }
         text.push('\n');
     }
     for _ in 0..dice.below(3) {
-        let line = dice.pick(&[
-            "eggs-directory = e", "eggs-directory = ~/e", "eggs-directory = ${buildout:directory}/e",
-            "bin-directory = ../b", "parts-directory = /abs/p", "develop-eggs-directory = ${buildout:parts-directory}/d",
-            "download-cache = dc", "download-cache = /dc", "extends-cache = ec", "eggs-directory-version =",
-            "eggs-directory-version = v9", "abi-tag-eggs = true", "versions = versions", "versions = v", "versions =",
-            "newest = false", "offline = true", "offline = yes", "prefer-final = false", "log-level = 10",
-            "log-level = loud", "installed =", "installed = /i.cfg", "find-links += http://x", "find-links = y",
-            "allow-hosts +=\n    *.x", "install-from-cache = true", "ref = ${a:x}", "ref = ${p:location}",
-            "socket-timeout = 5", "eggs-directory +=", "download-cache -= x", "directory = ${:w}", "executable = /py",
-            "show-picked-versions = true", "show-picked-versions = maybe", "<= a", "=> p",
-        ]);
+        let line = dice.pick(BUILDOUT_LINES);
+        let _ = writeln!(text, "{line}");
+    }
+    for _ in 0..dice.below(3) {
+        if dice.sound {
+            continue;
+        }
+        let line = dice.pick(DOUBTFUL_LINES);
         let _ = writeln!(text, "{line}");
     }
     if dice.percent(30) {
@@ -167,15 +215,19 @@ fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut 
 fn section(dice: &mut Dice, position: usize, text: &mut String) {
     let name = SECTIONS[position];
     if dice.percent(15) {
-        let _ = writeln!(text, "[{name}:{}]{}", dice.pick(CONDITIONS), dice.pick(&["", " # x", " ; y"]));
+        let conditions = if dice.sound { &CONDITIONS[..CONDITIONS.len() - 4] } else { CONDITIONS };
+        let _ = writeln!(text, "[{name}:{}]{}", dice.pick(conditions), dice.pick(&["", " # x", " ; y"]));
     } else {
         let _ = writeln!(text, "[{name}]{}", dice.pick(&["", "", "", " # c]", "  "]));
     }
     if matches!(name, "p" | "q" | "r") && dice.percent(75) {
-        let _ = writeln!(text, "recipe = {}", dice.pick(&["r", "r:e", "r", "r", "zc.recipe.egg", "${a:x}"]));
+        let _ = writeln!(text, "recipe = {}", dice.pick(&["r", "r:e", "r", "r", "zc.recipe.egg", "${t-u:x}"]));
     }
     if dice.percent(18) {
         let lower = position + 1 + dice.below(3);
+        if dice.sound && lower + 1 >= SECTIONS.len() {
+            return;
+        }
         let base = SECTIONS[lower % SECTIONS.len()];
         let _ = writeln!(text, "<= {base}");
         if dice.percent(30) {
@@ -190,7 +242,8 @@ fn section(dice: &mut Dice, position: usize, text: &mut String) {
         let operator = dice.pick(&["=", "=", "=", " =", " +=", " +=", " -=", "+=", "-=", "  +="]);
         let _ = writeln!(text, "{option}{operator} {}", value(dice, position));
         if dice.percent(4) {
-            text.push_str(dice.pick(&["# comment\n", "\n", "; c\n", "  # indented\n", "\x0c\n", "bad line\n"]));
+            let last = if dice.sound { 5 } else { 6 };
+            text.push_str(dice.pick(&["# comment\n", "\n", "; c\n", "  # indented\n", "\x0c\n", "bad line\n"][..last]));
         }
     }
 }
@@ -218,7 +271,8 @@ fn words(dice: &mut Dice, position: usize) -> String {
         if dice.percent(30) {
             parts.push(reference(dice, position));
         } else {
-            parts.push(dice.pick(WORDS).to_owned());
+            let words = if dice.sound { &WORDS[..WORDS.len() - 1] } else { WORDS };
+            parts.push(dice.pick(words).to_owned());
         }
     }
     parts.join(dice.pick(&[" ", "", " ", "/"]))
@@ -226,13 +280,15 @@ fn words(dice: &mut Dice, position: usize) -> String {
 
 fn reference(dice: &mut Dice, position: usize) -> String {
     let later = SECTIONS.get(position + 1 + dice.below(SECTIONS.len())).copied();
-    let section = if dice.percent(4) { dice.pick(SECTIONS) } else { later.unwrap_or("buildout") };
+    let section = if dice.percent(if dice.sound { 1 } else { 4 }) { dice.pick(SECTIONS) } else { later.unwrap_or("buildout") };
     let option = match section {
         "buildout" => dice.pick(&["directory", "bin-directory", "eggs-directory", "parts-directory", "executable"]),
         "p" | "q" | "r" if dice.percent(50) => "location",
         _ => dice.pick(OPTIONS),
     };
-    match dice.below(100) {
+    let kind = if dice.sound { 3 + dice.below(97) } else { dice.below(100) };
+    match kind {
+        10 if dice.sound => format!("${{{section}:{option}}}"),
         0 => "${a}".to_owned(),
         1 => "${a:b:c}".to_owned(),
         2 => format!("${{:{option}}}"),
@@ -271,7 +327,7 @@ pub(super) fn installed(seed: u64) -> BTreeMap<String, BTreeMap<String, String>>
         "a", " ", "\n", "\t", "\r", "\x0c", "\x0b", "b c", "\n\n", "  ", "%(", ")s", "%(__buildout_space__)s", "ü", "[x]",
         "#", "=", "path/x", "\n  ",
     ];
-    let mut dice = Dice(seed);
+    let mut dice = Dice { state: seed, sound: false };
     let mut sections = BTreeMap::new();
     for name in ["buildout", "p", "q"] {
         let mut options = BTreeMap::new();

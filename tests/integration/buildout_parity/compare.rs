@@ -1,12 +1,13 @@
 //! What counts as the same: equal values, order and history where zc.buildout goes through; where it stops, an error of
 //! the same kind and never a wrong value.
 
-use rectify::definition::buildout::{Operation, OptionValue, Resolved, Source};
+use rectify::definition::buildout::{Operation, OptionValue, Resolved, Source, installed};
 use rectify::model::{
     diagnostic::{Diagnostic, Severity},
     eval::Eval,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The differences between the oracle's answer and ours.
 pub(super) fn compare(answer: &Value, ours: &Resolved, diagnostics: &[Diagnostic], directory: &str) -> Vec<String> {
@@ -25,7 +26,10 @@ pub(super) fn compare(answer: &Value, ours: &Resolved, diagnostics: &[Diagnostic
         };
         // What is only not at hand is no error to us.
         let of_kind = |diagnostic: &Diagnostic| code.contains(&diagnostic.code.to_string().as_str());
-        let same = if error.contains("unreachable") {
+        let same = if error.starts_with("ValueError: too many values") && ours.parts_doubt.is_some() {
+            // The oracle's placeholder for an unknown recipe has too many colons.
+            true
+        } else if error.contains("unreachable") {
             diagnostics.iter().any(of_kind)
         } else {
             our_errors.iter().any(|diagnostic| of_kind(diagnostic))
@@ -167,5 +171,24 @@ fn known_values(answer: &Value, ours: &Resolved, found: &mut Vec<String>) {
                 found.push(format!("{name}:{option}: {value}, ours {our:?}"));
             }
         }
+    }
+}
+
+/// `.installed.cfg`: the same text, and the same options read back.
+pub(super) fn compare_installed(answer: &Value, sections: &BTreeMap<String, BTreeMap<String, String>>) {
+    let saved: String = sections.iter().map(|(name, options)| installed::represent(name, options) + "\n").collect();
+    assert_eq!(answer["saved"].as_str(), Some(saved.as_str()), "{sections:?}");
+    let (ours, diagnostics) = installed::parse(saved.as_bytes(), "f");
+    if let Some(error) = answer["error"].as_str() {
+        assert!(!diagnostics.is_empty(), "the oracle says {error}");
+    }
+    for (name, options) in answer["read"].as_object().into_iter().flatten().filter(|(name, _)| *name != "buildout") {
+        let options = options.as_object().expect("options");
+        let known: serde_json::Map<String, Value> = ours.sections[name]
+            .options
+            .iter()
+            .filter_map(|(option, value)| Some((option.clone(), Value::String(value.known()?.clone()))))
+            .collect();
+        assert_eq!(&known, options, "{saved}");
     }
 }

@@ -35,7 +35,7 @@ impl Dice {
 }
 
 const SECTIONS: &[&str] = &["a", "b", "c", "p", "q", "r", "sec.tion", "t-u"];
-const OPTIONS: &[&str] = &["x", "y", "z", "eggs", "opt-ion", "Upper"];
+const OPTIONS: &[&str] = &["x", "yy", "zed", "eggs", "opt-ion", "Upper"];
 const WORDS: &[&str] = 
     &["1", "two", "a b", "x=y", "ü", "$", "$$", "1 # c", "[b]", "-", "/p/q", "1", "two", "base p", "base a", "${"];
 const CONDITIONS: &[&str] = &[
@@ -102,7 +102,7 @@ fn argument(dice: &mut Dice, names: &[String]) -> String {
         return format!("buildout:extends={name}");
     }
     if dice.percent(20) && !dice.sound {
-        return format!("{}={}", dice.pick(&["newest", "offline", "eggs-directory", "w"]), dice.pick(&["true", "false"]));
+        return format!("{}={}", dice.pick(&["newest", "offline", "eggs-directory", "own"]), dice.pick(&["true", "false"]));
     }
     let operator = dice.pick(&["", "", "+", "-", " +", " -"]);
     format!("{}:{}{operator}={}", dice.pick(SECTIONS), dice.pick(OPTIONS), value(dice, 0).trim())

@@ -191,3 +191,13 @@ fn random_configurations_resolve_as_zc_buildout_resolves_them() {
     assert_eq!(different, 0, "{report}");
 }
 
+
+#[test]
+fn installed_options_are_written_and_read_as_zc_buildout_does() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    for index in 0..number("RECTIFY_PARITY_COUNT", 300) {
+        let sections = generate::installed(index);
+        let answer = oracle.ask(&json!({ "installed": sections }));
+        compare::compare_installed(&answer, &sections);
+    }
+}

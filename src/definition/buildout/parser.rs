@@ -312,3 +312,81 @@ fn hint_for_bad_line(line: &str) -> &'static str {
         "write `name = value`; if the file should be sound, it may be damaged"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{condition::decide, facts::TargetFacts};
+    use super::*;
+    use crate::model::diagnostic::Severity;
+    use serde_json::{Map, Value};
+    use std::collections::BTreeMap;
+
+    const GOLDENS: &str = include_str!("../../../fixtures/cases/buildout/parser.json");
+    const FACTS: &str = include_str!("../../../fixtures/cases/buildout/facts.json");
+
+    fn parsed(text: &str) -> (Layer, Vec<Diagnostic>) {
+        let facts: TargetFacts = serde_json::from_str(FACTS).expect("facts");
+        parse(text, "f", &|expression, tail| decide(expression, tail, &facts, &BTreeMap::new()))
+    }
+
+    fn as_json(layer: &Layer) -> Value {
+        let sections = layer.sections.iter().map(|(name, section)| {
+            let options = section
+                .options
+                .iter()
+                .map(|(option, key)| (option.clone(), Value::from(key.value.known().map(String::as_str))))
+                .collect::<Map<_, _>>();
+            (name.clone(), Value::Object(options))
+        });
+        Value::Object(sections.collect())
+    }
+
+    #[test]
+    fn texts_parse_as_zc_buildout_parses_them() {
+        let cases: Vec<Value> = serde_json::from_str(GOLDENS).expect("goldens");
+        assert!(cases.len() > 50);
+        for case in cases {
+            let (layer, diagnostics) = parsed(case["text"].as_str().expect("a text"));
+            let errors: Vec<_> = diagnostics.iter().filter(|found| found.severity == Severity::Error).collect();
+            match case.get("parsed") {
+                Some(expected) => {
+                    assert_eq!(&as_json(&layer), expected, "{case}");
+                    assert_eq!(errors, Vec::<&Diagnostic>::new(), "{case}");
+                }
+                None => assert_eq!(errors.len(), 1, "{case}: {errors:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_broken_line_may_have_been_is_unknown_and_the_rest_known() {
+        let (layer, diagnostics) = parsed("[a]\nx = 1\n]b[\ny = 2\n[c]\nz = 3\n");
+        assert_eq!(as_json(&layer).to_string(), r#"{"a":{"x":null,"y":null},"c":{"z":"3"}}"#);
+        assert!(layer.open.is_some());
+        assert_eq!(diagnostics.len(), 1);
+        assert_eq!(diagnostics[0].origin, Some(Origin::line("f", 3)));
+    }
+
+    #[test]
+    fn an_undecidable_condition_makes_its_options_unknown() {
+        let (layer, diagnostics) = parsed("[a]\nx = 1\ny = 1\n[a: open('/x')]\nx = 2\n[b: open('/x')]\n");
+        assert_eq!(as_json(&layer).to_string(), r#"{"a":{"x":null,"y":"1"},"b":{}}"#);
+        assert!(layer.sections["a"].open.is_none());
+        assert!(layer.sections["b"].open.is_some());
+        assert_eq!(diagnostics[0].code, BUILDOUT_CONDITION);
+        let excerpt = diagnostics[0].excerpt.as_ref().expect("the line");
+        assert_eq!(&excerpt.text[excerpt.start..excerpt.end], " open('/x')");
+    }
+
+    #[test]
+    fn garbage_is_reported_a_limited_number_of_times() {
+        let (_, diagnostics) = parsed(&format!("[a]\n{}", "garbage\n".repeat(10_000)));
+        assert_eq!(diagnostics.len(), MAX_REPORTED_LINES + 1);
+    }
+
+    #[test]
+    fn lines_that_may_hold_secrets_are_not_shown() {
+        let (_, diagnostics) = parsed("[a]\npassword hunter2\n");
+        assert_eq!(diagnostics[0].excerpt, None);
+    }
+}

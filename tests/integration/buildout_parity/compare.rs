@@ -192,3 +192,29 @@ pub(super) fn compare_installed(answer: &Value, sections: &BTreeMap<String, BTre
         assert_eq!(&known, options, "{saved}");
     }
 }
+
+/// What came of a condition.
+pub(super) enum Decision {
+    Same,
+    /// We do not know: always allowed, and to be counted.
+    Undecided,
+    /// Python raises an exception behind something that we do not model; buildout then stops.
+    Missed(String),
+    Different(String),
+}
+
+/// One section with a condition: applied, left out, or an error.
+pub(super) fn compare_condition(answer: &Value, ours: &Resolved, diagnostics: &[Diagnostic]) -> Decision {
+    let error = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error);
+    let undecided = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Warning);
+    let applied = ours.value("a", "x").is_some();
+    let expected = answer["parsed"].get("a").is_some();
+    match (answer.get("error"), error) {
+        (Some(_), Some(_)) => Decision::Same,
+        (None, Some(ours)) => Decision::Different(format!("we report {}", ours.message)),
+        _ if undecided => Decision::Undecided,
+        (Some(error), None) => Decision::Missed(error.to_string()),
+        (None, None) if applied == expected => Decision::Same,
+        (None, None) => Decision::Different(format!("Python says {expected}")),
+    }
+}

@@ -341,3 +341,50 @@ pub(super) fn installed(seed: u64) -> BTreeMap<String, BTreeMap<String, String>>
     }
     sections
 }
+
+/// A condition: sometimes a marker, sometimes Python, sometimes neither.
+pub(super) fn condition(seed: u64) -> String {
+    let mut dice = Dice { state: seed, sound: false };
+    let marker = dice.percent(40);
+    expression(&mut dice, 0, marker)
+}
+
+fn expression(dice: &mut Dice, depth: usize, marker: bool) -> String {
+    if depth < 3 && dice.percent(45) {
+        let left = expression(dice, depth + 1, marker);
+        let right = expression(dice, depth + 1, marker);
+        return match dice.below(6) {
+            0 => format!("({left})"),
+            1 if !marker => format!("not {left}"),
+            2 | 3 => format!("{left} or {right}"),
+            _ => format!("{left} and {right}"),
+        };
+    }
+    let pieces = if marker { MARKERS } else { PYTHON };
+    if !marker && dice.percent(40) {
+        let operator = dice.pick(&["==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "+", ","]);
+        return format!("{} {operator} {}", dice.pick(pieces), dice.pick(pieces));
+    }
+    dice.pick(pieces).to_owned()
+}
+
+const MARKERS: &[&str] = &[
+    "python_version > '3'", "python_version == '3.*'", "python_version != \"3.11\"", "python_version >= '3.11.0'",
+    "'3.2' < python_version", "python_version in '3.10, 3.11'", "python_full_version ~= '3.8'", "os_name == 'posix'",
+    "os.name != 'nt'", "sys_platform == 'linux'", "'lin' in sys.platform", "'win' not in sys_platform",
+    "platform_machine == 'x86_64'", "platform_system == 'Linux'", "implementation_name == 'cpython'",
+    "platform_python_implementation == 'CPython'", "platform.python_implementation == 'PyPy'", "python_version < '3'",
+    "python_version ~= '3'", "python_version === '3.11'", "implementation_version >= '3.11'", "os_name >= 'a'",
+    "python_version > '3.11.*'", "python_version < '3.12rc1'", "extra == 'x'", "python_version == os_name",
+];
+const PYTHON: &[&str] = &[
+    "True", "False", "None", "0", "1", "3", "'linux'", "''", "()", "(3, 11)", "[]", "[0]", "(3,)", "python3", "python27",
+    "python311", "python320", "linux", "windows", "posix", "cpython", "pypy", "bits64", "little_endian", "sys.platform",
+    "os.name", "sys.version_info", "sys.version_info[:2]", "sys.version_info[0]", "sys.version_info[-5]",
+    "sys.version_info[9]", "sys.version_info.minor", "platform.machine()", "platform.system().lower()", "sys.byteorder",
+    "sys.platform.startswith('lin')", "sys.platform.endswith(('x', 'y'))", "platform.python_version()",
+    "platform.python_version_tuple()[:2]", "'a' 'b'", "-1", "2 ** 3", "sys.maxsize", "platform.architecture()[0]", "len",
+    "open", "nosuch", "sys", "'x86_64'", "'a'[0]", "'abc'[1:]", "(1, 2)[1:]", "'%s' % 1", "[x for x in (1,)]", "{}",
+    "os.environ", "len('a')", "sys.maxsize > 2**32", "1 if linux else 0", "linux ]", "lambda: 0", "(linux", "sys.prefix",
+    "isinstance('a', str)", "3.5", "0x10", "u'a'", "b'a'", "not", "'a'.upper()", "(True)", "1 < 2 < 3",
+];

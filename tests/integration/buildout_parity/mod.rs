@@ -7,7 +7,7 @@ mod compare;
 mod generate;
 
 use rectify::definition::buildout::{
-    Dialect, NoRecipes, Request, SourceError, Sources, TargetFacts, resolve,
+    Dialect, MemorySources, NoRecipes, Request, Resolved, SourceError, Sources, TargetFacts, resolve,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -158,6 +158,56 @@ fn assignment(arg: &str) -> (String, String, String) {
     (section.trim().to_owned(), option.trim().to_owned(), value.trim().to_owned())
 }
 
+/// Answers of the oracle that are kept beside the cases, so that this needs no Python.
+#[test]
+fn the_kept_cases_resolve_as_zc_buildout_resolved_them() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cases/buildout");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a fixture");
+    let facts: TargetFacts =
+        serde_json::from_str(&read(&std::path::Path::new(root).join("facts.json"))).expect("facts");
+    let mut count = 0;
+    for entry in std::fs::read_dir(root).expect("the fixtures") {
+        let case = entry.expect("a listed entry").path();
+        if !case.is_dir() {
+            continue;
+        }
+        count += 1;
+        let sources = below(&case, "/deployment", MemorySources::new());
+        let args = std::fs::read_to_string(case.join("args")).unwrap_or_default();
+        let command_line: Vec<_> = args.lines().map(assignment).collect();
+        let request = Request {
+            directory: "/deployment",
+            config: "buildout.cfg",
+            command_line: &command_line,
+            facts: &facts,
+            dialect: Dialect::V6,
+            user_defaults: Some("/deployment/home/default.cfg"),
+            assume: &BTreeMap::new(),
+            recipes: &NoRecipes,
+        };
+        let (resolved, diagnostics) = resolve(&request, &sources);
+        let answer = serde_json::from_str(&read(&case.join("expected.json"))).expect("an answer");
+        let found = compare::compare(&answer, &resolved, &diagnostics, "/deployment");
+        assert!(found.is_empty(), "{}: {}", case.display(), found.join("\n"));
+        let saved = serde_json::to_string(&resolved).expect("JSON");
+        assert_eq!(serde_json::from_str::<Resolved>(&saved).expect("the same"), resolved);
+    }
+    assert!(count > 50, "only {count} cases");
+}
+
+fn below(directory: &std::path::Path, name: &str, mut sources: MemorySources) -> MemorySources {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("a listed entry").path();
+        let name = format!("{name}/{}", path.file_name().expect("a name").to_string_lossy());
+        sources = if path.is_dir() {
+            below(&path, &name, sources)
+        } else {
+            sources.with(&name, std::fs::read(&path).expect("a fixture"))
+        };
+    }
+    sources
+}
+
 #[test]
 fn random_configurations_resolve_as_zc_buildout_resolves_them() {
     let Some(mut oracle) = Oracle::start() else { return };
@@ -200,4 +250,39 @@ fn installed_options_are_written_and_read_as_zc_buildout_does() {
         let answer = oracle.ask(&json!({ "installed": sections }));
         compare::compare_installed(&answer, &sections);
     }
+}
+
+#[test]
+fn conditions_are_decided_as_python_decides_them_or_not_at_all() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let facts: TargetFacts = serde_json::from_value(oracle.facts.clone()).expect("facts as TargetFacts has them");
+    let mut undecided = 0;
+    let mut missed = Vec::new();
+    let mut found = Vec::new();
+    let count = number("RECTIFY_PARITY_COUNT", 300) * 10;
+    for index in 0..count {
+        let condition = generate::condition(index);
+        let text = format!("[buildout]\nparts =\n[a: {condition}]\nx = 1\n");
+        let answer = oracle.ask(&json!({ "parse": text }));
+        let request = Request {
+            directory: "/d",
+            config: "buildout.cfg",
+            command_line: &[],
+            facts: &facts,
+            dialect: Dialect::V6,
+            user_defaults: None,
+            assume: &BTreeMap::new(),
+            recipes: &NoRecipes,
+        };
+        let (resolved, diagnostics) = resolve(&request, &MemorySources::new().with("/d/buildout.cfg", text));
+        match compare::compare_condition(&answer, &resolved, &diagnostics) {
+            compare::Decision::Same => {}
+            compare::Decision::Undecided => undecided += 1,
+            compare::Decision::Missed(what) => missed.push(format!("{condition}: {what}")),
+            compare::Decision::Different(what) => found.push(format!("{condition}: {what}")),
+        }
+    }
+    println!("{count} conditions compared, {undecided} of them undecided, {} errors of Python missed", missed.len());
+    println!("{}", missed[..missed.len().min(20)].join("\n"));
+    assert!(found.is_empty(), "{} differ:\n{}", found.len(), found[..found.len().min(20)].join("\n"));
 }

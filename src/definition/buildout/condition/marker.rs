@@ -277,6 +277,7 @@ fn compare_versions(left: &str, operator: &str, right: &str) -> Result<bool, Sto
         return match operator {
             "==" => Ok(matches),
             "!=" => Ok(!matches),
+            "~=" => Err(Stop::Error(format!("`~= {right}` is no comparison of versions"))),
             _ => Err(undecided()),
         };
     }
@@ -290,6 +291,8 @@ fn compare_versions(left: &str, operator: &str, right: &str) -> Result<bool, Sto
         ">" => Ok(order.is_gt()),
         ">=" => Ok(order.is_ge()),
         "~=" if wanted.len() > 1 => Ok(order.is_ge() && padded(&have, wanted.len()).starts_with(&wanted[..wanted.len() - 1])),
+        // Such a version is no specifier, and as text `~=` is not defined.
+        "~=" => Err(Stop::Error(format!("`~= {right}` is no comparison of versions"))),
         _ => Err(undecided()),
     }
 }

@@ -114,8 +114,7 @@ mod tests {
             "'3.2' < python_version",
             "implementation_name == 'cpython'",
         ] {
-            let expected = Verdict::from(expression != "'3.2' < python_version");
-            assert_eq!(verdict(expression), expected, "{expression}");
+            assert_eq!(verdict(expression), Verdict::True, "{expression}");
         }
     }
 

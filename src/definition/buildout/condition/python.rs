@@ -47,7 +47,10 @@ pub(super) fn evaluate(text: &str, facts: &TargetFacts) -> Result<bool, Stop> {
         stop => stop,
     })?;
     match expression {
-        Expression::List(mut items) if !items.is_empty() => truth(&items.swap_remove(0), facts),
+        Expression::List(mut items) if !items.is_empty() => {
+            values(&items, facts)?;
+            truth(&items.swap_remove(0), facts)
+        }
         other => subscript(&value(&other, facts)?, &Value::Int(0)).and_then(|value| value.truth()),
     }
 }
@@ -55,7 +58,7 @@ pub(super) fn evaluate(text: &str, facts: &TargetFacts) -> Result<bool, Stop> {
 fn is_not_modelled(token: &Token) -> bool {
     match token {
         Token::Name(name) => OTHER_KEYWORDS.contains(&name.as_str()),
-        Token::Symbol(symbol) => matches!(*symbol, "{" | "}" | ":" | "*" | "&" | "|" | "^" | "~" | "<<" | ">>" | "="),
+        Token::Symbol(symbol) => matches!(*symbol, "{" | "}" | ":" | "*" | "/" | "//" | "%" | "&" | "|" | "^" | "~" | "<<" | ">>" | "="),
         Token::Number(_) => false,
         Token::Text(_) => false,
     }

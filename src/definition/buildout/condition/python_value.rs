@@ -29,7 +29,9 @@ impl Value {
             Self::Int(number) => Ok(*number != 0),
             Self::Text(text) => Ok(!text.is_empty()),
             Self::Tuple(items) | Self::List(items) => Ok(!items.is_empty()),
-            Self::Path(_) | Self::Method(..) => Ok(true),
+            Self::Path(path) if path.contains('.') => Err(not_modelled(&format!("`{path}`"))),
+            Self::Path(_) => Ok(true),
+            Self::Method(_, method) => Err(not_modelled(&format!("the method `{method}`"))),
             Self::Unknown(reason) => Err(Stop::Undecidable(reason.clone())),
         }
     }
@@ -236,7 +238,19 @@ pub(super) fn arithmetic(operator: &str, left: &Value, right: &Value) -> Result<
         ("**", Value::Int(left), Value::Int(right)) => u32::try_from(*right).ok().and_then(|to| left.checked_pow(to)),
         _ => None,
     };
-    number.map(Value::Int).ok_or_else(|| not_modelled("this arithmetic"))
+    let numbers = integer(left).is_some() && integer(right).is_some();
+    let plain = |value: &Value| !matches!(value, Value::Path(_) | Value::Method(..) | Value::Unknown(_));
+    match number {
+        Some(number) => Ok(Value::Int(number)),
+        None if !numbers && operator != "**" && plain(left) && plain(right) && !same_kind(left, right) => {
+            Err(Stop::Error(format!("`{operator}` is not defined between these values")))
+        }
+        None => Err(not_modelled("this arithmetic")),
+    }
+}
+
+fn same_kind(left: &Value, right: &Value) -> bool {
+    std::mem::discriminant(left) == std::mem::discriminant(right)
 }
 
 /// `left operator right` as a truth value.
@@ -276,6 +290,12 @@ fn contains(container: &Value, item: &Value) -> Result<bool, Stop> {
                 }
             }
             undecided.map_or(Ok(false), Err)
+        }
+        (Value::Text(_), Value::None | Value::Bool(_) | Value::Int(_) | Value::Tuple(_) | Value::List(_)) => {
+            Err(Stop::Error("only a text can be `in` a text".to_owned()))
+        }
+        (Value::None | Value::Bool(_) | Value::Int(_), _) => {
+            Err(Stop::Error("nothing can be `in` this value".to_owned()))
         }
         _ => Err(not_modelled("this `in`")),
     }

@@ -76,14 +76,13 @@ pub(super) fn command_line(assignments: &[(String, String, String)]) -> BTreeMap
 pub(super) fn versions(data: &mut Layer, request: &Request<'_>) -> Option<()> {
     if !data.buildout().options.contains_key("versions") {
         let mut key = Key::known("versions", Source::Default);
-        match &data.buildout().open {
-            Some(why) => key.value = Eval::Unknown(why.clone()),
-            None => {
-                let open = data.open.clone();
-                data.sections
-                    .entry("versions".to_owned())
-                    .or_insert_with(|| RawSection { open, ..RawSection::default() });
-            }
+        if let Some(why) = &data.buildout().open {
+            key.value = Eval::Unknown(why.clone());
+        } else {
+            let open = data.open.clone();
+            data.sections
+                .entry("versions".to_owned())
+                .or_insert_with(|| RawSection { open, ..RawSection::default() });
         }
         data.buildout().options.insert("versions".to_owned(), key);
     }

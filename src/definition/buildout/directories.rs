@@ -122,9 +122,7 @@ pub(super) fn settle(engine: &mut Engine<'_>, request: &Request<'_>) -> Director
         engine.set("buildout", name, path);
     }
     let installed = option(engine, "installed").and_then(|installed| {
-        if installed.is_empty() {
-            Eval::Known(installed)
-        } else if posix_path::is_absolute(&installed) {
+        if installed.is_empty() || posix_path::is_absolute(&installed) {
             Eval::Known(installed)
         } else {
             directory.clone().map(|directory| posix_path::join(&directory, &installed))

@@ -14,6 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes of a source line that are shown.
 const MAX_EXCERPT: usize = 200;
 
+/// A text of the definition for a message, cut where it is longer than a message should be.
+pub(super) fn short(text: &str) -> String {
+    const MAX: usize = 120;
+    if text.len() <= MAX { text.to_owned() } else { text.chars().take(MAX).chain(['…']).collect() }
+}
+
 /// Shows the source line with a diagnostic, unless it may hold a secret.
 pub(super) fn showing(diagnostic: Diagnostic, line: &str, start: usize, end: usize) -> Diagnostic {
     let lower = line.to_lowercase();

@@ -25,6 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_DEPTH: usize = 60;
 /// Files merged in all: diamonds upon diamonds double with every level.
 const MAX_LOADS: usize = 4096;
+/// Bytes merged in all, for the same reason.
+const MAX_BYTES: usize = 256 << 20;
+/// Diagnostics that come with the source line.
+const MAX_SHOWN: usize = 200;
 
 /// Loads files and remembers what it read.
 pub(super) struct Loader<'a> {
@@ -38,6 +42,7 @@ pub(super) struct Loader<'a> {
     stack: Vec<String>,
     parsed: BTreeMap<String, Layer>,
     loads: usize,
+    bytes: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
     /// Every file read, in the order of the first reading.
     pub(super) files: Vec<String>,
@@ -62,6 +67,7 @@ impl<'a> Loader<'a> {
             stack: Vec::new(),
             parsed: BTreeMap::new(),
             loads: 0,
+            bytes: 0,
             diagnostics: Vec::new(),
             files: Vec::new(),
             texts: BTreeMap::new(),
@@ -96,11 +102,11 @@ impl<'a> Loader<'a> {
         self.check_options(&options);
         let (file, next_base) = place(base, name);
         if let Some(refusal) = self.refusal(&file) {
-            return vec![self.opaque(file, refusal, named_by)];
+            return vec![self.opaque(file, &refusal, named_by)];
         }
         let mut layer = match self.layer(&file, &options) {
             Ok(layer) => layer,
-            Err(refusal) => return vec![self.opaque(file, refusal, named_by)],
+            Err(refusal) => return vec![self.opaque(file, &refusal, named_by)],
         };
         let root = self.stack.is_empty();
         self.stack.push(file.clone());
@@ -172,10 +178,12 @@ impl<'a> Loader<'a> {
     /// Reads and parses a file, once.
     fn layer(&mut self, file: &str, options: &RawSection) -> Result<Layer, Refusal> {
         if let Some(layer) = self.parsed.get(file) {
+            self.bytes += self.texts.get(file).map_or(0, String::len);
             return Ok(layer.clone());
         }
         let bytes = self.bytes(file, options).map_err(Refusal::Source)?;
         self.files.push(file.to_owned());
+        self.bytes += bytes.len();
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let bytes = error.as_bytes();
@@ -201,10 +209,8 @@ impl<'a> Loader<'a> {
         }
         let known = |option: &str| options.options.get(option).and_then(|key| key.value.known());
         if let (Some(cache), Some(directory)) = (known("extends-cache"), known("directory")) {
-            let digest = Md5::digest(file.as_bytes());
-            let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             let directory = posix_path::join(self.request.directory, directory);
-            let path = posix_path::join(&posix_path::join(&directory, cache), &name);
+            let path = posix_path::join(&posix_path::join(&directory, cache), &cached_name(file));
             if !cache.is_empty() && self.sources.exists(&path) {
                 return self.sources.read(&path);
             }
@@ -217,14 +223,14 @@ impl<'a> Loader<'a> {
         if self.stack.iter().any(|open| open == file) {
             return Some(Refusal::Recursive);
         }
-        (self.stack.len() >= MAX_DEPTH || self.loads > MAX_LOADS).then_some(Refusal::TooMany)
+        (self.stack.len() >= MAX_DEPTH || self.loads > MAX_LOADS || self.bytes > MAX_BYTES).then_some(Refusal::TooMany)
     }
 
     /// A file that cannot be seen: says so, and stands in for it.
-    fn opaque(&mut self, file: String, refusal: Refusal, named_by: Option<&Source>) -> Loaded {
+    fn opaque(&mut self, file: String, refusal: &Refusal, named_by: Option<&Source>) -> Loaded {
         let (diagnostic, why) = refusal.describe(&file);
         let diagnostic = match named_by {
-            Some(source) if diagnostic.origin.is_none() => {
+            Some(source) if diagnostic.origin.is_none() && self.diagnostics.len() < MAX_SHOWN => {
                 let origin = origin_of(source, &file);
                 let needle = posix_path::basename(&file).to_owned();
                 show(&self.texts, diagnostic.at(origin), &needle)
@@ -358,6 +364,14 @@ pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, nee
         }
     }
     diagnostic
+}
+
+/// The name of a remote file in `extends-cache`: the hexadecimal MD5 of its URL.
+fn cached_name(url: &str) -> String {
+    Md5::digest(url.as_bytes()).iter().fold(String::with_capacity(32), |mut name, byte| {
+        name.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        name
+    })
 }
 
 fn line_of(bytes: &[u8], position: usize) -> u32 {

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 /// Sections based on one another. Python gives up at a few hundred.
 const MAX_DEPTH: usize = 100;
-/// Options copied in all.
-const MAX_COPIES: usize = 2_000_000;
+/// Bytes copied in all, roughly.
+const MAX_COPIES: usize = 256 << 20;
 
 /// Expands macros, each section once.
 pub(super) struct Macros<'a> {
@@ -80,7 +80,7 @@ impl<'a> Macros<'a> {
         self.diagnostics.extend(nameless(name, section));
         update_section(&mut result, section.clone());
         result.options.remove("<");
-        self.copies += result.options.len();
+        self.copies += weight(&result);
         self.done.insert(name.to_owned(), (result.clone(), depth));
         (result, depth)
     }
@@ -131,6 +131,11 @@ impl Refused {
     fn error(message: String, kind: WhyKind) -> Self {
         Self { why: Why::new(kind, message.clone()), message: Some(message) }
     }
+}
+
+/// What a section takes in memory, roughly.
+fn weight(section: &RawSection) -> usize {
+    section.options.values().map(|key| 256 + 2 * key.value.known().map_or(0, String::len) + 128 * key.history.len()).sum()
 }
 
 /// `result.update(base)`.

@@ -21,6 +21,8 @@ pub(super) type Decide<'a> = dyn Fn(&str, &str) -> Verdict + 'a;
 
 /// Lines of one file that are reported one by one; a file of garbage would drown everything else.
 const MAX_REPORTED_LINES: usize = 20;
+/// Conditions of one file that are reported one by one.
+const MAX_CONDITIONS: usize = 200;
 
 /// Parses a file. `file` is the name that origins carry.
 pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<Diagnostic>) {
@@ -37,6 +39,7 @@ pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<
         bad_lines: 0,
         last_bad_line: 0,
         comments: 0,
+        conditions: 0,
     };
     let mut number: u32 = 0;
     for line in text.split_inclusive('\n') {
@@ -70,6 +73,8 @@ struct Parser<'a> {
     last_bad_line: u32,
     /// Comments in values that were reported.
     comments: usize,
+    /// Conditions without an answer.
+    conditions: usize,
 }
 
 impl Parser<'_> {
@@ -140,28 +145,32 @@ impl Parser<'_> {
 
     fn condition(&mut self, expression: &str, tail: &str, line: &str, number: u32) -> Applies {
         let expression = expression.replace("\\x23", "#").replace("\\x3b", ";");
+        let shown = lint::short(strip(&expression));
         let (diagnostic, text) = match (self.decide)(&expression, tail) {
             Verdict::True => return Applies::Yes,
             Verdict::False => return Applies::No,
             Verdict::Undecidable(reason) => (
                 Diagnostic::warning(
                     BUILDOUT_CONDITION,
-                    format!("the condition `{}` cannot be decided: {reason}", strip(&expression)),
+                    format!("the condition `{shown}` cannot be decided: {reason}"),
                 )
-                .hint(format!("tell the answer with `--assume '{}=true'` or `=false`", strip(&expression))),
-                format!("it depends on the condition `{}`", strip(&expression)),
+                .hint(format!("tell the answer with `--assume '{shown}=true'` or `=false`")),
+                format!("it depends on the condition `{shown}`"),
             ),
             Verdict::Error(reason) => (
                 Diagnostic::error(
                     BUILDOUT_CONDITION,
-                    format!("buildout stops at the condition `{}`: {reason}", strip(&expression)),
+                    format!("buildout stops at the condition `{shown}`: {reason}"),
                 ),
-                format!("the condition `{}` is an error", strip(&expression)),
+                format!("the condition `{shown}` is an error"),
             ),
         };
         let start = line.find(':').map_or(0, |colon| colon + 1);
         let end = line.rfind(']').unwrap_or(line.len());
-        self.diagnostics.push(lint::showing(diagnostic.at(self.origin(number)), line, start, end));
+        self.conditions += 1;
+        if self.conditions <= MAX_CONDITIONS {
+            self.diagnostics.push(lint::showing(diagnostic.at(self.origin(number)), line, start, end));
+        }
         Applies::Perhaps(Why::new(WhyKind::TargetFact, text))
     }
 

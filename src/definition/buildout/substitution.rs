@@ -3,7 +3,7 @@
 //! through. Where zc.buildout stops, the value becomes unknown and the rest goes on.
 
 use super::{
-    RecipeOptions,
+    RecipeOptions, lint,
     load::{origin_of, show},
     macros::Macros,
     option::{Key, Layer},
@@ -23,6 +23,10 @@ const MAX_DEPTH: usize = 190;
 const MAX_BYTES: usize = 64 << 20;
 /// Diagnostics that come with a search for the nearest name.
 const MAX_SUGGESTIONS: usize = 50;
+/// Diagnostics about references and values; the values are unknown beyond that, too.
+const MAX_REPORTED: usize = 1000;
+/// Bytes of a name that is compared with others.
+const MAX_NAME: usize = 80;
 
 /// The name every section answers to with the name of the section that asks.
 const SECTION_NAME: &str = "_buildout_section_name_";
@@ -263,7 +267,9 @@ impl<'a> Engine<'a> {
     fn reference(&mut self, from: &str, option: &str, reference: &str, seen: &mut Seen) -> Eval<String> {
         let (section, target) = match names(reference) {
             Ok(names) => names,
-            Err(reason) => return self.broken(from, option, reference, format!("`{reference}` {reason}")),
+            Err(reason) => {
+                return self.broken(from, option, reference, format!("`{}` {reason}", lint::short(reference)));
+            }
         };
         let section = if section.is_empty() { from } else { section };
         if !self.section(section) {
@@ -271,7 +277,8 @@ impl<'a> Engine<'a> {
                 return Eval::Unknown(why.clone());
             }
             let nearest = self.suggest(section, self.data.sections.keys());
-            let message = format!("`{reference}` names the section `{section}`, which does not exist{nearest}");
+            let message =
+                format!("`{}` names the section `{}`, which does not exist{nearest}", lint::short(reference), lint::short(section));
             return self.broken(from, option, reference, message);
         }
         if section != from {
@@ -310,7 +317,7 @@ impl<'a> Engine<'a> {
         let nearest = self.suggest(target, live.raw.keys());
         let slapos = if target == "_profile_base_location_" { "; only slapos.buildout sets it" } else { "" };
         let message =
-            format!("`{reference}` names the option `{target}`, which `[{section}]` does not have{nearest}{slapos}");
+            format!("`{}` names an option that `[{section}]` does not have{nearest}{slapos}", lint::short(reference));
         self.broken(from, option, reference, message)
     }
 
@@ -351,11 +358,12 @@ impl<'a> Engine<'a> {
 
     /// The nearest of the names, as the end of a sentence.
     fn suggest<'n>(&self, wanted: &str, names: impl Iterator<Item = &'n String>) -> String {
-        if self.reported.len() > MAX_SUGGESTIONS {
+        if self.reported.len() > MAX_SUGGESTIONS || wanted.len() > MAX_NAME {
             return String::new();
         }
         names
             .take(5000)
+            .filter(|name| name.len() <= MAX_NAME)
             .map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name))
             .filter(|(likeness, _)| *likeness > 0.6)
             .max_by(|left, right| left.0.total_cmp(&right.0))
@@ -365,7 +373,8 @@ impl<'a> Engine<'a> {
 
     /// Reports an error of a reference once, with the line where it is written.
     fn report(&mut self, section: &str, option: &str, needle: &str, message: String) {
-        if self.reported.insert((section.to_owned(), option.to_owned(), message.clone())) {
+        let place = (section.to_owned(), option.to_owned(), message.clone());
+        if self.reported.len() < MAX_REPORTED && self.reported.insert(place) {
             let diagnostic = self.placed(Diagnostic::error(BUILDOUT_REFERENCE, message), section, option, needle);
             self.diagnostics.push(diagnostic);
         }

@@ -4,7 +4,7 @@ use super::Case;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 struct Dice {
     state: u64,
     /// Only what zc.buildout goes through with, as far as that can be told from here.

@@ -62,19 +62,12 @@ pub(super) fn decide(
     if let Some((_, truth)) = assumed {
         return Verdict::from(*truth);
     }
-    match marker::parse(expression) {
-        Ok(marker) => match marker::evaluate(&marker, facts) {
-            Ok(truth) => Verdict::from(truth),
-            Err(stop) => Verdict::from(stop),
-        },
-        Err(marker::NotAMarker) => {
-            let text = format!("[{expression}{}", tail.replace(';', "#"));
-            match python::evaluate(&text, facts) {
-                Ok(truth) => Verdict::from(truth),
-                Err(stop) => Verdict::from(stop),
-            }
-        }
-    }
+    let truth = if let Ok(marker) = marker::parse(expression) {
+        marker::evaluate(&marker, facts)
+    } else {
+        python::evaluate(&format!("[{expression}{}", tail.replace(';', "#")), facts)
+    };
+    truth.map_or_else(Verdict::from, Verdict::from)
 }
 
 #[cfg(test)]

@@ -59,8 +59,7 @@ fn is_not_modelled(token: &Token) -> bool {
     match token {
         Token::Name(name) => OTHER_KEYWORDS.contains(&name.as_str()),
         Token::Symbol(symbol) => matches!(*symbol, "{" | "}" | ":" | "*" | "/" | "//" | "%" | "&" | "|" | "^" | "~" | "<<" | ">>" | "="),
-        Token::Number(_) => false,
-        Token::Text(_) => false,
+        Token::Number(_) | Token::Text(_) => false,
     }
 }
 

@@ -1,3 +1,7 @@
-//! Reads definitions: what somebody wrote down that should be deployed. Looks at no live tree.
+//! Definitions: what a project says should be deployed. One folder per tool, each a reader of its own language.
+//!
+//! Takes a checkout; gives typed models and diagnostics. Deliberately not here: what the model means on disk, which is
+//! `expect`'s.
 
+pub mod batou;
 pub mod buildout;

@@ -57,7 +57,7 @@ pub fn entry(code: Code) -> Option<&'static Entry> {
 
 macro_rules! codes {
     ($($name:ident = $number:literal, $title:literal, $explanation:literal;)*) => {
-        $(#[doc = $title] pub const $name: Code = Code($number);)*
+        $(#[doc = concat!("Code of: ", $title, ".")] pub const $name: Code = Code($number);)*
         /// Every code, in order.
         pub const CODES: &[Entry] = &[$(Entry { code: Code($number), title: $title, explanation: $explanation },)*];
     };
@@ -85,12 +85,28 @@ codes! {
         "Only literal declarations were read, because the project's batou could not be run. Whatever component code computes is missing from the picture and is not checked.";
     ORDER_DEPENDENT = 10, "content depends on batou's random order",
         "Two runs of the definition, which differ only in an order that batou does not define, gave two contents. Either is right, so the file cannot be compared byte for byte.";
-    SIDE_EFFECT = 11, "configure() has a side effect",
+    SIDE_EFFECT = 11, "configuring has a side effect",
         "Component code tried to write, start a process or connect while it was configured. rectify forbids this; what the component would deploy is unknown.";
     SAVED_MODEL_STALE = 12, "the saved manifest is older than the definition",
         "A file of the definition has changed since the manifest was made, so parts of the comparison may describe the older definition. Make the manifest anew with `rectify manifest`.";
     BAD_SOURCE = 13, "a source of the definition cannot be read",
         "A file, directory or archive that the definition refers to is missing or unreadable, so what it would deploy is unknown.";
+    BATOU_WARNS = 14, "batou warns",
+        "The project's own batou printed this warning while it configured the environment.";
+    TARGET_GUESSED = 15, "the place on the target was guessed",
+        "The definition does not say where the deployment is on the target (`target_directory` is below an unknown home directory), and component code writes that place into files. Tell it, or every such file looks different.";
+    OTHER_BATOU = 16, "evaluated by another batou than the project pins",
+        "The project's own batou could not be run and another version stood in. Versions render some files differently.";
+
+    // 040-049: rectify's own settings
+    BAD_SETTINGS_FILE = 40, "rectify.toml cannot be read",
+        "The file is unreadable or no TOML. Nothing of it is used, so hosts, backups and ignore rules are those of an empty file.";
+    UNKNOWN_SETTING = 41, "unknown key in rectify.toml",
+        "No setting has this name. A misspelt key would otherwise be ignored without a word, and a backup or an ignore rule with it.";
+    BAD_SETTING_VALUE = 42, "a setting of rectify.toml has a wrong value",
+        "The value has the wrong type or cannot be understood; the setting, or the entry that needs it, is left out.";
+    IGNORE_RULE_EXPIRED = 43, "an ignore rule has expired",
+        "The rule's `until` has passed, so it hides nothing any more. Remove it, or decide anew and set another date.";
 
     // 050-099: reading a buildout
     BUILDOUT_SYNTAX = 50, "buildout configuration cannot be parsed",

@@ -1,6 +1,18 @@
 //! The vocabulary: what the stages say to each other. Data only; no file, process, clock or terminal.
 
+pub mod artifact;
 pub mod code;
+pub mod command;
+pub mod content;
 pub mod diagnostic;
 pub mod eval;
+pub mod finding;
+pub mod graph;
+pub mod hasher;
+pub mod manifest;
+pub mod observation;
 pub mod origin;
+pub mod path;
+pub mod plan;
+pub mod restore;
+pub mod unit;

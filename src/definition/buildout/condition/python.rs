@@ -163,6 +163,10 @@ impl Parser<'_> {
     }
 
     fn power(&mut self) -> Result<Expression, Stop> {
+        if self.symbol("+") {
+            let operand = self.deeper(Self::power)?;
+            return Ok(Expression::Arithmetic("+", Box::new(Expression::Value(Value::Int(0))), Box::new(operand)));
+        }
         if self.symbol("-") {
             let operand = self.deeper(Self::power)?;
             return Ok(Expression::Arithmetic("-", Box::new(Expression::Value(Value::Int(0))), Box::new(operand)));

@@ -1,0 +1,105 @@
+//! `AppEnv`: a Python environment named by a hash of its lock file (`batou/lib/appenv.py`).
+//!
+//! The environment counts as sound while `appenv.ready` exists; nothing else in it is looked at. Without the marker it
+//! is deleted and made anew. Its links and the text of the lock file are ordinary sub-components. `configure` reads the
+//! link `.appenv/current`, so anything else in that place stops the whole deployment.
+
+use super::{Component, Context, virtual_env};
+use crate::{
+    definition::batou::model::{Node, Rendered},
+    model::{
+        artifact::{Aborts, Expected, Force, Mend, Ownership, Vigilance},
+        code::STOPS_ALL,
+        eval::Eval,
+        path::TargetPath,
+        unit::UnitKind,
+    },
+};
+use std::collections::BTreeMap;
+
+/// `AppEnv` and its parts.
+pub(super) struct AppEnv;
+
+impl Component for AppEnv {
+    fn kinds(&self) -> &'static [&'static str] {
+        &["AppEnv", "AppEnvCleanup", "AppEnvRequirements", "AppEnvVirtualEnv"]
+    }
+
+    fn unit(&self, node: &Node) -> Option<UnitKind> {
+        (node.kind == "AppEnv").then_some(UnitKind::PythonEnvironment)
+    }
+
+    fn expect(&self, node: &Node, context: &mut Context<'_>) {
+        if node.kind != "AppEnv" {
+            return;
+        }
+        let workdir = context.workdir(node);
+        put_collection(node, &workdir.join(".appenv"), context);
+        let Some(environment) = context.needed(node, "env_dir") else { return };
+        let environment = workdir.join(environment);
+        let ready = environment.join("appenv.ready");
+        for path in [&environment, &ready] {
+            if let Some(claim) = context.claims.get_mut(path) {
+                claim.mend.replaces = vec![environment.clone()];
+            }
+        }
+        let content = Mend {
+            vigilance: Vigilance::Nothing,
+            metadata: Vigilance::Nothing,
+            force: vec![Force::Remove(ready)],
+            aborts: Aborts::Never,
+            replaces: vec![environment.clone()],
+            hazards: Vec::new(),
+        };
+        let python = node.text("python_version").known().copied().flatten();
+        let known = virtual_env::Environment { distributions: locked(node), absent: content.clone(), content };
+        virtual_env::derive(context, &environment, python, &known);
+    }
+}
+
+/// `.appenv`: batou removes every environment in it but this one and the one before, which `current` names.
+fn put_collection(node: &Node, collection: &TargetPath, context: &mut Context<'_>) {
+    let claim = context.claim(node, Expected::Directory { ownership: Ownership::Complete });
+    context.claims.put(collection.clone(), super::directory::shared(claim));
+    if let Some(current) = context.claims.get_mut(&collection.join("current")) {
+        current.mend.aborts = Aborts::OnWrongKind;
+        current.add_hazard(
+            STOPS_ALL,
+            "batou reads this link while it configures; anything else there stops the deployment",
+        );
+    }
+}
+
+/// The distributions that the lock file pins without a condition.
+fn locked(node: &Node) -> BTreeMap<String, String> {
+    let Some(Eval::Known(Rendered::Bytes(bytes))) = node.rendered("lock").map(|lock| lock.eval()) else {
+        return BTreeMap::new();
+    };
+    bytes.text().unwrap_or_default().lines().filter_map(pin).collect()
+}
+
+/// `name==version` at the begin of a line of a lock file; `name[extra]==version` as well.
+fn pin(line: &str) -> Option<(String, String)> {
+    let requirement = line.split(['#', ' ', '\\']).next()?;
+    if line.contains(';') {
+        return None;
+    }
+    let (name, version) = requirement.split_once("==")?;
+    let name = name.split('[').next()?;
+    (!name.is_empty() && !version.is_empty()).then(|| (name.to_owned(), version.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unconditional_pins_of_a_lock_file_are_expected() {
+        let pinned = |line| pin(line).map(|(name, version)| format!("{name} {version}"));
+        assert_eq!(pinned("requests[socks]==2.31.0 --hash=sha256:abc \\"), Some("requests 2.31.0".into()));
+        assert_eq!(pinned("six==1.16.0  # via x"), Some("six 1.16.0".into()));
+        assert_eq!(pinned("colorama==0.4 ; sys_platform == 'win32'"), None);
+        assert_eq!(pinned("    --hash=sha256:abc"), None);
+        assert_eq!(pinned("-e ./local"), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! The second step of expectation: derivations of the manifest, carried out with the evidence of a scan.
+//!
+//! One file per rule, one line each in [`RULES`].
+
+pub mod archive;
+pub mod git_checkout;
+mod umask;
+
+use crate::model::eval::{Why, WhyKind};
+use crate::model::manifest::{Derivation, Manifest};
+use crate::model::observation::Scan;
+use crate::model::unit::UnitId;
+
+/// One rule: turns a derivation and a scan's evidence into artifacts.
+pub trait Rule: Sync {
+    /// Its name in manifests.
+    fn name(&self) -> &'static str;
+
+    /// Adds what follows from the evidence. What the evidence does not tell becomes unknown content, an opaque unit
+    /// or an entry of [`Manifest::broken`]; never nothing.
+    fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest);
+}
+
+/// Every rule, sorted by name.
+pub static RULES: &[&dyn Rule] = &[&archive::ArchiveRule, &git_checkout::GitCheckoutRule];
+
+/// Carries out every derivation for whose host there is a scan.
+pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
+    for derivation in std::mem::take(&mut manifest.derivations) {
+        let rule = RULES.iter().find(|rule| rule.name() == derivation.rule);
+        let scan = scans.iter().find(|scan| scan.host == derivation.host);
+        match (rule, scan) {
+            (Some(rule), Some(scan)) => rule.derive(&derivation, scan, manifest),
+            (None, _) => give_up(manifest, &derivation, "this version of rectify does not know how to check it"),
+            (Some(_), None) => give_up(manifest, &derivation, "its host was not scanned"),
+        }
+    }
+    manifest.sort();
+}
+
+fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {
+    unknown(manifest, &derivation.unit, Why::new(WhyKind::NotModelled, format!("{}: {reason}", derivation.rule)));
+}
+
+/// Notes why a unit's result cannot be known. The first reason stays.
+fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
+    if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
+        unit.opaque.get_or_insert(why);
+    }
+}

@@ -1,0 +1,199 @@
+//! A live tree, read only: no link is followed, nothing is opened that could block or change anything.
+
+use crate::model::content::Blob;
+use crate::model::observation::{Failure, Kind, Seen};
+use crate::model::path::TargetPath;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A directory of this machine that stands for the root of a host: `/` itself, a mounted image, a copy.
+///
+/// Paths are resolved inside it: a link on the way, even an absolute one, cannot lead out (`RESOLVE_IN_ROOT`).
+#[derive(Debug, Clone)]
+pub struct LiveRoot {
+    base: PathBuf,
+    directory: Arc<OwnedFd>,
+}
+
+impl LiveRoot {
+    /// The tree whose `/` is at `base`.
+    ///
+    /// # Errors
+    /// When `base` is not a directory that can be opened.
+    pub fn open(base: impl Into<PathBuf>) -> Result<Self, Failure> {
+        let base = base.into();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&base, flags, Mode::empty()).map_err(failure)?;
+        Ok(Self { base, directory: Arc::new(directory) })
+    }
+
+    /// The directory of this machine that stands for the target's root.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Where a path of the target lies on this machine.
+    pub fn locate(&self, path: &TargetPath) -> PathBuf {
+        self.base.join(relative(path))
+    }
+
+    /// What is at a path; `None` when nothing is.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn look(&self, path: &TargetPath) -> Result<Option<Seen>, Failure> {
+        let handle = match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(failure(errno)),
+        };
+        let stat = rustix::fs::fstat(&handle).map_err(failure)?;
+        let mut seen = seen_from(&stat);
+        if seen.kind == Kind::Link {
+            let target = rustix::fs::readlinkat(&handle, "", Vec::new()).map_err(failure)?;
+            seen.target = Some(Blob(target.into_bytes()));
+        }
+        Ok(Some(seen))
+    }
+
+    /// Which inode is at a path, links not followed; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn identity(&self, path: &TargetPath) -> Result<Option<Identity>, Failure> {
+        match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => {
+                let stat = rustix::fs::fstat(&handle).map_err(failure)?;
+                Ok(Some(Identity { device: stat.st_dev, inode: stat.st_ino }))
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failure(errno)),
+        }
+    }
+
+    /// The names in a directory, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    /// When it cannot be listed to the end.
+    pub fn list(&self, path: &TargetPath) -> Result<Vec<Vec<u8>>, Failure> {
+        let directory = self.open_reading(path, OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&directory).map_err(failure)? {
+            let entry = entry.map_err(failure)?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens a regular file for reading. The access time is left alone where the system allows it.
+    ///
+    /// # Errors
+    /// When it is gone, not readable, or not a regular file any more.
+    pub fn open_file(&self, path: &TargetPath) -> Result<File, Failure> {
+        // O_NONBLOCK: should the file have become a FIFO meanwhile, opening it must not wait for a writer.
+        let file = File::from(self.open_reading(path, OFlags::NONBLOCK)?);
+        let stat = rustix::fs::fstat(&file).map_err(failure)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Failure { errno: 0, text: "not a regular file any more".into() });
+        }
+        Ok(file)
+    }
+
+    fn open_reading(&self, path: &TargetPath, extra: OFlags) -> Result<OwnedFd, Failure> {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | extra;
+        // O_NOATIME is for the owner and root only (open(2)); for others plain reading must do.
+        match self.resolve(path, flags | OFlags::NOATIME) {
+            Err(Errno::PERM) => self.resolve(path, flags),
+            result => result,
+        }
+        .map_err(failure)
+    }
+
+    fn resolve(&self, path: &TargetPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(self.directory.as_fd(), relative(path), flags, Mode::empty(), rules) {
+            // Kernels before 5.6 lack openat2; confinement is then only as good as the tree has no absolute links.
+            Err(Errno::NOSYS) => rustix::fs::openat(CWD, self.locate(path), flags, Mode::empty()),
+            result => result,
+        }
+    }
+}
+
+/// What makes two names the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The inode in it.
+    pub inode: u64,
+}
+
+fn relative(path: &TargetPath) -> &Path {
+    match &path.as_bytes()[1..] {
+        [] => Path::new("."),
+        bytes => Path::new(OsStr::from_bytes(bytes)),
+    }
+}
+
+/// What an open file is now.
+///
+/// # Errors
+/// When the system will not tell.
+pub fn look_at(file: &File) -> Result<Seen, Failure> {
+    rustix::fs::fstat(file).map(|stat| seen_from(&stat)).map_err(failure)
+}
+
+fn seen_from(stat: &Stat) -> Seen {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown => Kind::Device,
+    };
+    Seen {
+        kind,
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime: nanoseconds(i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
+        ctime: nanoseconds(i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)),
+        content: None,
+        target: None,
+        listed: false,
+    }
+}
+
+fn nanoseconds(seconds: i128, nanoseconds: i128) -> i64 {
+    let total = seconds * 1_000_000_000 + nanoseconds;
+    i64::try_from(total).unwrap_or(if total < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A path of this machine as bytes.
+pub fn bytes_of(path: PathBuf) -> Vec<u8> {
+    use std::os::unix::ffi::OsStringExt;
+    path.into_os_string().into_vec()
+}
+
+/// The model's form of a system error.
+pub fn failure(errno: Errno) -> Failure {
+    Failure { errno: errno.raw_os_error(), text: std::io::Error::from(errno).to_string() }
+}
+
+/// The model's form of an error of the standard library.
+pub fn io_failure(error: &std::io::Error) -> Failure {
+    Failure { errno: error.raw_os_error().unwrap_or(0), text: error.to_string() }
+}

@@ -1,0 +1,182 @@
+//! Digests and bytes of content.
+
+use super::path::{bytes_from_text, text_from_bytes};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A digest algorithm that some reference of ours uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// MD5: checksums of downloads and OS packages. Good against accidents, not against people.
+    Md5,
+    /// SHA-1, as in older checksums.
+    Sha1,
+    /// SHA-256: our own measure of equality.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+    /// git's blob id: SHA-1 over `blob LENGTH NUL` and the content (git, `object-file.c`).
+    GitBlob,
+}
+
+impl Algorithm {
+    /// Every algorithm with its name in files.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Md5, "md5"),
+        (Self::Sha1, "sha1"),
+        (Self::Sha256, "sha256"),
+        (Self::Sha512, "sha512"),
+        (Self::GitBlob, "git-blob"),
+    ];
+
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(algorithm, _)| *algorithm == self).map_or("", |(_, name)| name)
+    }
+
+    /// Length of a digest in bytes.
+    pub fn digest_length(self) -> usize {
+        match self {
+            Self::Md5 => 16,
+            Self::Sha1 | Self::GitBlob => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+/// A digest with its algorithm; as text `sha256:…` in lower-case hex.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    /// How it was computed.
+    pub algorithm: Algorithm,
+    /// The digest itself, of the algorithm's length.
+    pub bytes: Box<[u8]>,
+}
+
+impl Digest {
+    /// A digest from its hex text.
+    ///
+    /// # Errors
+    /// When the text is no hex of the algorithm's length.
+    pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, String> {
+        let problem = || format!("`{hex}` is no {} digest", algorithm.name());
+        if hex.len() != algorithm.digest_length() * 2 || !hex.is_ascii() {
+            return Err(problem());
+        }
+        let bytes: Result<Box<[u8]>, _> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect();
+        Ok(Self { algorithm, bytes: bytes.map_err(|_| problem())? })
+    }
+
+    /// The digest in lower-case hex, without the algorithm.
+    pub fn hex(&self) -> String {
+        const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        self.bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm.name(), self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, hex) = text.split_once(':').ok_or_else(|| format!("`{text}` is no digest"))?;
+        let (algorithm, _) = Algorithm::ALL
+            .into_iter()
+            .find(|(_, known)| *known == name)
+            .ok_or_else(|| format!("`{name}` is no known digest algorithm"))?;
+        Self::from_hex(algorithm, hex)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Bytes of a file, kept whole. In JSON: text where it is text, otherwise NUL and base64.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Blob(pub Vec<u8>);
+
+impl Blob {
+    /// The bytes as text, if they are UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl From<&str> for Blob {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Blob {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the bytes: a panic message or log line must not show a secret.
+        write!(f, "Blob({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Blob {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text_from_bytes(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        bytes_from_text(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_survives_text() {
+        let text = "md5:d41d8cd98f00b204e9800998ecf8427e";
+        assert_eq!(text.parse::<Digest>().expect("it parses").to_string(), text);
+        assert!("md5:d41d".parse::<Digest>().is_err());
+        assert!("crc:00".parse::<Digest>().is_err());
+        assert!(Digest::from_hex(Algorithm::Md5, "éééééééééééééééé").is_err());
+    }
+
+    #[test]
+    fn bytes_survive_json_and_never_show_in_debug() {
+        for bytes in [&b"plain\n"[..], b"\xff\x00x", b"\0looks encoded", b""] {
+            let blob = Blob(bytes.to_vec());
+            let json = serde_json::to_string(&blob).expect("it serialises");
+            assert_eq!(serde_json::from_str::<Blob>(&json).expect("it reads back"), blob);
+        }
+        assert_eq!(format!("{:?}", Blob::from("hunter2")), "Blob(7 bytes)");
+    }
+}

@@ -1,0 +1,248 @@
+//! The manifest: everything that should be, saved as one file between the stages.
+
+use super::{
+    artifact::{Artifact, Mend, MendId},
+    diagnostic::Diagnostic,
+    eval::Why,
+    path::TargetPath,
+    unit::{Deployer, Edge, HostName, Unit, UnitId},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the manifest's and the scan's file format: a reader refuses another major number.
+pub const FORMAT: u32 = 1;
+
+/// What a definition would make, on every host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What was evaluated, and how.
+    pub definition: Definition,
+    /// The hosts, with where they are deployed to.
+    pub hosts: Vec<Host>,
+    /// Units, sorted by id.
+    pub units: Vec<Unit>,
+    /// Who needs whom.
+    pub edges: Vec<Edge>,
+    /// The ways to deploy.
+    pub deployers: Vec<Deployer>,
+    /// What should be where, sorted by host and path. One path may have several artifacts (claims).
+    pub artifacts: Vec<Artifact>,
+    /// How artifacts are made anew.
+    pub mends: Vec<Mend>,
+    /// What a scan has to look at.
+    pub look: Vec<Look>,
+    /// What can only be derived when the live tree's own notes have been read.
+    pub derivations: Vec<Derivation>,
+    /// What the target's own notes prove to be broken; filled when derivations are carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub broken: Vec<Broken>,
+    /// Declared data.
+    pub data: Vec<Data>,
+    /// What is wrong with the definition.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What was evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definition {
+    /// `batou` or `buildout`.
+    pub tool: String,
+    /// Version of that tool, where known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tool_version: Option<String>,
+    /// The environment (batou) or configuration file (buildout).
+    pub environment: String,
+    /// How it was evaluated.
+    pub evaluation: Evaluation,
+    /// Digest over all input files.
+    pub digest: String,
+    /// Commit of the definition's repository, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<String>,
+    /// Whether tracked files differ from that commit.
+    #[serde(default)]
+    pub dirty: bool,
+    /// Files that were read: path relative to the definition's root, `sha256:…`.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// How a definition was evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Evaluation {
+    /// By the project's own batou.
+    Exact,
+    /// Literal declarations only: incomplete.
+    Static,
+    /// By rectify's own implementation of the language.
+    Native,
+}
+
+/// A host of the deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Its name in the definition.
+    pub name: HostName,
+    /// Ignored by the definition: neither scanned nor judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub ignored: bool,
+    /// The deployment's directory there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub directory: Option<TargetPath>,
+    /// The user that services run as.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service_user: Option<String>,
+    /// Whether the deployment tool itself reaches it as "this machine".
+    pub local: bool,
+}
+
+/// A place that a scan looks at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Look {
+    /// On which host.
+    pub host: HostName,
+    /// Where.
+    pub path: TargetPath,
+    /// How far.
+    pub depth: Depth,
+    /// Which files' bytes to keep as evidence: globs over the path below `path`. Each is bounded by
+    /// [`CAPTURE_LIMIT`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub capture: Vec<String>,
+}
+
+/// How far a scan looks below a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// Only the path itself.
+    Itself,
+    /// Everything below, links not followed.
+    Whole,
+    /// The path itself, which is an archive, and the digests of its members.
+    Archive,
+    /// Everything below a checkout's directory, and what its repository says about it.
+    Checkout,
+}
+
+/// The most bytes of one file that a scan keeps as evidence.
+pub const CAPTURE_LIMIT: u64 = 4 << 20;
+
+/// Something that needs evidence from the target before it becomes artifacts. Each kind is interpreted by one file
+/// in `expect`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// On which host.
+    pub host: HostName,
+    /// For which unit.
+    pub unit: UnitId,
+    /// Name of the rule in `expect::derive`'s table: `python-environment`, `buildout`, `archive`, `git-checkout`.
+    pub rule: String,
+    /// The rule's own input.
+    pub input: serde_json::Value,
+}
+
+/// A note on the target (RECORD, metadata, a repository's objects) that is damaged, so that what it vouches for
+/// cannot be checked by it. Becomes a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// On which host.
+    pub host: HostName,
+    /// The unit.
+    pub unit: UnitId,
+    /// The damaged file.
+    pub path: TargetPath,
+    /// How the unit is made anew.
+    pub mend: MendId,
+    /// What proves it.
+    pub evidence: String,
+}
+
+/// Data that the deployment uses but does not make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Data {
+    /// On which host.
+    pub host: HostName,
+    /// File or directory.
+    pub path: TargetPath,
+    /// What happens to files there in ordinary operation.
+    pub changes: Changes,
+    /// Who decides about it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<String>,
+}
+
+/// What happens to data files in ordinary operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changes {
+    /// Written once: a file that differs from its backup is damaged.
+    Never,
+    /// Only appended to.
+    Append,
+    /// Anything may change.
+    Any,
+}
+
+impl Manifest {
+    /// A manifest without any content.
+    pub fn new(definition: Definition) -> Self {
+        Self {
+            format: FORMAT,
+            definition,
+            hosts: Vec::new(),
+            units: Vec::new(),
+            edges: Vec::new(),
+            deployers: Vec::new(),
+            artifacts: Vec::new(),
+            mends: Vec::new(),
+            look: Vec::new(),
+            derivations: Vec::new(),
+            broken: Vec::new(),
+            data: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The mend of an artifact.
+    pub fn mend(&self, id: MendId) -> &Mend {
+        &self.mends[id.0 as usize]
+    }
+
+    /// The unit with this id.
+    pub fn unit(&self, id: &UnitId) -> Option<&Unit> {
+        self.units.binary_search_by(|unit| unit.id.cmp(id)).ok().map(|index| &self.units[index])
+    }
+
+    /// Notes a mend and gives its id; equal mends share one.
+    pub fn add_mend(&mut self, mend: Mend) -> MendId {
+        let index = self.mends.iter().rposition(|known| *known == mend).unwrap_or_else(|| {
+            self.mends.push(mend);
+            self.mends.len() - 1
+        });
+        MendId(u32::try_from(index).expect("there are fewer mends than artifacts, and those fit in memory"))
+    }
+
+    /// Brings every list into its documented order, so that equal manifests are equal bytes.
+    pub fn sort(&mut self) {
+        self.hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        self.units.sort_by(|a, b| a.id.cmp(&b.id));
+        self.units.dedup_by(|a, b| a.id == b.id);
+        self.edges.sort();
+        self.edges.dedup();
+        self.artifacts.sort_by(|a, b| (&a.host, &a.path, a.authority).cmp(&(&b.host, &b.path, b.authority)));
+        self.look.sort();
+        self.look.dedup();
+        self.diagnostics.sort();
+        self.diagnostics.dedup();
+    }
+
+    /// Why units are opaque, by unit.
+    pub fn opaque(&self) -> impl Iterator<Item = (&Unit, &Why)> {
+        self.units.iter().filter_map(|unit| unit.opaque.as_ref().map(|why| (unit, why)))
+    }
+}

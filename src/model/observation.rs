@@ -1,0 +1,379 @@
+//! What was seen on a host. Looking is not judging: nothing here says whether it is right.
+
+use super::{
+    content::{Algorithm, Blob, Digest},
+    path::TargetPath,
+    unit::HostName,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that was seen on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Which host.
+    pub host: HostName,
+    /// When the scan began, nanoseconds since 1970 UTC.
+    pub started_at: i64,
+    /// Why the host as a whole could not be seen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unseen: Option<String>,
+    /// User names by number, from the target's own `/etc/passwd`.
+    pub users: BTreeMap<u32, String>,
+    /// Group names by number.
+    pub groups: BTreeMap<u32, String>,
+    /// One observation a path. A path that is not in here was not looked at, unless its directory was listed.
+    pub observations: BTreeMap<TargetPath, Sighting>,
+    /// What the archives hold that the manifest asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub archives: BTreeMap<TargetPath, Archive>,
+    /// What the repositories say about their checkouts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub checkouts: BTreeMap<TargetPath, Checkout>,
+}
+
+/// The members of an archive file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archive {
+    /// Why it could not be read to the end; the members before that point are listed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub broken: Option<String>,
+    /// The members in archive order; a later one of the same name replaces an earlier one.
+    pub members: Vec<Member>,
+}
+
+/// One member of an archive, or one entry of a tree object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its path in the archive: relative, normalised, never leaving the archive's root.
+    pub path: Blob,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Of a file: its digest (SHA-256 in archives, git's blob id in checkouts).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// Of a file: its size in bytes, where known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<u64>,
+    /// Of a link: its target.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<Blob>,
+}
+
+/// What a repository says about its checkout, read from its objects and never from its index.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Checkout {
+    /// The commit that HEAD names, in hex.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub head: Option<String>,
+    /// The branch that HEAD names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub branch: Option<String>,
+    /// The URL of the remote `origin`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remote: Option<String>,
+    /// The files of HEAD's tree.
+    pub tree: Vec<Member>,
+    /// Untracked files that ignore rules cover, relative to the checkout.
+    pub ignored: Vec<Blob>,
+    /// What is damaged in the repository itself: path below `.git` if known, and what is wrong.
+    pub broken: Vec<(Option<Blob>, String)>,
+    /// How many commits of local branches no remote branch has; they would be lost by a new clone.
+    pub unpushed: usize,
+}
+
+/// What was seen at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sighting {
+    /// Something is there.
+    Present(Box<Seen>),
+    /// Nothing is there; proved by listing the directory.
+    Absent,
+    /// We could not look; nothing can be said.
+    Unseen(Failure),
+}
+
+/// An error of the operating system.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error number of the system call (`EIO` is 5), 0 where there is none.
+    pub errno: i32,
+    /// Its text.
+    pub text: String,
+}
+
+/// Linux error numbers that mean damage when a file is read (errno(3), `include/uapi/asm-generic/errno.h`):
+/// EIO, EBADMSG (bad checksum), EUCLEAN (structure needs cleaning).
+pub const DAMAGE_ERRNOS: [i32; 3] = [5, 74, 117];
+
+impl Failure {
+    /// Whether this error means that the medium or file system is damaged, rather than that we may not look.
+    pub fn is_damage(&self) -> bool {
+        DAMAGE_ERRNOS.contains(&self.errno)
+    }
+}
+
+/// Something that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits, `0o7777`.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// Last change of content, nanoseconds since 1970 UTC.
+    pub mtime: i64,
+    /// Last change of the inode, nanoseconds since 1970 UTC.
+    pub ctime: i64,
+    /// Of a file: its content. Of other things: `None`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content: Option<SeenContent>,
+    /// Of a link: its target.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<Blob>,
+    /// Of a directory: whether it was listed and every entry looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub listed: bool,
+}
+
+/// The kinds of directory entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Regular file.
+    File,
+    /// Directory.
+    Directory,
+    /// Symbolic link.
+    Link,
+    /// Named pipe.
+    Fifo,
+    /// Socket.
+    Socket,
+    /// Block or character device.
+    Device,
+}
+
+impl Kind {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Link => "symbolic link",
+            Self::Fifo => "named pipe",
+            Self::Socket => "socket",
+            Self::Device => "device",
+        }
+    }
+}
+
+/// The content of a file as far as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeenContent {
+    /// Read to the end.
+    Read {
+        /// Always with SHA-256; with others as the manifest needs.
+        digests: Vec<Digest>,
+        /// The bytes, where the manifest asked for them.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        captured: Option<Blob>,
+        /// A closer look, where something was wrong.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        closer: Option<Closer>,
+    },
+    /// Reading failed.
+    Failed(Failure),
+}
+
+/// A closer look at a file that differs: how its blocks look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closer {
+    /// Whether the whole content is UTF-8 text without NUL.
+    pub text: bool,
+    /// Whether it is UTF-8 (NUL allowed): what a tool that reads text needs.
+    pub utf8: bool,
+    /// Block classes in order, run by run, covering the file and, if it is too short, what is missing.
+    pub runs: Vec<Run>,
+    /// The bytes, if they are few and no secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bytes: Option<Blob>,
+}
+
+/// Size of a block of a file system, and of the classification, in bytes.
+pub const BLOCK: u64 = 4096;
+
+/// A run of blocks of one class.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Run {
+    /// First block, counted from 0 in units of [`BLOCK`].
+    pub at: u64,
+    /// Number of blocks.
+    pub len: u64,
+    /// The class.
+    #[serde(rename = "as")]
+    pub class: BlockClass,
+    /// Of foreign blocks: the file they belong to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<TargetPath>,
+}
+
+/// What a block looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BlockClass {
+    /// As expected.
+    Expected,
+    /// As an older version had it at the same place.
+    Older,
+    /// All zero, where something else is expected or nothing is known.
+    Zero,
+    /// Another known file's block.
+    Foreign,
+    /// High entropy: looks random.
+    Random,
+    /// Not there: the file is too short.
+    Absent,
+    /// Plausible text, but not the expected one.
+    Text,
+    /// None of the above, or nothing to compare with.
+    Unknown,
+}
+
+impl Seen {
+    /// The digest by an algorithm, if it was computed.
+    pub fn digest(&self, algorithm: Algorithm) -> Option<&Digest> {
+        match self.content.as_ref()? {
+            SeenContent::Read { digests, .. } => digests.iter().find(|digest| digest.algorithm == algorithm),
+            SeenContent::Failed(_) => None,
+        }
+    }
+
+    /// The bytes kept as evidence.
+    pub fn captured(&self) -> Option<&Blob> {
+        match self.content.as_ref()? {
+            SeenContent::Read { captured, .. } => captured.as_ref(),
+            SeenContent::Failed(_) => None,
+        }
+    }
+
+    /// The closer look.
+    pub fn closer(&self) -> Option<&Closer> {
+        match self.content.as_ref()? {
+            SeenContent::Read { closer, .. } => closer.as_ref(),
+            SeenContent::Failed(_) => None,
+        }
+    }
+}
+
+impl Scan {
+    /// What is known about a path. A path that was not itself looked at is absent only if a directory on the way
+    /// was listed without it, or is provably no directory.
+    pub fn sighting(&self, path: &TargetPath) -> Sighting {
+        if let Some(seen) = self.observations.get(path) {
+            return seen.clone();
+        }
+        for directory in path.ancestors().skip(1) {
+            match self.observations.get(&directory) {
+                None => {}
+                Some(Sighting::Absent) => return Sighting::Absent,
+                Some(Sighting::Unseen(failure)) => return Sighting::Unseen(failure.clone()),
+                Some(Sighting::Present(seen)) => {
+                    return match seen.kind {
+                        Kind::Directory if !seen.listed => {
+                            Sighting::Unseen(Failure { errno: 0, text: format!("`{directory}` was not listed") })
+                        }
+                        Kind::Link => Sighting::Unseen(Failure {
+                            errno: 0,
+                            text: format!("`{directory}` is a symbolic link, which is not followed"),
+                        }),
+                        _ => Sighting::Absent,
+                    };
+                }
+            }
+        }
+        Sighting::Unseen(Failure { errno: 0, text: "not looked at".into() })
+    }
+
+    /// What is there, if something is.
+    pub fn seen(&self, path: &TargetPath) -> Option<&Seen> {
+        match self.observations.get(path)? {
+            Sighting::Present(seen) => Some(seen),
+            Sighting::Absent | Sighting::Unseen(_) => None,
+        }
+    }
+
+    /// The observations at and below a directory, in path order.
+    pub fn below<'a>(&'a self, directory: &'a TargetPath) -> impl Iterator<Item = (&'a TargetPath, &'a Sighting)> {
+        self.observations.range(directory.clone()..).take_while(move |(path, _)| path.is_below(directory))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory() -> Sighting {
+        thing(Kind::Directory)
+    }
+
+    fn thing(kind: Kind) -> Sighting {
+        let seen = Seen {
+            kind,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: 0,
+            ctime: 0,
+            content: None,
+            target: None,
+            listed: true,
+        };
+        Sighting::Present(Box::new(seen))
+    }
+
+    fn scan(observations: &[(&str, Sighting)]) -> Scan {
+        Scan {
+            host: "h".into(),
+            started_at: 0,
+            unseen: None,
+            users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            observations: observations.iter().map(|(path, seen)| (TargetPath::new(path), seen.clone())).collect(),
+            archives: BTreeMap::new(),
+            checkouts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_listed_directory_proves_absence() {
+        let scan = scan(&[("/srv", directory())]);
+        assert_eq!(scan.sighting(&TargetPath::new("/srv/app/x")), Sighting::Absent);
+        assert!(matches!(scan.sighting(&TargetPath::new("/etc/x")), Sighting::Unseen(_)));
+    }
+
+    #[test]
+    fn what_lies_beyond_an_unreadable_directory_or_a_link_is_unseen() {
+        let closed = Sighting::Unseen(Failure { errno: 13, text: "permission denied".into() });
+        let scan = scan(&[("/srv", directory()), ("/srv/closed", closed), ("/srv/link", thing(Kind::Link))]);
+        assert!(matches!(scan.sighting(&TargetPath::new("/srv/closed/x")), Sighting::Unseen(_)));
+        assert!(matches!(scan.sighting(&TargetPath::new("/srv/link/x")), Sighting::Unseen(_)));
+    }
+
+    #[test]
+    fn nothing_can_lie_below_a_file() {
+        let scan = scan(&[("/srv", directory()), ("/srv/file", thing(Kind::File))]);
+        assert_eq!(scan.sighting(&TargetPath::new("/srv/file/x")), Sighting::Absent);
+    }
+}

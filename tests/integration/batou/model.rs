@@ -174,7 +174,7 @@ fn a_broken_environment_is_told_completely_and_each_thing_once() {
     let batous = &shown[3..];
     let count = |text: &str| batous.iter().filter(|line| line.contains(text)).count();
     assert_eq!(
-        count("RCT004 components/broken/component.py:11: `web1/broken`: KeyError: 'missing-thing'"),
+        count("RCT004 components/broken/component.py:11: `web1/broken`: KeyError"),
         1,
         "{batous:?}"
     );

@@ -1,22 +1,28 @@
 //! From a directory to a manifest: settings, saved manifest or definition, hosts, earlier revisions.
 
 use super::{Error, Evaluate, Request, Trouble, saved};
-use crate::definition::batou;
+use crate::definition::batou::{
+    self,
+    model::BatouModel,
+    sources::{SourceContent, SourceEntry},
+};
 use crate::expect;
 use crate::findings::Revision;
-use crate::io::{files, git};
+use crate::io::files;
 use crate::model::code;
-use crate::model::content::Algorithm;
+use crate::model::content::{Algorithm, Blob};
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
-use crate::model::observation::Scan;
+use crate::model::observation::{Kind, Member, Scan};
 use crate::model::origin::Origin;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use crate::settings::{self, Settings};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What the settings file says, with what is doubtful about it.
 #[derive(Debug, Clone, Default)]
@@ -93,24 +99,25 @@ fn batou_manifest(
     monitor: &dyn Monitor,
 ) -> Result<Manifest, Error> {
     let environment = environment(request, config, project)?;
-    monitor.begin(&format!("configuring {environment}"), None);
-    let loaded = batou::load(&batou::Request {
-        project,
-        environment: &environment,
+    let asked = batou::Request {
         evaluate: way(request, config),
         python: request.python.as_deref().or(config.settings.deployment.python.as_deref()),
-    });
-    monitor.end();
-    let (model, diagnostics) = loaded.map_err(|error| from_batou(&error))?;
+        ..batou::Request::new(project, &environment)
+    };
+    let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
+    let mut sources = BTreeMap::new();
+    for name in expect::batou::wanted_sources(&model) {
+        sources.insert(name.clone(), source(project, &name, &model, &mut diagnostics));
+    }
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
-    let git = git::revision(project);
+    let git: Option<(String, bool)> = None;
     let described = expect::batou::Project {
         directory: Some(project.display().to_string()),
         launcher: launcher(project),
         digest: digest_of(Algorithm::Sha256, inputs.as_bytes()).to_string(),
         revision: git.as_ref().map(|(commit, _)| commit.clone()),
         dirty: git.is_some_and(|(_, dirty)| dirty),
-        sources: batou::sources::read(project, &expect::batou::wanted_sources(&model)),
+        sources,
         diagnostics,
     };
     Ok(expect::batou::manifest(&model, &described))
@@ -147,8 +154,44 @@ fn environment(request: &Request, config: &Config, project: &Path) -> Result<Str
     }
 }
 
-fn from_batou(error: &batou::LoadError) -> Error {
-    Error::new(Trouble::Failed, error.to_string())
+fn from_batou(error: batou::LoadError) -> Error {
+    let text = error.to_string();
+    match error {
+        batou::LoadError::NoEnvironment(diagnostic) => {
+            Error::new(Trouble::InputMissing, text).because(vec![*diagnostic])
+        }
+        batou::LoadError::NoProject { .. } => Error::new(Trouble::InputMissing, text),
+        batou::LoadError::Read(_) | batou::LoadError::Exact(_) => Error::new(Trouble::Failed, text),
+    }
+}
+
+/// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
+fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
+    let tree = batou::sources::tree(&project.join(name), name);
+    diagnostics.extend(tree.problems.iter().cloned());
+    if !tree.problems.is_empty() {
+        return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("its source `{name}` cannot be read whole")));
+    }
+    let arrives = |(path, _): &(Vec<u8>, SourceEntry)| {
+        let from_project = [name.as_bytes(), b"/", path].concat();
+        batou::sources::is_transferred(&from_project, &model.settings)
+    };
+    Eval::Known(tree.entries.into_iter().filter(arrives).map(|(path, entry)| member(path, entry)).collect())
+}
+
+fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
+    let nothing = Member { path: Blob(path), kind: Kind::Directory, mode: 0, digest: None, size: None, target: None };
+    match entry {
+        SourceEntry::Directory => nothing,
+        SourceEntry::Link { target } => Member { kind: Kind::Link, target: Some(target), ..nothing },
+        SourceEntry::File { content: SourceContent::Bytes(bytes), mode } => {
+            let digest = Some(digest_of(Algorithm::Sha256, &bytes.0));
+            Member { kind: Kind::File, mode, digest, size: Some(bytes.0.len() as u64), ..nothing }
+        }
+        SourceEntry::File { content: SourceContent::Digest { digest, size }, mode } => {
+            Member { kind: Kind::File, mode, digest: Some(digest), size: Some(size), ..nothing }
+        }
+    }
 }
 
 /// What earlier revisions of the definition would have made, of the files that differ.

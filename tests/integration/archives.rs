@@ -24,7 +24,7 @@ fn source() -> TempDir {
 }
 
 fn listed(top: &Path, name: &str) -> Archive {
-    list(&LiveRoot::new(top), &TargetPath::new(name))
+    list(&LiveRoot::open(top).expect("it was just made"), &TargetPath::new(name))
 }
 
 fn member<'a>(archive: &'a Archive, name: &str) -> &'a Member {

@@ -75,7 +75,7 @@ impl<'a> Request<'a> {
             target_base: None,
             target_home: None,
             secrets: SecretsUse::Decrypt,
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
         }
     }
 }

@@ -76,9 +76,10 @@ pub struct SourceTree {
 ///
 /// # Errors
 /// When it is missing, unreadable or no regular file.
-pub fn file(path: &Path, name: &str) -> Result<SourceContent, Diagnostic> {
+pub fn file(path: &Path, name: &str) -> Result<SourceContent, Box<Diagnostic>> {
     let refuse = |reason: String| {
-        Diagnostic::error(BAD_SOURCE, format!("cannot read the source `{name}`: {reason}")).at(Origin::file(name))
+        let text = format!("cannot read the source `{name}`: {reason}");
+        Box::new(Diagnostic::error(BAD_SOURCE, text).at(Origin::file(name)))
     };
     let real = files::canonical(path).map_err(|error| refuse(error.reason))?;
     let disk = LiveRoot::open("/").map_err(|failure| refuse(failure.text))?;
@@ -177,16 +178,12 @@ fn read(disk: &LiveRoot, path: &TargetPath, budget: &mut u64) -> Result<SourceCo
             bytes.extend_from_slice(&buffer[..length]);
         }
     }
-    Ok(match kept {
-        Some(bytes) => {
-            *budget -= size;
-            SourceContent::Bytes(Blob(bytes))
-        }
-        None => {
-            let bytes = hasher.finalize().as_slice().into();
-            SourceContent::Digest { digest: Digest { algorithm: Algorithm::Sha256, bytes }, size }
-        }
-    })
+    let Some(bytes) = kept else {
+        let bytes = hasher.finalize().as_slice().into();
+        return Ok(SourceContent::Digest { digest: Digest { algorithm: Algorithm::Sha256, bytes }, size });
+    };
+    *budget -= size;
+    Ok(SourceContent::Bytes(Blob(bytes)))
 }
 
 #[cfg(test)]

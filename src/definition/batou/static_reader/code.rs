@@ -116,7 +116,7 @@ pub(super) fn read(text: &str) -> Option<Code> {
             let plain = component && !decorated && bases.len() == 1 && bases[0].is("Component");
             let body = statement.body.unwrap_or(&[]);
             let mut class = read_class(body, if plain { &kinds } else { &[] });
-            class.name = name.text.to_owned();
+            name.text.clone_into(&mut class.name);
             class.line = name.line;
             if code.classes.insert(name.text.to_lowercase(), class).is_some() {
                 // Two classes of one component name: batou refuses the file.

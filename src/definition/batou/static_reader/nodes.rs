@@ -115,9 +115,14 @@ fn file(declared: &Declaration, around: &Around<'_>, inputs: &mut Vec<Input>) ->
         node.children.push(part(declared, around, "Mode", &path, &[("mode", mode)]));
     }
     if let Some(content) = content {
+        let renderer = match is_template(declared) {
+            Argument::Flag(true) => json!("template"),
+            Argument::Flag(false) => json!("verbatim"),
+            _ => json!({"unknown": "static"}),
+        };
         let sensitive = argument("sensitive_data").map_or(Value::Null, json_of);
         let mut child =
-            part(declared, around, "Content", &path, &[("sensitive_data", sensitive), ("renderer", json!("template"))]);
+            part(declared, around, "Content", &path, &[("sensitive_data", sensitive), ("renderer", renderer)]);
         child.content = Some(content);
         node.children.push(child);
     }
@@ -187,8 +192,13 @@ fn content(
         }
         _ => return unknown(),
     };
-    let verbatim = binary && !declared.arguments.contains_key("is_template");
-    if !verbatim && !is_rendered_verbatim(&bytes) {
+    let template = is_template(declared) != Argument::Flag(false);
+    let as_it_is = match (binary, template) {
+        (true, false) => true,
+        (false, false) => is_plain_text(&bytes),
+        (_, true) => is_plain_text(&bytes) && !has_jinja(&bytes),
+    };
+    if !as_it_is {
         return unknown();
     }
     let mut content = NodeContent { secret, ..NodeContent::of_bytes(&bytes) };
@@ -198,12 +208,20 @@ fn content(
     Some(content)
 }
 
-/// Whether Jinja2 with batou's settings gives the same bytes: no syntax of its, UTF-8, and only plain line ends.
-fn is_rendered_verbatim(bytes: &[u8]) -> bool {
-    let has = |needle: &[u8]| memchr::memmem::find(bytes, needle).is_some();
-    std::str::from_utf8(bytes).is_ok()
-        && !bytes.contains(&b'\r')
-        && ![&b"{{"[..], b"{%", b"{#", b"@@"].into_iter().any(has)
+/// Whether the content is rendered by Jinja2, by the class's default where nothing is said.
+fn is_template(declared: &Declaration) -> Argument {
+    let default = Argument::Flag(declared.kind != "BinaryFile");
+    declared.arguments.get("is_template").cloned().unwrap_or(default)
+}
+
+/// Whether reading the bytes as text and writing them again gives the same: UTF-8 with plain line ends.
+fn is_plain_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok() && !bytes.contains(&b'\r')
+}
+
+/// Whether there may be anything for Jinja2 to do, with batou's settings (batou/template.py).
+fn has_jinja(bytes: &[u8]) -> bool {
+    [&b"{{"[..], b"{%", b"{#", b"@@"].into_iter().any(|mark| memchr::memmem::find(bytes, mark).is_some())
 }
 
 /// `name` seen from a directory of the project, if it is a plain path below it.

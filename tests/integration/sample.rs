@@ -225,6 +225,7 @@ pub(crate) fn findings() -> Findings {
         ],
         checked: 3630,
         intact: 3623,
+        ..Findings::default()
     }
 }
 

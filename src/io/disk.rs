@@ -3,27 +3,44 @@
 use crate::model::content::Blob;
 use crate::model::observation::{Failure, Kind, Seen};
 use crate::model::path::TargetPath;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::File;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A directory of this machine that stands for the root of a host: `/` itself, a mounted image, a copy.
+///
+/// Paths are resolved inside it: a link on the way, even an absolute one, cannot lead out (`RESOLVE_IN_ROOT`).
 #[derive(Debug, Clone)]
 pub struct LiveRoot {
     base: PathBuf,
+    directory: Arc<OwnedFd>,
 }
 
 impl LiveRoot {
     /// The tree whose `/` is at `base`.
-    pub fn new(base: impl Into<PathBuf>) -> Self {
-        Self { base: base.into() }
+    ///
+    /// # Errors
+    /// When `base` is not a directory that can be opened.
+    pub fn open(base: impl Into<PathBuf>) -> Result<Self, Failure> {
+        let base = base.into();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&base, flags, Mode::empty()).map_err(failure)?;
+        Ok(Self { base, directory: Arc::new(directory) })
+    }
+
+    /// The directory of this machine that stands for the target's root.
+    pub fn base(&self) -> &Path {
+        &self.base
     }
 
     /// Where a path of the target lies on this machine.
     pub fn locate(&self, path: &TargetPath) -> PathBuf {
-        let relative = &path.as_bytes()[1..];
-        if relative.is_empty() { self.base.clone() } else { self.base.join(std::ffi::OsStr::from_bytes(relative)) }
+        self.base.join(relative(path))
     }
 
     /// What is at a path; `None` when nothing is.
@@ -31,37 +48,33 @@ impl LiveRoot {
     /// # Errors
     /// When the system will not tell.
     pub fn look(&self, path: &TargetPath) -> Result<Option<Seen>, Failure> {
-        let stat = match rustix::fs::statat(CWD, self.locate(path), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
+        let handle = match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => handle,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(errno) => return Err(failure(errno)),
         };
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Link,
-            FileType::Fifo => Kind::Fifo,
-            FileType::Socket => Kind::Socket,
-            _ => Kind::Device,
-        };
-        let target = if kind == Kind::Link { Some(self.link_target(path)?) } else { None };
-        Ok(Some(Seen {
-            kind,
-            mode: stat.st_mode & 0o7777,
-            uid: stat.st_uid,
-            gid: stat.st_gid,
-            size: u64::try_from(stat.st_size).unwrap_or(0),
-            mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-            content: None,
-            target,
-            listed: false,
-        }))
+        let stat = rustix::fs::fstat(&handle).map_err(failure)?;
+        let mut seen = seen_from(&stat);
+        if seen.kind == Kind::Link {
+            let target = rustix::fs::readlinkat(&handle, "", Vec::new()).map_err(failure)?;
+            seen.target = Some(Blob(target.into_bytes()));
+        }
+        Ok(Some(seen))
     }
 
-    fn link_target(&self, path: &TargetPath) -> Result<Blob, Failure> {
-        let target = rustix::fs::readlinkat(CWD, self.locate(path), Vec::new()).map_err(failure)?;
-        Ok(Blob(target.into_bytes()))
+    /// Which inode is at a path, links not followed; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn identity(&self, path: &TargetPath) -> Result<Option<Identity>, Failure> {
+        match self.resolve(path, OFlags::PATH) {
+            Ok(handle) => {
+                let stat = rustix::fs::fstat(&handle).map_err(failure)?;
+                Ok(Some(Identity { device: stat.st_dev, inode: stat.st_ino }))
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failure(errno)),
+        }
     }
 
     /// The names in a directory, sorted, without `.` and `..`.
@@ -69,7 +82,7 @@ impl LiveRoot {
     /// # Errors
     /// When it cannot be listed to the end.
     pub fn list(&self, path: &TargetPath) -> Result<Vec<Vec<u8>>, Failure> {
-        let directory = self.open(path, OFlags::DIRECTORY)?;
+        let directory = self.open_reading(path, OFlags::DIRECTORY)?;
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&directory).map_err(failure)? {
             let entry = entry.map_err(failure)?;
@@ -87,7 +100,8 @@ impl LiveRoot {
     /// # Errors
     /// When it is gone, not readable, or not a regular file any more.
     pub fn open_file(&self, path: &TargetPath) -> Result<File, Failure> {
-        let file = File::from(self.open(path, OFlags::NONBLOCK)?);
+        // O_NONBLOCK: should the file have become a FIFO meanwhile, opening it must not wait for a writer.
+        let file = File::from(self.open_reading(path, OFlags::NONBLOCK)?);
         let stat = rustix::fs::fstat(&file).map_err(failure)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Failure { errno: 0, text: "not a regular file any more".into() });
@@ -95,42 +109,91 @@ impl LiveRoot {
         Ok(file)
     }
 
-    fn open(&self, path: &TargetPath, extra: OFlags) -> Result<std::os::fd::OwnedFd, Failure> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NOCTTY | extra;
-        let place = self.locate(path);
-        let open = |flags| rustix::fs::openat2(CWD, &place, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
-        // O_NOATIME is for the owner and root only (open(2)); for others reading is all the same read only.
-        match open(flags | OFlags::NOATIME) {
-            Err(rustix::io::Errno::PERM) => open(flags),
-            Err(rustix::io::Errno::NOSYS) => rustix::fs::openat(CWD, &place, flags, Mode::empty()),
+    fn open_reading(&self, path: &TargetPath, extra: OFlags) -> Result<OwnedFd, Failure> {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | extra;
+        // O_NOATIME is for the owner and root only (open(2)); for others plain reading must do.
+        match self.resolve(path, flags | OFlags::NOATIME) {
+            Err(Errno::PERM) => self.resolve(path, flags),
             result => result,
         }
         .map_err(failure)
     }
 
-    /// The directory of this machine that stands for the target's root.
-    pub fn base(&self) -> &Path {
-        &self.base
+    fn resolve(&self, path: &TargetPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(self.directory.as_fd(), relative(path), flags, Mode::empty(), rules) {
+            // Kernels before 5.6 lack openat2; confinement is then only as good as the tree has no absolute links.
+            Err(Errno::NOSYS) => rustix::fs::openat(CWD, self.locate(path), flags, Mode::empty()),
+            result => result,
+        }
     }
 }
 
+/// What makes two names the same file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The file system.
+    pub device: u64,
+    /// The inode in it.
+    pub inode: u64,
+}
+
+fn relative(path: &TargetPath) -> &Path {
+    match &path.as_bytes()[1..] {
+        [] => Path::new("."),
+        bytes => Path::new(OsStr::from_bytes(bytes)),
+    }
+}
+
+/// What an open file is now.
+///
+/// # Errors
+/// When the system will not tell.
+pub fn look_at(file: &File) -> Result<Seen, Failure> {
+    rustix::fs::fstat(file).map(|stat| seen_from(&stat)).map_err(failure)
+}
+
+fn seen_from(stat: &Stat) -> Seen {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::CharacterDevice | FileType::BlockDevice | FileType::Unknown => Kind::Device,
+    };
+    Seen {
+        kind,
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime: nanoseconds(i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
+        ctime: nanoseconds(i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)),
+        content: None,
+        target: None,
+        listed: false,
+    }
+}
+
+fn nanoseconds(seconds: i128, nanoseconds: i128) -> i64 {
+    let total = seconds * 1_000_000_000 + nanoseconds;
+    i64::try_from(total).unwrap_or(if total < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// A path of this machine as bytes.
+pub fn bytes_of(path: PathBuf) -> Vec<u8> {
+    use std::os::unix::ffi::OsStringExt;
+    path.into_os_string().into_vec()
+}
+
 /// The model's form of a system error.
-pub fn failure(errno: rustix::io::Errno) -> Failure {
+pub fn failure(errno: Errno) -> Failure {
     Failure { errno: errno.raw_os_error(), text: std::io::Error::from(errno).to_string() }
 }
 
 /// The model's form of an error of the standard library.
 pub fn io_failure(error: &std::io::Error) -> Failure {
     Failure { errno: error.raw_os_error().unwrap_or(0), text: error.to_string() }
-}
-
-fn nanoseconds(seconds: impl TryInto<i64>, nanoseconds: impl TryInto<i64>) -> i64 {
-    let seconds = seconds.try_into().unwrap_or(0);
-    let nanoseconds = nanoseconds.try_into().unwrap_or(0);
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
-}
-
-/// A path of this machine as bytes.
-pub fn bytes_of(path: PathBuf) -> Vec<u8> {
-    path.into_os_string().into_vec()
 }

@@ -7,6 +7,7 @@ use super::{
     path::TargetPath,
     unit::{HostName, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One path that should exist (or should not), with everything known about it.
@@ -114,7 +115,7 @@ pub enum Principal {
 }
 
 /// A source of expected content, strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Authority {
     /// The deployment definition.
@@ -130,7 +131,7 @@ pub enum Authority {
 }
 
 /// Whether content can be made anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// A redeploy makes it.

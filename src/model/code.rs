@@ -91,6 +91,22 @@ codes! {
         "A file of the definition has changed since the manifest was made, so parts of the comparison may describe the older definition. Make the manifest anew with `rectify manifest`.";
     BAD_SOURCE = 13, "a source of the definition cannot be read",
         "A file, directory or archive that the definition refers to is missing or unreadable, so what it would deploy is unknown.";
+    BATOU_WARNS = 14, "batou warns",
+        "The project's own batou printed this warning while it configured the environment.";
+    TARGET_GUESSED = 15, "the place on the target was guessed",
+        "The definition does not say where the deployment is on the target (`target_directory` is below an unknown home directory), and component code writes that place into files. Tell it, or every such file looks different.";
+    OTHER_BATOU = 16, "evaluated by another batou than the project pins",
+        "The project's own batou could not be run and another version stood in. Versions render some files differently.";
+
+    // 040-049: rectify's own settings
+    BAD_SETTINGS_FILE = 40, "rectify.toml cannot be read",
+        "The file is unreadable or no TOML. Nothing of it is used, so hosts, backups and ignore rules are those of an empty file.";
+    UNKNOWN_SETTING = 41, "unknown key in rectify.toml",
+        "No setting has this name. A misspelt key would otherwise be ignored without a word, and a backup or an ignore rule with it.";
+    BAD_SETTING_VALUE = 42, "a setting of rectify.toml has a wrong value",
+        "The value has the wrong type or cannot be understood; the setting, or the entry that needs it, is left out.";
+    IGNORE_RULE_EXPIRED = 43, "an ignore rule has expired",
+        "The rule's `until` has passed, so it hides nothing any more. Remove it, or decide anew and set another date.";
 
     // 050-099: reading a buildout
     BUILDOUT_SYNTAX = 50, "buildout configuration cannot be parsed",

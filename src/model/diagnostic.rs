@@ -1,6 +1,7 @@
 //! A definition is wrong, or we do not understand it. Collected, never thrown: one bad line hides no other.
 
 use super::{code::Code, origin::Origin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that is wrong with, or not understood in, a definition.
@@ -35,7 +36,7 @@ pub struct Excerpt {
 }
 
 /// How bad a diagnostic is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The tool that deploys would refuse it; the part concerned is not evaluated.

@@ -3,6 +3,7 @@
 //! "Unknown" is a value here, never a missing one: it is carried to the end, counted in every summary and
 //! taints what is made from it. There is deliberately no `unwrap_or_default`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -73,7 +74,7 @@ impl fmt::Display for Why {
 }
 
 /// The classes of "not known".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyKind {
     /// It stems from a secret whose key is not here.
@@ -94,4 +95,6 @@ pub enum WhyKind {
     Unreadable,
     /// Nothing independent exists to compare with.
     NoReference,
+    /// The settings say that nobody wants to know.
+    Ignored,
 }

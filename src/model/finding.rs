@@ -10,6 +10,7 @@ use super::{
     path::TargetPath,
     unit::{HostName, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything that the comparison found.
@@ -19,10 +20,23 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What could not be judged, sorted by host and path.
     pub unverified: Vec<Unverified>,
+    /// Files that are there, that no deployment makes, and that nothing speaks against: whatever removes them on its way
+    /// must bring them back. Sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub irreplaceable: Vec<(HostName, TargetPath)>,
     /// How many artifacts were compared.
     pub checked: u64,
     /// How many of them are as they should be.
     pub intact: u64,
+}
+
+impl Findings {
+    /// Numbers the findings in their order.
+    pub fn number(&mut self) {
+        for (index, finding) in self.findings.iter_mut().enumerate() {
+            finding.id = format!("f{}", index + 1);
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -191,7 +205,7 @@ impl Damage {
 }
 
 /// Who meant it: the three things that are never mixed in one list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// The definition moved on and is not yet deployed.
@@ -203,7 +217,7 @@ pub enum Class {
 }
 
 /// How sure we are of the kind of damage. That something differs is always certain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// The evidence admits nothing else.

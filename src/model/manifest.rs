@@ -7,6 +7,7 @@ use super::{
     path::TargetPath,
     unit::{Deployer, Edge, HostName, Unit, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,7 +71,7 @@ pub struct Definition {
 }
 
 /// How a definition was evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Evaluation {
     /// By the project's own batou.
@@ -215,6 +216,13 @@ impl Manifest {
     /// The unit with this id.
     pub fn unit(&self, id: &UnitId) -> Option<&Unit> {
         self.units.binary_search_by(|unit| unit.id.cmp(id)).ok().map(|index| &self.units[index])
+    }
+
+    /// A unit and the units that contain it, outermost last. Units that are not in the list end it.
+    pub fn lineage<'a>(&'a self, id: &UnitId) -> impl Iterator<Item = &'a Unit> {
+        let parent = |unit: &&'a Unit| unit.parent.as_ref().and_then(|id| self.unit(id));
+        // Bounded, should a saved manifest name a circle of parents.
+        std::iter::successors(self.unit(id), parent).take(self.units.len())
     }
 
     /// Notes a mend and gives its id; equal mends share one.

@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod eval;
 pub mod finding;
 pub mod graph;
+pub mod hasher;
 pub mod manifest;
 pub mod observation;
 pub mod origin;

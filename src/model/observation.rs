@@ -5,6 +5,7 @@ use super::{
     path::TargetPath,
     unit::HostName,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,6 +31,9 @@ pub struct Scan {
     /// What the repositories say about their checkouts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub checkouts: BTreeMap<TargetPath, Checkout>,
+    /// What backups that can be read from the host hold of the paths in question; `None` where none are configured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub points: Option<super::restore::RestorePoints>,
 }
 
 /// The members of an archive file.
@@ -213,7 +217,7 @@ pub struct Closer {
 pub const BLOCK: u64 = 4096;
 
 /// A run of blocks of one class.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Run {
     /// First block, counted from 0 in units of [`BLOCK`].
     pub at: u64,
@@ -222,10 +226,13 @@ pub struct Run {
     /// The class.
     #[serde(rename = "as")]
     pub class: BlockClass,
+    /// Of foreign blocks: the file they belong to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<TargetPath>,
 }
 
 /// What a block looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockClass {
     /// As expected.
@@ -349,6 +356,7 @@ mod tests {
             observations: observations.iter().map(|(path, seen)| (TargetPath::new(path), seen.clone())).collect(),
             archives: BTreeMap::new(),
             checkouts: BTreeMap::new(),
+            points: None,
         }
     }
 

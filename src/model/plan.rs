@@ -5,6 +5,7 @@ use super::{
     command::Command,
     unit::{HostName, UnitId},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An ordered plan.
@@ -59,7 +60,7 @@ pub struct Source {
 }
 
 /// The phases of a plan, in their order (DESIGN.md 7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Copy what only the page cache still has.
@@ -78,6 +79,8 @@ pub enum Action {
     Restore,
     /// Run batou or buildout.
     Redeploy,
+    /// Put back into what was made anew what belongs there and no redeploy makes.
+    PutBack,
     /// Rebuild what derives from other things.
     Rebuild,
     /// Check the integrity of a store.
@@ -104,6 +107,7 @@ impl Action {
             Self::Force => "force",
             Self::Restore => "restore",
             Self::Redeploy => "redeploy",
+            Self::PutBack => "put back",
             Self::Rebuild => "rebuild",
             Self::Check => "check",
             Self::Restart => "restart",

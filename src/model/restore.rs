@@ -3,6 +3,43 @@
 use super::{content::Digest, observation::Kind, path::TargetPath, unit::HostName};
 use serde::{Deserialize, Serialize};
 
+/// A configured backup source: where the copies are and how they are dated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Its name, as plans and reports say it.
+    pub name: String,
+    /// The kind of source: a name in the table of `backups`.
+    pub kind: String,
+    /// The directory on this machine that holds it.
+    pub path: std::path::PathBuf,
+    /// Whose files it holds; empty for every host.
+    pub hosts: Vec<HostName>,
+    /// How a snapshot is dated.
+    pub time: Dating,
+    /// Where the host's `/` is inside a snapshot; `{host}` stands for the host's name.
+    pub prefix: String,
+    /// How long taking a snapshot lasts, in nanoseconds: a name tells the begin, the incident window asks for the end.
+    pub duration: i64,
+}
+
+/// How a snapshot is dated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dating {
+    /// By its name, which tells when it was begun.
+    Name {
+        /// strptime format; the usual ones are tried if there is none.
+        format: Option<String>,
+        /// The zone of names that tell none: nanoseconds are counted from 1970 UTC.
+        zone: Zone,
+    },
+    /// By the modification time of its directory, which the backup tool sets when the snapshot is complete.
+    Mtime,
+}
+
+/// A time zone: a name of the IANA database or a fixed offset from UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(pub String);
+
 /// One backup's version of one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestorePoint {
@@ -49,7 +86,7 @@ pub struct RestorePoints {
 
 impl RestorePoints {
     /// The versions of one path, newest last.
-    pub fn of<'a>(&'a self, host: &'a HostName, path: &'a TargetPath) -> &'a [RestorePoint] {
+    pub fn of(&self, host: &HostName, path: &TargetPath) -> &[RestorePoint] {
         let key = (host, path);
         let from = self.points.partition_point(|point| (&point.host, &point.path) < key);
         let to = self.points.partition_point(|point| (&point.host, &point.path) <= key);

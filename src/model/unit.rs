@@ -1,13 +1,14 @@
 //! Units: the smallest things that can be redeployed, and how each is made anew.
 
 use super::{command::Command, eval::Why, origin::Origin, path::TargetPath};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -75,8 +76,15 @@ pub struct Unit {
     pub opaque: Option<Why>,
 }
 
+impl Unit {
+    /// Whether one of these names means this unit: its id or its name.
+    pub fn answers_to(&self, names: &[String]) -> bool {
+        names.iter().any(|name| *name == self.id.0 || *name == self.name)
+    }
+}
+
 /// What a unit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitKind {
     /// A batou root component on one host.

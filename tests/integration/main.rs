@@ -1,1 +1,12 @@
 //! Integration tests: one binary, one module per subject.
+
+mod archives;
+mod backups;
+mod batou;
+mod cli;
+mod golden;
+mod report;
+mod sample;
+mod tickets;
+mod tidy;
+mod tools;

@@ -168,6 +168,12 @@ pub struct Settings {
     /// Path of the deployment inside its repository.
     #[serde(deserialize_with = "lenient_text")]
     pub deployment_base: Option<String>,
+    /// The project on the target.
+    #[serde(deserialize_with = "lenient_text")]
+    pub base_dir: Option<String>,
+    /// The directory on the target that holds the work directories.
+    #[serde(deserialize_with = "lenient_text")]
+    pub workdir_base: Option<String>,
 }
 
 /// One host.
@@ -348,6 +354,9 @@ pub struct NodeContent {
     pub doubts: Vec<String>,
     /// Hosts whose stand-in addresses are in it.
     pub dns: Vec<String>,
+    /// With `unknown` `order`: the SHA-256 of what several orders gave. Either is sound on disk, and there may be more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
 }
 
 /// Content that is known.
@@ -587,7 +596,8 @@ impl NodeContent {
         }
     }
 
-    /// What was rendered, doubtful or not.
+    /// What was rendered, doubtful or not. Disk content that *equals* it is sound whatever the doubts say; content that
+    /// differs proves something only if [`NodeContent::eval`] knows it.
     pub fn rendered(&self) -> Option<Rendered> {
         if let Some(encoded) = &self.b64 {
             return STANDARD.decode(encoded).ok().map(|bytes| Rendered::Bytes(Blob(bytes)));
@@ -622,6 +632,8 @@ pub fn why_doubt(doubt: &str, hosts: &[String]) -> Why {
         "secrets" => Why::new(WhyKind::Secret, "it may hang on a secret that cannot be decrypted here"),
         "side_effects" => Why::new(WhyKind::Code, "the component has side effects, which were refused"),
         "reads_outside" => Why::new(WhyKind::TargetFact, "the component looks at files of the machine"),
+        "rebased" => Why::new(WhyKind::TargetFact, "the checkout's path was in it and was replaced by a guess"),
+        "order" => Why::new(WhyKind::OrderDependent, "whether it is made depends on batou's random order"),
         "reads_live_tree" => Why::new(WhyKind::LiveTree, "the component looks at what is deployed"),
         other => Why::new(WhyKind::Code, format!("the probe doubts it: {other}")),
     }
@@ -632,6 +644,12 @@ fn plain<'a>(name: &str, value: &'a Value) -> Eval<&'a Value> {
     let Value::Object(object) = value else { return Eval::Known(value) };
     let why = |kind, text: String| Eval::Unknown(Why::new(kind, text));
     match (object.len(), object.keys().next().map(String::as_str)) {
+        (1, Some("unknown")) if text_of(&object["unknown"]) == "order" => {
+            why(WhyKind::OrderDependent, format!("`{name}` depends on batou's random order"))
+        }
+        (1, Some("unknown")) if text_of(&object["unknown"]) == "static" => {
+            why(WhyKind::NotModelled, format!("`{name}` is computed, and the project's batou could not be run"))
+        }
         (1, Some("unknown" | "secret")) => why(WhyKind::Secret, format!("`{name}` stems from a secret")),
         (1, Some("repr")) => {
             why(WhyKind::Code, format!("`{name}` is an object of the project: {}", text_of(&object["repr"])))

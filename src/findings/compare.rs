@@ -1,0 +1,263 @@
+//! One claim against what was seen there.
+
+use super::claim::Claim;
+use super::damage::{Diagnosis, KnownContents};
+use super::{Case, Judged, backup, damage};
+use crate::model::artifact::{Content, Durability, Expected, Principal};
+use crate::model::content::{Algorithm, Blob};
+use crate::model::eval::{Why, WhyKind};
+use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
+use crate::model::hasher::digest_of;
+use crate::model::manifest::Broken;
+use crate::model::observation::{Failure, Kind, Scan, Seen, SeenContent, Sighting};
+use std::collections::BTreeMap;
+
+/// What the comparison of kind and content gives.
+enum Verdict {
+    Right,
+    Wrong(Diagnosis),
+    Unknown(Why, bool),
+}
+
+/// Compares kind, content, mode, owner and group.
+pub(super) fn compare(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, known: &KnownContents<'_>) -> Judged {
+    let sighting = scan.sighting(&claim.artifact.path);
+    let content = match &sighting {
+        Sighting::Unseen(failure) => unseen(failure),
+        Sighting::Absent => absent(case, claim),
+        Sighting::Present(seen) => present(case, scan, claim, seen, known),
+    };
+    let mut found = Vec::new();
+    let seen = if let Sighting::Present(seen) = &sighting { Some(&**seen) } else { None };
+    let mut unknown = None;
+    match content {
+        Verdict::Right => {}
+        Verdict::Wrong(diagnosis) => found.push(finding(claim, seen, diagnosis)),
+        Verdict::Unknown(why, unseen) => unknown = Some((why, unseen)),
+    }
+    let misplaced = found.iter().any(|finding| matches!(finding.damage, Damage::WrongKind));
+    if let (Some(seen), false) = (seen, misplaced) {
+        found.extend(metadata(scan, claim, seen));
+    }
+    match (found.is_empty(), unknown) {
+        (false, _) => Judged::Wrong(found),
+        (true, None) => Judged::Intact,
+        (true, Some((why, unseen))) => {
+            let artifact = claim.artifact;
+            let (host, unit, path) = (artifact.host.clone(), artifact.unit.clone(), Some(artifact.path.clone()));
+            Judged::Unverified(Unverified { host, unit, path, why, unseen })
+        }
+    }
+}
+
+fn unseen(failure: &Failure) -> Verdict {
+    if failure.is_damage() {
+        return Verdict::Wrong(damage::unreadable(failure));
+    }
+    Verdict::Unknown(Why::new(WhyKind::Unreadable, failure.text.clone()), true)
+}
+
+fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
+    match &claim.artifact.expected {
+        Expected::Absent => Verdict::Right,
+        // What nobody knows anything about may also have been removed in ordinary operation.
+        Expected::File(Content::Unknown(_)) if claim.artifact.durability == Durability::Ephemeral => Verdict::Right,
+        _ => {
+            let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
+            let mut evidence = vec!["its directory was listed and the name is not there".to_owned()];
+            if let Some(newest) = points.last() {
+                evidence.push(format!("the backup {} has it", newest.snapshot));
+            }
+            Verdict::Wrong(Diagnosis::damage(Damage::Missing, Certainty::Proved, evidence))
+        }
+    }
+}
+
+fn present(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, known: &KnownContents<'_>) -> Verdict {
+    let wanted = match &claim.artifact.expected {
+        Expected::Absent => {
+            let evidence = vec!["the deployment removes it".to_owned()];
+            return Verdict::Wrong(Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence));
+        }
+        Expected::Present => return Verdict::Right,
+        Expected::File(_) => Kind::File,
+        Expected::Directory { .. } => Kind::Directory,
+        Expected::Link { .. } => Kind::Link,
+    };
+    if seen.kind != wanted {
+        return Verdict::Wrong(damage::wrong_kind(wanted, seen));
+    }
+    match &claim.artifact.expected {
+        Expected::File(content) => file(case, scan, claim, (content, seen), known),
+        Expected::Link { target } => match target.known() {
+            None => backup::judge_claim(case, scan, claim, seen, target.why()).into(),
+            Some(target) if seen.target.as_ref() == Some(target) => Verdict::Right,
+            Some(target) => Verdict::Wrong(damage::wrong_target(target, seen.target.as_ref())),
+        },
+        Expected::Directory { .. } | Expected::Absent | Expected::Present => Verdict::Right,
+    }
+}
+
+fn file(
+    case: Case<'_>,
+    scan: &Scan,
+    claim: &Claim<'_>,
+    (content, seen): (&Content, &Seen),
+    known: &KnownContents<'_>,
+) -> Verdict {
+    match &seen.content {
+        Some(SeenContent::Failed(failure)) => return unseen(failure),
+        Some(SeenContent::Read { .. }) => {}
+        None => return Verdict::Unknown(Why::new(WhyKind::Unreadable, "its content was not read"), true),
+    }
+    let right = match content {
+        Content::Bytes(bytes) => seen.digest(Algorithm::Sha256) == Some(&digest_of(Algorithm::Sha256, &bytes.0)),
+        Content::Unordered { bytes, from, to } => {
+            seen.digest(Algorithm::Sha256) == Some(&digest_of(Algorithm::Sha256, &bytes.0))
+                || live_bytes(seen).is_some_and(|live| equal_but_for_order(&bytes.0, &live.0, *from, *to))
+        }
+        Content::Digest { digest, .. } => {
+            let Some(live) = seen.digest(digest.algorithm) else {
+                let text = format!("the scan has no {} digest of it", digest.algorithm.name());
+                return Verdict::Unknown(Why::new(WhyKind::Unreadable, text), true);
+            };
+            live == digest
+        }
+        Content::Unknown(why) => return backup::judge_claim(case, scan, claim, seen, Some(why)).into(),
+    };
+    if right { Verdict::Right } else { Verdict::Wrong(damage::diagnose(case, claim, seen, known)) }
+}
+
+fn live_bytes(seen: &Seen) -> Option<&Blob> {
+    seen.captured().or_else(|| seen.closer()?.bytes.as_ref())
+}
+
+/// Whether two contents differ in nothing but the order of the lines in `from..to`.
+fn equal_but_for_order(expected: &[u8], live: &[u8], from: usize, to: usize) -> bool {
+    let Some(middle) = expected.get(from..to) else { return false };
+    if live.len() != expected.len() || live[..from] != expected[..from] || live[to..] != expected[to..] {
+        return false;
+    }
+    let sorted = |bytes: &[u8]| {
+        let mut lines: Vec<Vec<u8>> = bytes.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+        lines.sort();
+        lines
+    };
+    sorted(middle) == sorted(&live[from..to])
+}
+
+fn metadata(scan: &Scan, claim: &Claim<'_>, seen: &Seen) -> Vec<Finding> {
+    let mut found = Vec::new();
+    // Links have no mode of their own on Linux.
+    if let (Some(mode), true) = (claim.mode, seen.kind != Kind::Link && seen.mode != claim.mode.unwrap_or(seen.mode)) {
+        let evidence = vec![format!("mode is {:04o}, declared is {mode:04o}", seen.mode)];
+        let diagnosis = Diagnosis::new(Damage::WrongMode, Class::Drift, Certainty::Proved, evidence);
+        found.push(metadata_finding(claim, seen, diagnosis));
+    }
+    let owner = differs(claim.owner, seen.uid, &scan.users).map(|text| format!("owner {text}"));
+    let group = differs(claim.group, seen.gid, &scan.groups).map(|text| format!("group {text}"));
+    let evidence: Vec<String> = owner.into_iter().chain(group).collect();
+    if !evidence.is_empty() {
+        let diagnosis = Diagnosis::new(Damage::WrongOwner, Class::Drift, Certainty::Proved, evidence);
+        found.push(metadata_finding(claim, seen, diagnosis));
+    }
+    found
+}
+
+/// `None` when equal, or when the name means nothing on the target (then nothing can be said).
+fn differs(declared: Option<&Principal>, number: u32, names: &BTreeMap<u32, String>) -> Option<String> {
+    let actual = names.get(&number).cloned().unwrap_or_else(|| number.to_string());
+    match declared? {
+        Principal::Id(id) if *id == number => None,
+        Principal::Id(id) => Some(format!("is {actual}, declared is {id}")),
+        Principal::Name(name) if *name == actual => None,
+        Principal::Name(name) if names.values().any(|known| known == name) => {
+            Some(format!("is {actual}, declared is {name}"))
+        }
+        Principal::Name(_) => None,
+    }
+}
+
+fn metadata_finding(claim: &Claim<'_>, seen: &Seen, diagnosis: Diagnosis) -> Finding {
+    let mut finding = finding(claim, Some(seen), diagnosis);
+    finding.mend = Some(claim.metadata_mend);
+    finding.durability = Durability::Reproducible;
+    finding.live = None;
+    finding.blocks = Vec::new();
+    finding
+}
+
+fn finding(claim: &Claim<'_>, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
+    let artifact = claim.artifact;
+    let closer = seen.and_then(Seen::closer);
+    let durable = artifact.durability == Durability::Durable;
+    Finding {
+        id: String::new(),
+        host: artifact.host.clone(),
+        unit: artifact.unit.clone(),
+        path: artifact.path.clone(),
+        damage: diagnosis.damage,
+        class: diagnosis.class,
+        certainty: diagnosis.certainty,
+        evidence: diagnosis.evidence,
+        authority: artifact.authority,
+        durability: artifact.durability,
+        mend: (!durable).then_some(artifact.mend),
+        expected: Some(artifact.expected.clone()),
+        expected_mode: claim.mode,
+        secret: claim.secret,
+        live: closer.filter(|_| !claim.secret).and_then(|closer| closer.bytes.clone()),
+        size: seen.map(|seen| seen.size),
+        blocks: closer.map(|closer| closer.runs.clone()).unwrap_or_default(),
+        origin: artifact.origin.clone(),
+    }
+}
+
+/// A note of the target that proves itself damaged.
+pub(super) fn broken_record(scan: &Scan, broken: &Broken) -> Finding {
+    let seen = scan.seen(&broken.path);
+    Finding {
+        id: String::new(),
+        host: broken.host.clone(),
+        unit: broken.unit.clone(),
+        path: broken.path.clone(),
+        damage: if scan.sighting(&broken.path) == Sighting::Absent { Damage::Missing } else { Damage::BrokenRecord },
+        class: Class::Damage,
+        certainty: Certainty::Proved,
+        evidence: vec![broken.evidence.clone()],
+        authority: crate::model::artifact::Authority::Record,
+        durability: Durability::Reproducible,
+        mend: Some(broken.mend),
+        expected: None,
+        expected_mode: None,
+        secret: false,
+        live: None,
+        size: seen.map(|seen| seen.size),
+        blocks: seen.and_then(Seen::closer).map(|closer| closer.runs.clone()).unwrap_or_default(),
+        origin: None,
+    }
+}
+
+impl From<backup::Verdict> for Verdict {
+    fn from(verdict: backup::Verdict) -> Self {
+        match verdict {
+            backup::Verdict::Right => Self::Right,
+            backup::Verdict::Wrong(diagnosis) => Self::Wrong(diagnosis),
+            backup::Verdict::Unknown(why) => Self::Unknown(why, false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_inside_the_range_may_change_places() {
+        let expected = b"head\n a\n b\ntail\n";
+        assert!(equal_but_for_order(expected, b"head\n b\n a\ntail\n", 5, 10));
+        assert!(!equal_but_for_order(expected, b"head\n b\n b\ntail\n", 5, 10));
+        assert!(!equal_but_for_order(expected, b" a\nhead\n b\ntail\n", 5, 10));
+        assert!(!equal_but_for_order(expected, b"head\n b\n a\nTail\n", 5, 10));
+    }
+}

@@ -1,0 +1,121 @@
+//! Manifest against observations: what is wrong, how, and how sure we are.
+//!
+//! Takes a refined manifest, scans, the versions that backups and earlier revisions offer; gives
+//! [`Findings`]. Pure: no file, no clock, no `Result`. What cannot be judged is listed with its reason and is never
+//! counted as intact.
+//!
+//! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
+//! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims.
+
+mod backup;
+mod claim;
+mod compare;
+mod damage;
+mod unclaimed;
+
+use crate::model::content::Digest;
+use crate::model::eval::{Why, WhyKind};
+use crate::model::finding::{Finding, Findings, Unverified};
+use crate::model::manifest::{Host, Manifest};
+use crate::model::observation::Scan;
+use crate::model::path::TargetPath;
+use crate::model::restore::RestorePoints;
+use crate::model::unit::{HostName, UnitId};
+use std::collections::BTreeMap;
+
+/// Everything that a judgement rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// What should be.
+    pub manifest: &'a Manifest,
+    /// What was seen, one scan a host.
+    pub scans: &'a [Scan],
+    /// What backups hold of the paths in question.
+    pub points: &'a RestorePoints,
+    /// What earlier revisions of the definition would have made, newest first.
+    pub revisions: &'a [Revision],
+}
+
+/// The contents that one revision of the definition makes.
+#[derive(Debug, Clone, Default)]
+pub struct Revision {
+    /// Its name for people: a shortened commit id.
+    pub name: String,
+    /// SHA-256 by path, of the files whose content it determines.
+    pub contents: BTreeMap<(HostName, TargetPath), Digest>,
+}
+
+/// Judges every host.
+pub fn judge(case: Case<'_>) -> Findings {
+    let mut findings = Findings::default();
+    for host in case.manifest.hosts.iter().filter(|host| !host.ignored) {
+        match seen_host(case, host) {
+            Ok(scan) => judge_host(case, scan, &mut findings),
+            Err(unverified) => findings.unverified.push(unverified),
+        }
+    }
+    for (unit, why) in case.manifest.opaque() {
+        let (host, unit) = (unit.host.clone(), unit.id.clone());
+        findings.unverified.push(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
+    }
+    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
+    findings.number();
+    findings.unverified.sort();
+    findings.unverified.dedup();
+    findings
+}
+
+fn seen_host<'a>(case: Case<'a>, host: &Host) -> Result<&'a Scan, Unverified> {
+    let scan = case.scans.iter().find(|scan| scan.host == host.name);
+    let reason = match scan {
+        None => "no live tree or scan was given for this host".to_owned(),
+        Some(Scan { unseen: Some(reason), .. }) => reason.clone(),
+        Some(scan) => return Ok(scan),
+    };
+    let why = Why::new(WhyKind::Unreadable, reason);
+    Err(Unverified { host: host.name.clone(), unit: UnitId(host.name.0.clone()), path: None, why, unseen: true })
+}
+
+fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
+    let known = damage::KnownContents::new(case.manifest, &scan.host);
+    let claims = claim::claims(case.manifest, &scan.host);
+    for claim in claims.values() {
+        record(compare::compare(case, scan, claim, &known), findings);
+    }
+    for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
+        findings.findings.push(compare::broken_record(scan, broken));
+    }
+    for judged in unclaimed::judge(case, scan, &claims) {
+        record(judged, findings);
+    }
+    let kept = unclaimed::irreplaceable(case, scan, &claims, &findings.findings);
+    findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
+}
+
+/// What came of one path.
+#[derive(Debug)]
+enum Judged {
+    /// As it should be.
+    Intact,
+    /// Wrong in one or more ways.
+    Wrong(Vec<Finding>),
+    /// Not to be judged.
+    Unverified(Unverified),
+    /// Nobody cares.
+    Ignored,
+}
+
+fn record(judged: Judged, findings: &mut Findings) {
+    match judged {
+        Judged::Intact => {
+            findings.checked += 1;
+            findings.intact += 1;
+        }
+        Judged::Wrong(found) => {
+            findings.checked += 1;
+            findings.findings.extend(found);
+        }
+        Judged::Unverified(unverified) => findings.unverified.push(unverified),
+        Judged::Ignored => {}
+    }
+}

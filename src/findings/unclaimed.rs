@@ -1,0 +1,191 @@
+//! What nobody claims: declared data, ignored files, output that only code knows, and what should not be there.
+
+use super::backup::{self, Verdict};
+use super::claim::Claim;
+use super::damage::Diagnosis;
+use super::{Case, Judged};
+use crate::model::artifact::{Artifact, Authority, Durability, Expected, Ownership};
+use crate::model::eval::{Why, WhyKind};
+use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
+use crate::model::manifest::Changes;
+use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::unit::{Unit, UnitId};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
+
+/// Judges every path that was seen, or that a backup has, and that no artifact claims.
+pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Judged> {
+    let view = View { case, scan, claims, units: units(case, scan), complete: complete(claims) };
+    let seen = scan.observations.iter().filter(|(path, _)| !claims.contains_key(path));
+    let mut judged: Vec<Judged> = seen.map(|(path, sighting)| view.judge(path, sighting)).collect();
+    judged.extend(view.vanished());
+    judged
+}
+
+/// Files and links that nobody claims and nothing speaks against.
+pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
+    let view = View { case, scan, claims, units: Vec::new(), complete: Vec::new() };
+    let wrong: BTreeSet<&TargetPath> =
+        findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
+    let keeps = |(path, sighting): &(&TargetPath, &Sighting)| {
+        let Sighting::Present(seen) = sighting else { return false };
+        matches!(seen.kind, Kind::File | Kind::Link)
+            && !claims.contains_key(path)
+            && !wrong.contains(path)
+            && !is_derived(path)
+            && !view.is_repository(path)
+    };
+    scan.observations.iter().filter(keeps).map(|(path, _)| path.clone()).collect()
+}
+
+struct View<'a> {
+    case: Case<'a>,
+    scan: &'a Scan,
+    claims: &'a Claims<'a>,
+    units: Vec<(&'a TargetPath, &'a UnitId)>,
+    complete: Vec<&'a Artifact>,
+}
+
+/// The units with a directory on this host, so that the deepest comes last.
+fn units<'a>(case: Case<'a>, scan: &Scan) -> Vec<(&'a TargetPath, &'a UnitId)> {
+    let of_host = case.manifest.units.iter().filter(|unit| unit.host == scan.host);
+    let mut units: Vec<_> = of_host.filter_map(|unit: &Unit| Some((unit.directory.as_ref()?, &unit.id))).collect();
+    units.sort();
+    units
+}
+
+fn complete<'a>(claims: &Claims<'a>) -> Vec<&'a Artifact> {
+    let owned =
+        |claim: &&Claim<'a>| matches!(claim.artifact.expected, Expected::Directory { ownership: Ownership::Complete });
+    claims.values().filter(owned).map(|claim| claim.artifact).collect()
+}
+
+impl View<'_> {
+    fn judge(&self, path: &TargetPath, sighting: &Sighting) -> Judged {
+        if is_derived(path) || self.is_repository(path) {
+            return Judged::Ignored;
+        }
+        let unit = self.unit_of(path);
+        match sighting {
+            Sighting::Absent => Judged::Ignored,
+            Sighting::Unseen(failure) if failure.is_damage() => {
+                self.wrong(path, unit, None, super::damage::unreadable(failure))
+            }
+            Sighting::Unseen(failure) => {
+                let why = Why::new(WhyKind::Unreadable, failure.text.clone());
+                self.unverified(path, unit, why, true)
+            }
+            Sighting::Present(seen) => self.judge_seen(path, unit, seen),
+        }
+    }
+
+    fn judge_seen(&self, path: &TargetPath, unit: UnitId, seen: &Seen) -> Judged {
+        if let Some(owner) = self.owner_of(path) {
+            let evidence = vec![format!("nothing deploys it into {}", owner.path)];
+            let diagnosis = Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence);
+            return self.wrong(path, owner.unit.clone(), Some(seen), diagnosis);
+        }
+        if let Some(SeenContent::Failed(failure)) = &seen.content {
+            if failure.is_damage() {
+                return self.wrong(path, unit, Some(seen), super::damage::unreadable(failure));
+            }
+            let why = Why::new(WhyKind::Unreadable, failure.text.clone());
+            return self.unverified(path, unit, why, true);
+        }
+        if seen.kind == Kind::Directory {
+            return Judged::Ignored;
+        }
+        let points = self.case.points.of(&self.scan.host, path);
+        match backup::judge(self.case.points, points, seen, self.changes(path)) {
+            Verdict::Right => Judged::Intact,
+            Verdict::Wrong(diagnosis) => self.wrong(path, unit, Some(seen), diagnosis),
+            Verdict::Unknown(why) => self.unverified(path, unit, why, false),
+        }
+    }
+
+    /// Paths that the newest usable snapshot has and the live tree has not.
+    fn vanished(&self) -> Vec<Judged> {
+        let points = &self.case.points.points;
+        let usable = || points.iter().filter(|point| point.refused.is_none() && self.case.points.is_candidate(point));
+        let newest = usable().filter(|point| point.host == self.scan.host).map(|point| point.taken_at).max();
+        usable()
+            .filter(|point| point.host == self.scan.host && Some(point.taken_at) == newest)
+            .filter(|point| !self.claims.contains_key(&point.path) && !is_derived(&point.path))
+            .filter(|point| !is_passing(&point.path) && !self.is_repository(&point.path))
+            .filter(|point| self.scan.sighting(&point.path) == Sighting::Absent)
+            .map(|point| {
+                let evidence = vec![
+                    "its directory was listed and the name is not there".to_owned(),
+                    format!("the newest backup {} has it", point.snapshot),
+                ];
+                let diagnosis = Diagnosis::damage(Damage::Missing, Certainty::Likely, evidence);
+                self.wrong(&point.path, self.unit_of(&point.path), None, diagnosis)
+            })
+            .collect()
+    }
+
+    /// Whether the path is inside a repository whose objects were checked as a whole.
+    fn is_repository(&self, path: &TargetPath) -> bool {
+        self.scan.checkouts.keys().any(|checkout| path.is_below(&checkout.join(".git")))
+    }
+
+    fn changes(&self, path: &TargetPath) -> Changes {
+        let data = self.case.manifest.data.iter().filter(|data| data.host == self.scan.host);
+        data.filter(|data| path.is_below(&data.path))
+            .max_by_key(|data| data.path.as_bytes().len())
+            .map_or(Changes::Any, |data| data.changes)
+    }
+
+    /// The directory that the deployment owns completely and that holds the path.
+    fn owner_of(&self, path: &TargetPath) -> Option<&Artifact> {
+        self.complete.iter().copied().find(|directory| path.is_below(&directory.path))
+    }
+
+    fn unit_of(&self, path: &TargetPath) -> UnitId {
+        let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
+        deepest.map_or_else(|| UnitId(self.scan.host.0.clone()), |(_, unit)| (*unit).clone())
+    }
+
+    fn wrong(&self, path: &TargetPath, unit: UnitId, seen: Option<&Seen>, diagnosis: Diagnosis) -> Judged {
+        let closer = seen.and_then(Seen::closer);
+        Judged::Wrong(vec![Finding {
+            id: String::new(),
+            host: self.scan.host.clone(),
+            unit,
+            path: path.clone(),
+            damage: diagnosis.damage,
+            class: diagnosis.class,
+            certainty: diagnosis.certainty,
+            evidence: diagnosis.evidence,
+            authority: Authority::Backup,
+            durability: Durability::Durable,
+            mend: None,
+            expected: None,
+            expected_mode: None,
+            secret: false,
+            // Data may hold anything, secrets too: it is never shown.
+            live: None,
+            size: seen.map(|seen| seen.size),
+            blocks: closer.map(|closer| closer.runs.clone()).unwrap_or_default(),
+            origin: None,
+        }])
+    }
+
+    fn unverified(&self, path: &TargetPath, unit: UnitId, why: Why, unseen: bool) -> Judged {
+        let host = self.scan.host.clone();
+        Judged::Unverified(Unverified { host, unit, path: Some(path.clone()), why, unseen })
+    }
+}
+
+/// Byte code: it is made from the sources that are checked, and removed rather than trusted.
+fn is_derived(path: &TargetPath) -> bool {
+    let bytes = path.as_bytes();
+    bytes.ends_with(b".pyc") || bytes.ends_with(b".pyo") || path.name() == b"__pycache__"
+}
+
+/// Things that come and go: that they are gone is no damage.
+fn is_passing(path: &TargetPath) -> bool {
+    [&b".pid"[..], b".lock", b".sock", b".tmp", b"~", b".swp"].iter().any(|end| path.as_bytes().ends_with(end))
+}

@@ -1,0 +1,65 @@
+//! The commands that steps are made of. All tolerate being run twice.
+
+use crate::model::command::Command;
+use crate::model::path::TargetPath;
+use crate::model::restore::RestorePoint;
+use crate::model::unit::HostName;
+
+/// The most paths in one command: far below any limit of the system, and still readable.
+const BATCH: usize = 100;
+
+fn text(path: &TargetPath) -> String {
+    path.display().into_owned()
+}
+
+/// Removes paths, whatever they are.
+pub(super) fn remove(host: &HostName, paths: &[TargetPath]) -> Vec<Command> {
+    let command = |batch: &[TargetPath]| {
+        Command::on(host, ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(batch.iter().map(text)))
+    };
+    paths.chunks(BATCH).map(command).collect()
+}
+
+/// Copies paths with their full names, modes and times into the quarantine directory.
+pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath]) -> Vec<Command> {
+    let mut commands = vec![Command::on(host, ["install", "-d", "-m", "0700", "--", directory])];
+    for batch in paths.chunks(BATCH) {
+        let fixed = ["cp", "-a", "--parents", "-t", directory, "--"].map(str::to_owned);
+        commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().map(text))));
+    }
+    commands
+}
+
+/// Brings back a backup's version, with its mode, owner and times.
+pub(super) fn restore(host: &HostName, point: &RestorePoint, path: &TargetPath) -> Vec<Command> {
+    let mut commands = Vec::new();
+    if let Some(parent) = path.parent() {
+        commands.push(Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+    }
+    let (from, to) = (text(&point.location), text(path));
+    // What is there now would otherwise be merged with, descended into or written through.
+    commands.push(Command::on(host, ["rm", "-rf", "--", &to]));
+    commands.push(Command::on(host, ["cp", "-a", "-T", "--", &from, &to]));
+    commands
+}
+
+/// Puts back from the quarantine directory what was kept there.
+pub(super) fn put_back(host: &HostName, directory: &str, path: &TargetPath) -> Vec<Command> {
+    let mut commands = Vec::new();
+    if let Some(parent) = path.parent() {
+        commands.push(Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+    }
+    let (kept, to) = (format!("{directory}{}", text(path)), text(path));
+    commands.push(Command::on(host, ["cp", "-a", "-T", "--", &kept, &to]));
+    commands
+}
+
+/// What shows that a restored version is there.
+pub(super) fn compare(host: &HostName, point: &RestorePoint, path: &TargetPath) -> Command {
+    Command::on(host, ["diff", "-r", "--no-dereference", "--", &text(&point.location), &text(path)])
+}
+
+/// Sets permission bits.
+pub(super) fn mode(host: &HostName, mode: u32, path: &TargetPath) -> Command {
+    Command::on(host, ["chmod", &format!("{mode:04o}"), "--", &text(path)])
+}

@@ -1,0 +1,329 @@
+//! Remedies to steps: one step per phase, host and root unit, so that an operator reads units and not files.
+
+use super::remedy::{Remedy, What};
+use super::{Input, commands};
+use crate::model::artifact::Mend;
+use crate::model::code;
+use crate::model::finding::{Damage, Finding};
+use crate::model::path::TargetPath;
+use crate::model::plan::{Action, Blocked, Hazard, Source, Step};
+use crate::model::restore::RestorePoint;
+use crate::model::unit::{DeployerId, HostName, UnitId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The steps, not yet ordered and numbered.
+pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
+    let mut folding = Folding { input, removed: removed(remedies), steps: Vec::new() };
+    folding.quarantine(remedies);
+    folding.removals(remedies);
+    folding.metadata(remedies);
+    folding.restores(remedies);
+    folding.redeploys(remedies);
+    folding.put_back();
+    folding.hands(remedies);
+    if folding.steps.iter().any(|step| step.action != Action::Hand) {
+        folding.verify();
+    }
+    folding.steps
+}
+
+type Place<'a> = (&'a HostName, &'a UnitId);
+
+/// A finding, what is removed for it, and how it is made anew.
+type Removal<'r> = (&'r Finding, &'r [TargetPath], &'r Mend);
+
+struct Folding<'a> {
+    input: Input<'a>,
+    /// What steps of this plan, or the deployers they run, remove on each host.
+    removed: BTreeMap<&'a HostName, Vec<TargetPath>>,
+    steps: Vec<Step>,
+}
+
+/// What is removed before or by the redeploys.
+fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath>> {
+    let mut removed: BTreeMap<&HostName, BTreeSet<&TargetPath>> = BTreeMap::new();
+    for remedy in remedies {
+        if let What::Redeploy { remove, mend, .. } = &remedy.what
+            && !remove.is_empty()
+        {
+            removed.entry(&remedy.finding.host).or_default().extend(remove.iter().chain(&mend.replaces));
+        }
+    }
+    removed.into_iter().map(|(host, paths)| (host, topmost(paths.into_iter()))).collect()
+}
+
+fn step(action: Action, host: Option<&HostName>, unit: &UnitId, reason: String) -> Step {
+    Step {
+        id: String::new(),
+        wave: 0,
+        host: host.cloned(),
+        unit: unit.clone(),
+        action,
+        reason,
+        findings: Vec::new(),
+        needs: Vec::new(),
+        hazards: Vec::new(),
+        commands: Vec::new(),
+        check: None,
+        restores_from: None,
+        blocked: None,
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+impl<'a> Folding<'a> {
+    /// The root unit that contains a unit.
+    fn root(&self, unit: &'a UnitId) -> &'a UnitId {
+        self.input.manifest.lineage(unit).last().map_or(unit, |root| &root.id)
+    }
+
+    /// Keeps what is there before anything overwrites or removes it.
+    fn quarantine(&mut self, remedies: &[Remedy<'a>]) {
+        let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
+        for remedy in remedies.iter().filter(|remedy| !matches!(remedy.what, What::Hand { .. } | What::Metadata)) {
+            let finding = remedy.finding;
+            let nothing_to_keep = finding.damage.is_metadata()
+                || matches!(finding.damage, Damage::Missing | Damage::Unreadable(_))
+                || finding.size == Some(0);
+            if !nothing_to_keep {
+                by_host.entry(&finding.host).or_default().push(finding);
+            }
+        }
+        let hosts: BTreeSet<&HostName> = by_host.keys().copied().chain(self.removed.keys().copied()).collect();
+        for host in hosts {
+            let found = by_host.remove(host).unwrap_or_default();
+            let kept = self.irreplaceable(host);
+            let paths = topmost(found.iter().map(|finding| &finding.path).chain(kept));
+            if paths.is_empty() {
+                continue;
+            }
+            let reason = format!("keep {} as found, before anything overwrites it", count(paths.len(), "path"));
+            let mut step = step(Action::Quarantine, Some(host), &UnitId(host.0.clone()), reason);
+            step.commands = commands::quarantine(host, self.input.quarantine, &paths);
+            step.findings = found.iter().map(|finding| finding.id.clone()).collect();
+            self.steps.push(step);
+        }
+    }
+
+    /// What is sound, is made by no deployment, and lies below something that is removed.
+    fn irreplaceable(&self, host: &HostName) -> Vec<&'a TargetPath> {
+        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
+        let all = self.input.findings.irreplaceable.iter().filter(|(of, _)| of == host).map(|(_, path)| path);
+        all.filter(|path| removed.iter().any(|removed| path.is_below(removed))).collect()
+    }
+
+    fn is_removed(&self, host: &HostName, path: &TargetPath) -> bool {
+        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
+        removed.iter().any(|removed| path.is_below(removed))
+    }
+
+    /// Puts back what was sound and had to be removed together with what was not.
+    fn put_back(&mut self) {
+        let hosts: Vec<&HostName> = self.removed.keys().copied().collect();
+        for host in hosts {
+            let paths = self.irreplaceable(host);
+            if paths.is_empty() {
+                continue;
+            }
+            let reason = format!("put back {} that no redeploy makes", count(paths.len(), "sound path"));
+            let mut step = step(Action::PutBack, Some(host), &UnitId(host.0.clone()), reason);
+            step.commands =
+                paths.iter().flat_map(|path| commands::put_back(host, self.input.quarantine, path)).collect();
+            self.steps.push(step);
+        }
+    }
+
+    /// Removes what makes the deployer abort, and what hides the damage from it.
+    fn removals(&mut self, remedies: &[Remedy<'a>]) {
+        let mut groups: BTreeMap<(bool, Place<'a>), Vec<Removal<'_>>> = BTreeMap::new();
+        for remedy in remedies {
+            if let What::Redeploy { remove, aborts, mend, .. } = &remedy.what
+                && !remove.is_empty()
+            {
+                let place = (&remedy.finding.host, self.root(&remedy.finding.unit));
+                groups.entry((*aborts, place)).or_default().push((remedy.finding, remove, mend));
+            }
+        }
+        for ((aborts, (host, unit)), group) in groups {
+            let paths = topmost(group.iter().flat_map(|(_, remove, _)| remove.iter()));
+            let (action, reason, hazard) = if aborts {
+                let text = "as it is, the deployer stops here and repairs nothing after it";
+                let hazard = Hazard::new(code::STOPS_ALL, text);
+                (
+                    Action::Unblock,
+                    format!("remove {} on which a redeploy would abort", count(paths.len(), "path")),
+                    hazard,
+                )
+            } else {
+                let text = "the deployer checks presence, age or a marker only";
+                let hazard = Hazard::new(code::REDEPLOY_BLIND, text);
+                let reason =
+                    format!("remove {}, or a redeploy would not notice the damage", count(paths.len(), "path"));
+                (Action::Force, reason, hazard)
+            };
+            let mut step = step(action, Some(host), unit, reason);
+            step.findings = group.iter().map(|(finding, ..)| finding.id.clone()).collect();
+            step.hazards = hazards(group.iter().map(|(_, _, mend)| *mend), [hazard]);
+            step.blocked = self.data_in_the_way(host, &paths, group.iter().map(|(_, _, mend)| *mend));
+            step.commands = commands::remove(host, &paths);
+            self.steps.push(step);
+        }
+    }
+
+    /// A removal, or what the deployer removes because of it, must not take declared data along.
+    fn data_in_the_way<'m>(
+        &self,
+        host: &HostName,
+        paths: &[TargetPath],
+        mends: impl Iterator<Item = &'m Mend>,
+    ) -> Option<Blocked> {
+        let replaced: Vec<&TargetPath> = mends.flat_map(|mend| &mend.replaces).collect();
+        let data = self.input.manifest.data.iter().filter(|data| data.host == *host);
+        let hit = data
+            .into_iter()
+            .find(|data| paths.iter().chain(replaced.iter().copied()).any(|path| data.path.is_below(path)))?;
+        let waiting_on = format!("{} is declared data and would be deleted; move it away first", hit.path);
+        Some(Blocked { waiting_on })
+    }
+
+    fn metadata(&mut self, remedies: &[Remedy<'a>]) {
+        let mut groups: BTreeMap<Place<'a>, Vec<&Finding>> = BTreeMap::new();
+        for remedy in remedies.iter().filter(|remedy| matches!(remedy.what, What::Metadata)) {
+            groups.entry((&remedy.finding.host, self.root(&remedy.finding.unit))).or_default().push(remedy.finding);
+        }
+        for ((host, unit), group) in groups {
+            let reason = format!("set {}; a redeploy would not", count(group.len(), "mode"));
+            let mut step = step(Action::Force, Some(host), unit, reason);
+            let mode = |finding: &&Finding| Some(commands::mode(host, finding.expected_mode?, &finding.path));
+            step.commands = group.iter().filter_map(mode).collect();
+            step.findings = group.iter().map(|finding| finding.id.clone()).collect();
+            self.steps.push(step);
+        }
+    }
+
+    fn restores(&mut self, remedies: &[Remedy<'a>]) {
+        type Key<'a> = (Action, &'a HostName, &'a UnitId, &'a str, &'a str);
+        let mut groups: BTreeMap<Key<'_>, Vec<(&Finding, &RestorePoint, bool)>> = BTreeMap::new();
+        let mut skipped: BTreeSet<(String, String)> = BTreeSet::new();
+        for remedy in remedies {
+            if let What::Restore { point, proved, passed_over } = &remedy.what {
+                let unit = self.root(&remedy.finding.unit);
+                // Into a place that is made anew, it can only come afterwards.
+                let later = self.is_removed(&remedy.finding.host, &remedy.finding.path);
+                let action = if later { Action::PutBack } else { Action::Restore };
+                let key = (action, &remedy.finding.host, unit, point.source.as_str(), point.snapshot.as_str());
+                groups.entry(key).or_default().push((remedy.finding, point, *proved));
+                skipped.extend(passed_over.iter().map(|version| (version.snapshot.clone(), version.reason.clone())));
+            }
+        }
+        for ((action, host, unit, source, snapshot), group) in groups {
+            self.restore((action, host, unit), (source, snapshot), &group, &skipped);
+        }
+    }
+
+    fn restore(
+        &mut self,
+        (action, host, unit): (Action, &HostName, &UnitId),
+        (source, snapshot): (&str, &str),
+        group: &[(&Finding, &RestorePoint, bool)],
+        skipped: &BTreeSet<(String, String)>,
+    ) {
+        let tops = topmost(group.iter().map(|(finding, ..)| &finding.path));
+        let proved = group.iter().all(|(_, _, proved)| *proved);
+        let reason = format!("bring back {} from the backup {snapshot}", count(tops.len(), "path"));
+        let mut step = step(action, Some(host), unit, reason);
+        step.findings = group.iter().map(|(finding, ..)| finding.id.clone()).collect();
+        for (finding, point, _) in group.iter().filter(|(finding, ..)| tops.contains(&finding.path)) {
+            step.commands.extend(commands::restore(host, point, &finding.path));
+            step.check = Some(commands::compare(host, point, &finding.path));
+        }
+        if !proved {
+            let text = format!("whatever was written to it after {snapshot} is lost");
+            step.hazards.push(Hazard::new(code::LOSES_DATA, text));
+        }
+        for (snapshot, why) in skipped {
+            step.hazards.push(Hazard::new(code::BACKUP_DAMAGED, format!("{snapshot} was passed over: {why}")));
+        }
+        let taken_at = group.iter().map(|(_, point, _)| point.taken_at).min().unwrap_or(0);
+        let (source, snapshot) = (source.to_owned(), snapshot.to_owned());
+        step.restores_from = Some(Source { source, snapshot, taken_at, proved });
+        self.steps.push(step);
+    }
+
+    fn redeploys(&mut self, remedies: &[Remedy<'a>]) {
+        let mut groups: BTreeMap<&DeployerId, Vec<(&Finding, &Mend)>> = BTreeMap::new();
+        for remedy in remedies {
+            if let What::Redeploy { deployer, mend, .. } = &remedy.what {
+                groups.entry(deployer).or_default().push((remedy.finding, mend));
+            }
+        }
+        for (id, group) in groups {
+            let Some(deployer) = self.input.manifest.deployers.iter().find(|deployer| deployer.id == *id) else {
+                continue;
+            };
+            let units: BTreeSet<&UnitId> = group.iter().map(|(finding, _)| self.root(&finding.unit)).collect();
+            let names: Vec<&str> = units.iter().map(|unit| unit.0.as_str()).collect();
+            let reason = format!("{} makes {} anew", deployer.tool, names.join(", "));
+            let hosts: BTreeSet<&HostName> = group.iter().map(|(finding, _)| &finding.host).collect();
+            let host = if hosts.len() == 1 { hosts.first().copied() } else { None };
+            let mut step = step(Action::Redeploy, host, &UnitId(id.0.clone()), reason);
+            step.findings = group.iter().map(|(finding, _)| finding.id.clone()).collect();
+            step.hazards = hazards(group.iter().map(|(_, mend)| *mend), []);
+            step.commands.clone_from(&deployer.commands);
+            step.check = Some(self.input.verify.clone());
+            step.blocked = blocked_by(remedies, &hosts);
+            self.steps.push(step);
+        }
+    }
+
+    fn hands(&mut self, remedies: &[Remedy<'a>]) {
+        let mut groups: BTreeMap<(Place<'a>, &str), Vec<&Finding>> = BTreeMap::new();
+        for remedy in remedies {
+            if let What::Hand { reason, .. } = &remedy.what {
+                let place = (&remedy.finding.host, self.root(&remedy.finding.unit));
+                groups.entry((place, reason)).or_default().push(remedy.finding);
+            }
+        }
+        for (((host, unit), reason), group) in groups {
+            let mut step = step(Action::Hand, Some(host), unit, format!("{}: {reason}", count(group.len(), "path")));
+            step.findings = group.iter().map(|finding| finding.id.clone()).collect();
+            self.steps.push(step);
+        }
+    }
+
+    fn verify(&mut self) {
+        let unit = UnitId(self.input.manifest.definition.environment.clone());
+        let mut step = step(Action::Verify, None, &unit, "must find nothing more".to_owned());
+        step.commands = vec![self.input.verify.clone()];
+        self.steps.push(step);
+    }
+}
+
+/// A redeploy that would abort on what a person has still to decide is blocked by that.
+fn blocked_by(remedies: &[Remedy<'_>], hosts: &BTreeSet<&HostName>) -> Option<Blocked> {
+    let blocking = remedies.iter().find(|remedy| {
+        matches!(remedy.what, What::Hand { blocks: true, .. }) && hosts.contains(&remedy.finding.host)
+    })?;
+    let waiting_on = format!("{} must be decided first: the deployer aborts on it", blocking.finding.path);
+    Some(Blocked { waiting_on })
+}
+
+fn hazards<'m>(mends: impl Iterator<Item = &'m Mend>, more: impl IntoIterator<Item = Hazard>) -> Vec<Hazard> {
+    let all: BTreeSet<Hazard> = mends.flat_map(|mend| mend.hazards.iter().cloned()).chain(more).collect();
+    all.into_iter().collect()
+}
+
+/// The paths without those that lie below another of them.
+fn topmost<'p>(paths: impl Iterator<Item = &'p TargetPath>) -> Vec<TargetPath> {
+    let sorted: BTreeSet<&TargetPath> = paths.collect();
+    let mut tops: Vec<TargetPath> = Vec::new();
+    for path in sorted {
+        if !tops.last().is_some_and(|top| path.is_below(top)) {
+            tops.push(path.clone());
+        }
+    }
+    tops
+}

@@ -1,0 +1,23 @@
+//! The view itself, as JSON. `rectify schema plan` describes it.
+
+use super::{Format, Options};
+use crate::report::view::View;
+
+/// For programs, and for saving.
+pub(super) struct Json;
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn about(&self) -> &'static str {
+        "for programs, and to be read again by rectify show"
+    }
+
+    fn render(&self, view: &View, _options: &Options) -> String {
+        let mut text = serde_json::to_string_pretty(view).expect("a view is JSON");
+        text.push('\n');
+        text
+    }
+}

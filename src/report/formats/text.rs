@@ -1,0 +1,117 @@
+//! For people: verdict first, counts last, in between as much as was asked for.
+
+use super::{Detail, Format, Options};
+use crate::model::finding::Class;
+use crate::report::counts;
+use crate::report::diagnostics;
+use crate::report::escape::{count, number, plain};
+use crate::report::listing;
+use crate::report::paint::Tone;
+use crate::report::steps;
+use crate::report::view::{Kind, Verdict, View};
+
+/// For people.
+pub(super) struct Text;
+
+impl Format for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn about(&self) -> &'static str {
+        "for people: -v files, -vv differences, -vvv blocks"
+    }
+
+    fn render(&self, view: &View, options: &Options) -> String {
+        let verdict = options.paint.tone(tone(view.outcome), &counts::verdict(view));
+        if options.detail == Detail::Verdict {
+            return format!("{verdict}\n");
+        }
+        let mut sections = vec![verdict];
+        sections.extend(incident(view));
+        sections.extend(unseen_hosts(view, *options));
+        for class in [Class::Damage, Class::Drift, Class::Change] {
+            sections.extend(listing::section(view, class, *options));
+        }
+        if view.kind == Kind::Plan && !view.steps.is_empty() {
+            sections.push(steps::waves(view, *options));
+        }
+        sections.extend(listing::unverified(view, *options));
+        sections.extend(diagnostic_section(view, *options));
+        sections.push(ending(view));
+        let mut text = sections.iter().map(|section| section.trim_end()).collect::<Vec<_>>().join("\n\n");
+        text.push('\n');
+        text
+    }
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::InSync => Tone::Good,
+        Verdict::Change | Verdict::Drift | Verdict::Incomplete => Tone::Warn,
+        Verdict::Damage | Verdict::RestoreNeeded => Tone::Bad,
+    }
+}
+
+fn incident(view: &View) -> Option<String> {
+    let incident = view.incident.as_ref()?;
+    let from = incident.from.as_deref().unwrap_or("unknown");
+    let to = incident.to.as_deref().unwrap_or("now");
+    let mut text = format!("Incident window  {} .. {}\n", plain(from), plain(to));
+    for line in &incident.evidence {
+        text.push_str("  ");
+        text.push_str(&plain(line));
+        text.push('\n');
+    }
+    Some(text)
+}
+
+fn unseen_hosts(view: &View, options: Options) -> Option<String> {
+    let unseen = view.hosts.iter().filter(|host| !host.reachable);
+    let lines: Vec<String> = unseen
+        .map(|host| {
+            let why = host.unseen.as_deref().unwrap_or("no reason given");
+            format!("  ? {}  {}", plain(&host.name.0), plain(why))
+        })
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let title = options.paint.tone(Tone::Strong, "Hosts that were not seen");
+    Some(format!("{title}\n{}", lines.join("\n")))
+}
+
+fn diagnostic_section(view: &View, options: Options) -> Option<String> {
+    if view.diagnostics.is_empty() {
+        return None;
+    }
+    if options.detail < Detail::Files {
+        let total = view.diagnostics.len() as u64;
+        let codes = counts::codes(view.diagnostics.iter().map(|one| one.code));
+        return Some(format!(
+            "Definition: {} ({codes}); -v shows them",
+            count(total, "thing to look at", "things to look at")
+        ));
+    }
+    Some(diagnostics::render(&view.diagnostics, options.paint))
+}
+
+fn ending(view: &View) -> String {
+    let mut text = hosts_line(view);
+    text.push_str(&counts::last_line(view));
+    if let Some(next) = counts::next(view) {
+        text.push_str("\nNext:  ");
+        text.push_str(&next);
+    }
+    text
+}
+
+fn hosts_line(view: &View) -> String {
+    let sound: Vec<String> = view
+        .hosts
+        .iter()
+        .filter(|host| host.reachable && !host.ignored && host.change + host.drift + host.damage == 0)
+        .map(|host| format!("{} ({})", plain(&host.name.0), number(host.artifacts)))
+        .collect();
+    if sound.is_empty() { String::new() } else { format!("Nothing differs on {}.\n", sound.join(", ")) }
+}

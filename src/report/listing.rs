@@ -1,0 +1,157 @@
+//! The lists of findings and of what could not be checked, host by host and unit by unit.
+
+use super::blocks;
+use super::counts::{self, word};
+use super::escape::{count, number, plain};
+use super::formats::{Detail, Options};
+use super::paint::Tone;
+use super::view::{FindingView, UnverifiedView, View, symbol};
+use crate::model::finding::{Certainty, Class};
+use crate::model::unit::{HostName, UnitId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The section of one class: never mixed with another.
+pub(super) fn section(view: &View, class: Class, options: Options) -> Option<String> {
+    let mut hosts: BTreeMap<&HostName, BTreeMap<&UnitId, Vec<&FindingView>>> = BTreeMap::new();
+    for finding in view.findings.iter().filter(|finding| finding.class == class) {
+        hosts.entry(&finding.host).or_default().entry(&finding.unit).or_default().push(finding);
+    }
+    if hosts.is_empty() {
+        return None;
+    }
+    let title = match class {
+        Class::Damage => "Damage: content that nobody wrote",
+        Class::Drift => "Drift: changed on the host",
+        Class::Change => "Change: in the definition, not yet deployed",
+    };
+    let total = hosts.values().flat_map(BTreeMap::values).map(Vec::len).sum::<usize>() as u64;
+    let title = options.paint.tone(Tone::Strong, title);
+    let mut lines = vec![format!("{title} ({})", number(total))];
+    for (host, units) in &hosts {
+        lines.push(format!("  {}", plain(&host.0)));
+        let width = units.keys().map(|unit| plain(view.unit_name(unit)).chars().count()).max().unwrap_or(0).min(40);
+        for (unit, findings) in units {
+            unit_lines(view, unit, findings, (width, options), &mut lines);
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+fn unit_lines(
+    view: &View,
+    unit: &UnitId,
+    findings: &[&FindingView],
+    (width, options): (usize, Options),
+    lines: &mut Vec<String>,
+) {
+    let name = plain(view.unit_name(unit));
+    let symbols: BTreeSet<char> = findings.iter().map(|finding| symbol(finding)).collect();
+    let mark = if symbols.len() == 1 { symbols.first().copied().unwrap_or('~') } else { worst(&symbols) };
+    let counts = counts::kinds(findings.iter().map(|finding| finding.damage.as_str()));
+    let only = match findings {
+        [finding] if options.detail == Detail::Units => format!("  {}{}", plain(&finding.path), remark(finding)),
+        _ => String::new(),
+    };
+    lines.push(format!("    {mark} {name:width$}  {counts}{only}"));
+    if options.detail < Detail::Files {
+        return;
+    }
+    for finding in findings {
+        file_lines(finding, options, lines);
+    }
+}
+
+fn worst(symbols: &BTreeSet<char>) -> char {
+    "!-~x+".chars().find(|symbol| symbols.contains(symbol)).unwrap_or('~')
+}
+
+fn file_lines(finding: &FindingView, options: Options, lines: &mut Vec<String>) {
+    let sure = match finding.certainty {
+        Certainty::Proved => "",
+        Certainty::Likely => ", likely",
+        Certainty::Guess => ", a guess",
+    };
+    lines.push(format!(
+        "        {} {}  {}{sure}{}  [{} {}]",
+        symbol(finding),
+        plain(&finding.path),
+        word(&finding.damage),
+        remark(finding),
+        plain(&finding.id),
+        finding.code
+    ));
+    for evidence in &finding.evidence {
+        lines.push(options.paint.tone(Tone::Dim, &format!("            {}", plain(evidence))));
+    }
+    if let Some(source) = &finding.source {
+        let line = source.line.map_or_else(String::new, |line| format!(":{line}"));
+        lines.push(options.paint.tone(Tone::Dim, &format!("            declared in {}{line}", plain(&source.file))));
+    }
+    if options.detail >= Detail::Text {
+        content_lines(finding, options, lines);
+    }
+}
+
+fn content_lines(finding: &FindingView, options: Options, lines: &mut Vec<String>) {
+    if let Some(diff) = &finding.diff {
+        for line in diff.lines() {
+            let tone = match line.as_bytes().first() {
+                Some(b'+') => Some(Tone::Good),
+                Some(b'-') => Some(Tone::Bad),
+                _ => None,
+            };
+            let text = plain_tabs(line);
+            let text = tone.map_or_else(|| text.clone(), |tone| options.paint.tone(tone, &text));
+            lines.push(format!("            {text}"));
+        }
+    }
+    let Some(map) = &finding.blocks else { return };
+    if finding.diff.is_none() || options.detail >= Detail::Blocks {
+        lines.push(format!("            {}  {}", blocks::line(map), blocks::legend(map)));
+    }
+    if options.detail >= Detail::Blocks {
+        lines.extend(blocks::ranges(map).into_iter().map(|range| format!("            {range}")));
+    }
+}
+
+/// A line of a diff; tabs stay tabs, as configuration is full of them.
+fn plain_tabs(line: &str) -> String {
+    line.split('\t').map(plain).collect::<Vec<_>>().join("\t")
+}
+
+/// What the kind alone does not say; secrets only say that they differ.
+fn remark(finding: &FindingView) -> String {
+    let mut remark = finding.detail.as_deref().map_or_else(String::new, |detail| format!("  {}", plain(detail)));
+    if finding.secret {
+        remark.push_str("  (secret, differs)");
+    }
+    remark
+}
+
+/// What could not be checked: grouped by unit and reason; single entries with -v.
+pub(super) fn unverified(view: &View, options: Options) -> Option<String> {
+    if view.unverified.is_empty() {
+        return None;
+    }
+    let mut groups: BTreeMap<(&HostName, &UnitId, &str), Vec<&UnverifiedView>> = BTreeMap::new();
+    for entry in &view.unverified {
+        groups.entry((&entry.host, &entry.unit, &entry.why)).or_default().push(entry);
+    }
+    let title = options.paint.tone(Tone::Strong, "Not checkable, which is no all-clear");
+    let mut lines = vec![format!("{title} ({})", number(view.unverified.len() as u64))];
+    for ((host, unit, why), entries) in &groups {
+        let what = match entries.as_slice() {
+            [UnverifiedView { path: None, .. }] => "as a whole".to_owned(),
+            [UnverifiedView { path: Some(path), .. }] => plain(path).into_owned(),
+            many => count(many.len() as u64, "path", "paths"),
+        };
+        let unseen = if entries.iter().any(|entry| entry.unseen) { "not seen: " } else { "" };
+        let name = plain(view.unit_name(unit));
+        lines.push(format!("  ? {}  {name}  {what}: {unseen}{}", plain(&host.0), plain(why)));
+        if options.detail >= Detail::Files && entries.len() > 1 {
+            let paths = entries.iter().filter_map(|entry| entry.path.as_deref());
+            lines.extend(paths.map(|path| format!("        ? {}", plain(path))));
+        }
+    }
+    Some(lines.join("\n"))
+}

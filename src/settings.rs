@@ -1,0 +1,308 @@
+//! `rectify.toml`: what rectify cannot find out by itself.
+//!
+//! Takes the text of the file; gives [`Settings`] and everything that is wrong with it as diagnostics, each with line and
+//! caret. An entry with an error is left out, the others are used. Everything has a default: without the file rectify
+//! works in any batou or buildout checkout.
+//!
+//! Deliberately not here: whether the paths exist, and what a backup holds.
+
+mod reader;
+
+use crate::io::files::{self, Is};
+use crate::model::code;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::manifest::{Changes, Data};
+use crate::model::origin::Origin;
+use crate::model::path::TargetPath;
+use crate::model::restore::{Backup, Dating, Zone};
+use crate::model::unit::HostName;
+use reader::{Bound, Reader, Section};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The file's name.
+pub const FILE: &str = "rectify.toml";
+
+/// What the file says, with defaults for what it does not say. Paths of this machine are joined to the file's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `[deployment]`.
+    pub deployment: Deployment,
+    /// `[hosts.NAME]`: where hosts can be seen.
+    pub hosts: BTreeMap<HostName, HostSettings>,
+    /// `[incident]`.
+    pub incident: Incident,
+    /// `manifest`: the saved manifest to compare with, instead of the definition.
+    pub manifest: Option<PathBuf>,
+    /// `quarantine`: where plans keep damaged bytes, on the target.
+    pub quarantine: TargetPath,
+    /// `[[backups]]`, in file order.
+    pub backups: Vec<Backup>,
+    /// `[[data]]`, in file order.
+    pub data: Vec<Data>,
+    /// `[owners]`: who decides about a component, by its name.
+    pub owners: BTreeMap<String, String>,
+    /// `[[ignore]]`, in file order, without those that have expired.
+    pub ignore: Vec<Ignore>,
+}
+
+/// What is deployed and how it is evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deployment {
+    /// The environment that commands without one mean.
+    pub environment: Option<String>,
+    /// The Python that can run the project's batou.
+    pub python: Option<PathBuf>,
+    /// How the definition is evaluated.
+    pub evaluate: Evaluate,
+}
+
+/// How the definition is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Evaluate {
+    /// By the project's own batou where it can run, otherwise without it.
+    #[default]
+    Auto,
+    /// By the project's own batou only.
+    Exact,
+    /// Without running project code.
+    Native,
+}
+
+/// Where a host can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostSettings {
+    /// The directory of this machine that stands for the host's `/`.
+    pub root: Option<PathBuf>,
+    /// A scan that was made on the host.
+    pub scan: Option<PathBuf>,
+}
+
+/// When the damage was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Incident {
+    /// Its begin, nanoseconds since 1970 UTC.
+    pub since: Option<i64>,
+    /// Its end, nanoseconds since 1970 UTC.
+    pub until: Option<i64>,
+}
+
+/// What is known to differ and shall not be reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignore {
+    /// On which host; `None` for all.
+    pub host: Option<HostName>,
+    /// Glob over the target's paths; `*` stays in one directory, `**` does not.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+    /// Until when, nanoseconds since 1970 UTC.
+    pub until: Option<i64>,
+    /// Where the rule is written.
+    pub origin: Origin,
+}
+
+impl Ignore {
+    /// Whether the rule is about this path of this host.
+    pub fn covers(&self, host: &HostName, path: &TargetPath) -> bool {
+        let about_host = self.host.as_ref().is_none_or(|only| only == host);
+        let glob = globset::GlobBuilder::new(&self.path).literal_separator(true).build();
+        about_host && glob.is_ok_and(|glob| glob.compile_matcher().is_match(&*path.display()))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            deployment: Deployment::default(),
+            hosts: BTreeMap::new(),
+            incident: Incident::default(),
+            manifest: None,
+            quarantine: TargetPath::new("/var/tmp/rectify"),
+            backups: Vec::new(),
+            data: Vec::new(),
+            owners: BTreeMap::new(),
+            ignore: Vec::new(),
+        }
+    }
+}
+
+/// The settings file that holds for a directory: in it, or in the nearest directory above it, but not above the checkout
+/// (a directory with `environments`, `buildout.cfg` or `.git`).
+pub fn find(directory: &Path) -> Option<PathBuf> {
+    for directory in directory.ancestors() {
+        let file = directory.join(FILE);
+        if files::what_is(&file) != Is::Missing {
+            return Some(file);
+        }
+        let top = ["environments", "buildout.cfg", ".git"];
+        if top.iter().any(|name| files::what_is(&directory.join(name)) != Is::Missing) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Reads a settings file. `now` (nanoseconds since 1970 UTC) decides which ignore rules have expired.
+pub fn load(file: &Path, now: i64) -> (Settings, Vec<Diagnostic>) {
+    let shown = file.display().to_string();
+    let unreadable = |message: String| {
+        let diagnostic = Diagnostic::error(code::BAD_SETTINGS_FILE, message).at(Origin::file(shown.clone()));
+        (Settings::default(), vec![diagnostic])
+    };
+    let bytes = match files::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => return unreadable(error.to_string()),
+    };
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(text, &shown, file.parent().unwrap_or(Path::new(".")), now),
+        Err(error) => unreadable(format!("`{shown}` is no UTF-8 text from byte {} on", error.valid_up_to())),
+    }
+}
+
+/// Understands the text of a settings file that is called `file` and lies in `directory`.
+pub fn parse(text: &str, file: &str, directory: &Path, now: i64) -> (Settings, Vec<Diagnostic>) {
+    let mut settings = Settings::default();
+    let mut reader = Reader::new(text, file, directory);
+    if let Some(mut top) = reader.top() {
+        read_deployment(&mut top, &mut reader, &mut settings);
+        settings.hosts = read_hosts(&mut top, &mut reader);
+        read_incident(&mut top, &mut reader, &mut settings);
+        settings.manifest = top.path("manifest", &mut reader);
+        if let Some(quarantine) = top.target("quarantine", &mut reader) {
+            settings.quarantine = quarantine;
+        }
+        let hosts = settings.hosts.len();
+        let backups = top.tables("backups", &mut reader);
+        settings.backups = backups.into_iter().filter_map(|section| read_backup(section, hosts, &mut reader)).collect();
+        reject_equal_names(&settings.backups, &mut reader);
+        let data = top.tables("data", &mut reader);
+        settings.data = data.into_iter().filter_map(|section| read_data(section, &mut reader)).collect();
+        settings.owners = read_owners(&mut top, &mut reader);
+        let ignore = top.tables("ignore", &mut reader);
+        settings.ignore = ignore.into_iter().filter_map(|section| read_ignore(section, now, &mut reader)).collect();
+        top.finish(&mut reader);
+    }
+    (settings, reader.into_diagnostics())
+}
+
+fn read_deployment(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mut Settings) {
+    let Some(mut section) = top.table("deployment", reader) else { return };
+    settings.deployment.environment = section.text("environment", reader);
+    settings.deployment.python = section.path("python", reader);
+    let words = [("auto", Evaluate::Auto), ("exact", Evaluate::Exact), ("native", Evaluate::Native)];
+    settings.deployment.evaluate = section.word("evaluate", &words, reader).unwrap_or_default();
+    section.finish(reader);
+}
+
+fn read_hosts(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<HostName, HostSettings> {
+    let mut hosts = BTreeMap::new();
+    let Some(mut section) = top.table("hosts", reader) else { return hosts };
+    for name in section.names() {
+        if let Some(mut host) = section.table(&name, reader) {
+            let settings = HostSettings { root: host.path("root", reader), scan: host.path("scan", reader) };
+            host.finish(reader);
+            hosts.insert(HostName(name), settings);
+        }
+    }
+    hosts
+}
+
+fn read_incident(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mut Settings) {
+    let Some(mut section) = top.table("incident", reader) else { return };
+    let since = section.time("since", Bound::Begin, reader);
+    let until = section.time("until", Bound::End, reader);
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        section.reject("until", "the incident ends before it begins", reader);
+    }
+    settings.incident = Incident { since, until };
+    section.finish(reader);
+}
+
+fn read_backup(mut section: Section<'_>, hosts_known: usize, reader: &mut Reader<'_>) -> Option<Backup> {
+    let name = section.required_text("name", reader);
+    let kind = section.text("kind", reader).unwrap_or_else(|| "snapshot-tree".to_owned());
+    let path = section.path("path", reader);
+    if path.is_none() && !section.has("path") {
+        section.missing("path", reader);
+    }
+    let hosts: Vec<HostName> = section.texts("hosts", reader).into_iter().map(HostName).collect();
+    let prefix = section.text("prefix", reader).unwrap_or_default();
+    let words = [("name", false), ("mtime", true)];
+    let by_mtime = section.word("time", &words, reader).unwrap_or(false);
+    let format = section.text("time_format", reader);
+    let zone = section.text("time_zone", reader).unwrap_or_else(|| "UTC".to_owned());
+    if let Some(problem) = crate::backups::time_zone_problem(&Zone(zone.clone())) {
+        section.reject("time_zone", &problem, reader);
+    }
+    let time = if by_mtime { Dating::Mtime } else { Dating::Name { format, zone: Zone(zone) } };
+    let duration = section.duration("duration", reader).unwrap_or(0);
+    // One tree for several hosts would offer one host's files to another.
+    let many = hosts.len() > 1 || (hosts.is_empty() && hosts_known > 1);
+    if many && !prefix.contains("{host}") {
+        let message =
+            "a backup of several hosts needs `{host}` in `prefix`, or one host's files would be restored to another";
+        section.reject(if hosts.is_empty() { "name" } else { "hosts" }, message, reader);
+        section.finish(reader);
+        return None;
+    }
+    if !crate::backups::KINDS.iter().any(|known| known.name == kind) {
+        let names: Vec<&str> = crate::backups::KINDS.iter().map(|known| known.name).collect();
+        section.reject_word("kind", &kind, &names, reader);
+    }
+    let sound = section.finish(reader);
+    Some(Backup { name: name?, kind, path: path?, hosts, time, prefix, duration }).filter(|_| sound)
+}
+
+fn reject_equal_names(backups: &[Backup], reader: &mut Reader<'_>) {
+    for (index, backup) in backups.iter().enumerate() {
+        if backups[..index].iter().any(|earlier| earlier.name == backup.name) {
+            reader.complain(&format!("two backups are named `{}`", backup.name));
+        }
+    }
+}
+
+fn read_data(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Data> {
+    let host = section.required_text("host", reader);
+    let path = section.target("path", reader);
+    if path.is_none() && !section.has("path") {
+        section.missing("path", reader);
+    }
+    let words = [("never", Changes::Never), ("append", Changes::Append), ("any", Changes::Any)];
+    let changes = section.word("changes", &words, reader).unwrap_or(Changes::Any);
+    let owner = section.text("owner", reader);
+    let sound = section.finish(reader);
+    Some(Data { host: HostName(host?), path: path?, changes, owner }).filter(|_| sound)
+}
+
+fn read_owners(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+    let Some(mut section) = top.table("owners", reader) else { return BTreeMap::new() };
+    let names = section.names();
+    names.into_iter().filter_map(|name| section.text(&name, reader).map(|owner| (name, owner))).collect()
+}
+
+fn read_ignore(mut section: Section<'_>, now: i64, reader: &mut Reader<'_>) -> Option<Ignore> {
+    let origin = section.origin(reader);
+    let host = section.text("host", reader).map(HostName);
+    let path = section.required_text("path", reader);
+    if let Some(path) = &path {
+        if let Err(error) = globset::GlobBuilder::new(path).literal_separator(true).build() {
+            section.reject("path", &format!("this is no glob: {}", error.kind()), reader);
+        } else if !path.starts_with(['/', '*']) {
+            section.reject("path", "no path of a target matches this: paths begin with `/`", reader);
+        }
+    }
+    let reason = section.required_text("reason", reader);
+    let until = section.time("until", Bound::End, reader);
+    let expired = until.is_some_and(|until| until <= now);
+    if expired {
+        section.warn("until", code::IGNORE_RULE_EXPIRED, "this ignore rule has expired and hides nothing", reader);
+    }
+    let sound = section.finish(reader);
+    Some(Ignore { host, path: path?, reason: reason?, until, origin }).filter(|_| sound && !expired)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,6 @@
 //! never an error: a damaged reference is a finding.
 
 pub mod archive;
+pub mod markers;
+pub mod python_metadata;
+pub mod wheel_record;

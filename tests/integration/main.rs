@@ -5,6 +5,7 @@ mod backups;
 mod batou;
 mod cli;
 mod golden;
+mod recipes;
 mod report;
 mod sample;
 mod tickets;

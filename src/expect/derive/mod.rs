@@ -3,13 +3,17 @@
 //! One file per rule, one line each in [`RULES`].
 
 pub mod archive;
+pub mod buildout;
+mod distribution;
+mod evidence;
 pub mod git_checkout;
+pub mod python_environment;
 mod umask;
 
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::Scan;
-use crate::model::unit::UnitId;
+use crate::model::unit::{DeployerId, UnitId};
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -22,7 +26,12 @@ pub trait Rule: Sync {
 }
 
 /// Every rule, sorted by name.
-pub static RULES: &[&dyn Rule] = &[&archive::ArchiveRule, &git_checkout::GitCheckoutRule];
+pub static RULES: &[&dyn Rule] = &[
+    &archive::ArchiveRule,
+    &buildout::BuildoutRule,
+    &git_checkout::GitCheckoutRule,
+    &python_environment::PythonEnvironment,
+];
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
@@ -47,4 +56,14 @@ fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
     if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
         unit.opaque.get_or_insert(why);
     }
+}
+
+/// The same for a reason that lies in rectify.
+fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<String>) {
+    unknown(manifest, unit, Why::new(WhyKind::NotModelled, reason));
+}
+
+/// The deployer of a unit. Rules add units as they go, so the list is not sorted then.
+fn deployer(manifest: &Manifest, unit: &UnitId) -> Option<DeployerId> {
+    manifest.units.iter().find(|known| known.id == *unit).and_then(|unit| unit.deployer.clone())
 }

@@ -1,0 +1,302 @@
+//! Rule `buildout`: what a buildout directory should hold, from its resolved configuration and the notes in it.
+//!
+//! Needs a look of depth `Whole` at the directory (and at eggs or environments elsewhere) that captures [`CAPTURE`],
+//! and looks at the directories above, because buildout resolves links in `sys.path`.
+//!
+//! Eggs are verified by their RECORDs ([`eggs`]), scripts by what the recipe would write ([`parts`]); the working set
+//! in between ([`working_set`]) follows from the eggs' own metadata, which is believed only when RECORD vouches for it.
+
+mod catalog;
+mod eggs;
+mod input;
+pub(crate) mod installed;
+mod parts;
+mod working_set;
+
+pub(crate) use catalog::Dist;
+pub(crate) use parts::unit as part_unit;
+pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
+pub(crate) use working_set::WorkingSet;
+
+use super::Rule;
+use super::evidence::{self, Note};
+use crate::model::eval::{Eval, Why, WhyKind};
+use crate::model::manifest::{Derivation, Manifest};
+use crate::model::observation::Scan;
+use crate::model::path::TargetPath;
+use crate::references::markers::PythonFacts;
+use crate::references::python_metadata::EntryPoint;
+use catalog::{Catalog, Source};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The rule's name in manifests.
+pub const NAME: &str = "buildout";
+
+/// What a look at a buildout directory, or at an eggs directory elsewhere, has to keep.
+pub const CAPTURE: &[&str] = &[
+    ".installed.cfg",
+    "bin/*",
+    "pyvenv.cfg",
+    "**/*.pth",
+    "**/*.egg-link",
+    "**/*.dist-info/RECORD",
+    "**/*.dist-info/METADATA",
+    "**/*.dist-info/entry_points.txt",
+    "**/*.dist-info/direct_url.json",
+    "**/*.dist-info/namespace_packages.txt",
+    "**/EGG-INFO/RECORD",
+    "**/EGG-INFO/PKG-INFO",
+    "**/EGG-INFO/requires.txt",
+    "**/EGG-INFO/entry_points.txt",
+    "**/EGG-INFO/namespace_packages.txt",
+    "**/*.egg-info/PKG-INFO",
+    "**/*.egg-info/requires.txt",
+    "**/*.egg-info/entry_points.txt",
+    "**/*.egg-info/namespace_packages.txt",
+];
+
+/// The rule.
+#[derive(Debug)]
+pub struct BuildoutRule;
+
+impl Rule for BuildoutRule {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
+        let input = match serde_json::from_value::<Input>(derivation.input.clone()) {
+            Ok(input) => input,
+            Err(error) => {
+                let reason = format!("the input of {NAME} is not understood: {error}");
+                return super::opaque(manifest, &derivation.unit, reason);
+            }
+        };
+        if let Some(why) = &input.configuration.parts_doubt {
+            super::opaque(manifest, &derivation.unit, why.text.clone());
+        }
+        let mut buildout = Buildout::new(derivation, scan, &input);
+        eggs::read_records(&mut buildout, manifest);
+        let parts = parts::expect(&buildout, manifest);
+        eggs::expect(&buildout, &parts, manifest);
+    }
+}
+
+/// A buildout with the evidence about it.
+#[derive(Debug)]
+pub struct Buildout<'a> {
+    derivation: &'a Derivation,
+    scan: &'a Scan,
+    input: &'a Input,
+    catalog: Catalog,
+    facts: PythonFacts,
+    version: Option<String>,
+}
+
+/// The distributions that a part uses.
+#[derive(Debug, Clone, Default)]
+pub struct UsedEggs {
+    /// Canonical name to version and place.
+    pub dists: BTreeMap<String, (String, TargetPath)>,
+    /// Names that no pin confirms.
+    pub unpinned: BTreeSet<String>,
+    /// Name as required, and pinned version, of what is not there.
+    pub missing: BTreeSet<(String, String)>,
+}
+
+impl UsedEggs {
+    pub(crate) fn of(set: &WorkingSet<'_>) -> Self {
+        let place = |dist: &Dist| (dist.version.clone(), dist.location.clone());
+        Self {
+            dists: set.dists.iter().map(|(key, dist)| (key.clone(), place(dist))).collect(),
+            unpinned: set.unpinned.clone(),
+            missing: set.missing.clone(),
+        }
+    }
+}
+
+impl<'a> Buildout<'a> {
+    fn new(derivation: &'a Derivation, scan: &'a Scan, input: &'a Input) -> Self {
+        let python = python(scan, input);
+        let minor = python.as_deref().map(|version| version.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
+        let mut catalog = Catalog::default();
+        let directories = &input.configuration.directories;
+        if let Some(eggs) = directories.eggs.known() {
+            catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref()).into_iter().for_each(|dist| catalog.add(dist));
+        }
+        if let Some(develop) = directories.develop_eggs.known().map(TargetPath::new) {
+            let editable = catalog::installed(scan, &develop, Source::Develop);
+            let linked = catalog::linked(scan, &develop);
+            let hidden = |dist: &Dist| editable.iter().any(|other| other.key == dist.key);
+            linked.into_iter().filter(|dist| !hidden(dist)).for_each(|dist| catalog.add(dist));
+            editable.into_iter().for_each(|dist| catalog.add(dist));
+        }
+        if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
+            let site = environment.join(format!("lib/python{minor}/site-packages"));
+            catalog::installed(scan, &site, Source::Site).into_iter().for_each(|dist| catalog.add(dist));
+        }
+        let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
+        if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {
+            facts = facts.on_machine(machine);
+        }
+        let version = input.version.clone().or_else(|| version(&catalog));
+        Self { derivation, scan, input, catalog, facts, version }
+    }
+
+    /// What is configured.
+    pub fn configuration(&self) -> &Configuration {
+        &self.input.configuration
+    }
+
+    /// The buildout directory.
+    pub fn directory(&self) -> &TargetPath {
+        &self.input.directory
+    }
+
+    /// The version of the zc.buildout that runs, where known.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Its major version.
+    pub(crate) fn generation(&self) -> Option<u32> {
+        self.version()?.split('.').next()?.parse().ok()
+    }
+
+    /// The directory of scripts.
+    pub(crate) fn bin(&self) -> Result<TargetPath, Why> {
+        match &self.input.configuration.directories.bin {
+            Eval::Known(bin) => Ok(TargetPath::new(bin)),
+            Eval::Unknown(why) => Err(why.clone()),
+        }
+    }
+
+    /// The working set of some requirements.
+    pub(crate) fn working_set(&self, specs: &[String]) -> WorkingSet<'_> {
+        let chooser = working_set::Chooser {
+            configuration: self.configuration(),
+            catalog: &self.catalog,
+            scan: self.scan,
+            facts: &self.facts,
+        };
+        chooser.working_set(specs)
+    }
+
+    /// The console scripts of a distribution.
+    pub(crate) fn console_scripts(&self, dist: &Dist) -> Result<Vec<EntryPoint>, Why> {
+        let claims = self.catalog.claims.get(&dist.info).and_then(Option::as_ref);
+        dist.console_scripts(self.scan, claims)
+    }
+
+    /// `sys.path` of scripts with this working set, without links; each entry once.
+    pub(crate) fn python_path(&self, set: &WorkingSet<'_>, extra: &[TargetPath]) -> Result<Vec<String>, Why> {
+        let mut path: Vec<TargetPath> = set.dists.values().map(|dist| dist.location.clone()).collect();
+        path.sort();
+        path.dedup();
+        match self.generation() {
+            Some(3..=5) => {}
+            Some(6) => {
+                for place in path.clone() {
+                    path.extend(self.pth_paths(&place)?);
+                }
+            }
+            Some(_) | None => {
+                return Err(Why::new(WhyKind::NotModelled, "which zc.buildout writes the scripts is not known"));
+            }
+        }
+        path.extend(extra.iter().cloned());
+        let mut unique = Vec::new();
+        for place in path {
+            let real = evidence::real_path(self.scan, &place)
+                .ok_or_else(|| Why::new(WhyKind::TargetFact, format!("whether `{place}` is reached by links was not seen")))?;
+            let text = real.as_str().map(str::to_owned);
+            let text = text.ok_or_else(|| Why::new(WhyKind::NotModelled, format!("`{real}` is no text")))?;
+            if !unique.contains(&text) {
+                unique.push(text);
+            }
+        }
+        Ok(unique)
+    }
+
+    /// `get_pth_paths` of zc.buildout 6: the directories that `.pth` files name.
+    fn pth_paths(&self, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
+        let mut paths = Vec::new();
+        for file in evidence::entries(self.scan, directory).filter(|path| path.name().ends_with(b".pth")) {
+            let text = match evidence::note(self.scan, file) {
+                Note::Bytes(bytes) => bytes.text(),
+                Note::WrongKind | Note::Absent => None,
+                Note::Unknown(why) => return Err(why),
+            };
+            // What is no text is passed over by buildout, too.
+            for line in text.into_iter().flat_map(str::lines).map(str::trim) {
+                if !line.is_empty() && !line.starts_with('#') && !line.starts_with("import ") {
+                    paths.push(directory.join(line));
+                }
+            }
+        }
+        Ok(paths)
+    }
+
+    /// `sys.executable` of the Python that runs buildout: as the definition says, or as `bin/buildout` says where
+    /// that is vouched for by RECORD or agrees with most scripts beside it.
+    pub(crate) fn executable(&self) -> Result<String, Why> {
+        if let Some(executable) = &self.input.executable {
+            return Ok(executable.clone());
+        }
+        let own = self.input.environment.iter().map(|environment| environment.join("bin/buildout")).find_map(|path| {
+            let claim = self.catalog.claims.values().flatten().find_map(|claims| claims.get(&path))?;
+            (super::distribution::matches(self.scan, &path, claim) == Some(true)).then(|| self.shebang(&path)).flatten()
+        });
+        if let Some(executable) = own {
+            return Ok(executable);
+        }
+        let mut votes: BTreeMap<String, usize> = BTreeMap::new();
+        if let Ok(bin) = self.bin() {
+            for executable in evidence::entries(self.scan, &bin).filter_map(|path| self.shebang(path)) {
+                *votes.entry(executable).or_default() += 1;
+            }
+        }
+        let all: usize = votes.values().sum();
+        let winner = votes.into_iter().find(|(_, count)| *count > 1 && *count * 2 > all);
+        winner.map(|(executable, _)| executable).ok_or_else(|| {
+            Why::new(WhyKind::LiveTree, "which Python runs buildout is not known: `bin/buildout` is damaged or missing")
+        })
+    }
+
+    fn shebang(&self, path: &TargetPath) -> Option<String> {
+        let Note::Bytes(bytes) = evidence::note(self.scan, path) else { return None };
+        let first = bytes.text()?.lines().next()?.strip_prefix("#!")?;
+        (first.starts_with('/') && first.contains("python") && !first.contains(' ')).then(|| first.to_owned())
+    }
+}
+
+/// The Python's version: as the definition says, as `pyvenv.cfg` says, or as the environment's `lib` is called.
+fn python(scan: &Scan, input: &Input) -> Option<String> {
+    if input.python.is_some() {
+        return input.python.clone();
+    }
+    let environment = input.environment.as_ref()?;
+    let lib = environment.join("lib");
+    let mut names = evidence::entries(scan, &lib)
+        .filter_map(|path| std::str::from_utf8(path.name()).ok()?.strip_prefix("python").map(str::to_owned));
+    let minor = match (names.next(), names.next()) {
+        (Some(name), None) => name,
+        _ => return None,
+    };
+    let noted = match evidence::note(scan, &environment.join("pyvenv.cfg")) {
+        Note::Bytes(bytes) => bytes.text().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("version = "));
+            line.map(str::trim).filter(|version| version.starts_with(&format!("{minor}."))).map(str::to_owned)
+        }),
+        Note::Absent | Note::WrongKind | Note::Unknown(_) => None,
+    };
+    Some(noted.unwrap_or(minor))
+}
+
+/// The version of zc.buildout by its distribution.
+fn version(catalog: &Catalog) -> Option<String> {
+    match catalog.dists.get("zc-buildout")?.as_slice() {
+        [only] => Some(only.version.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,262 @@
+//! Parts: the files that their recipes make, and what `.installed.cfg` recorded about the others.
+
+use super::catalog::EggName;
+use super::eggs::develop_links;
+use super::installed::{self, Installed};
+use super::{Buildout, Runs, UsedEggs};
+use crate::expect::derive::distribution;
+use crate::expect::derive::evidence::{self, Note};
+use crate::expect::recipes::{self, PartFiles};
+use crate::model::artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
+use crate::model::code;
+use crate::model::eval::{Eval, Why, WhyKind};
+use crate::model::manifest::{Broken, Manifest};
+use crate::model::observation::Kind;
+use crate::model::path::TargetPath;
+use crate::model::plan::Hazard;
+use crate::model::unit::UnitId;
+use crate::references::python_metadata::canonical;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the parts need and make.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// The eggs of each part's unit.
+    pub(super) eggs: BTreeMap<UnitId, UsedEggs>,
+    /// Where recipes lie, and what they need.
+    pub(super) recipes: BTreeSet<TargetPath>,
+}
+
+/// The unit of a part.
+pub(crate) fn unit(buildout: &UnitId, part: &str) -> UnitId {
+    buildout.within(format_args!(":{part}"))
+}
+
+/// Artifacts of all parts.
+pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts {
+    let installed = installed(buildout, manifest);
+    if let Some(installed) = &installed {
+        develop_links(buildout, installed, manifest);
+    }
+    let mut parts = Parts::default();
+    // Two parts may write the same script; whoever comes later wins at every run.
+    let mut scripts: BTreeMap<TargetPath, (String, Content)> = BTreeMap::new();
+    let mut native = BTreeSet::new();
+    for part in &buildout.configuration().parts {
+        let id = unit(&buildout.derivation.unit, part);
+        let name = match buildout.configuration().option(part, "recipe") {
+            Some(Eval::Known(name)) => name,
+            Some(Eval::Unknown(why)) => {
+                crate::expect::derive::opaque(manifest, &id, why.text);
+                continue;
+            }
+            None => continue,
+        };
+        let mut eggs = recipe_egg(buildout, &name);
+        parts.recipes.extend(eggs.dists.values().map(|(_, place)| place.clone()));
+        match recipes::recipe(&name) {
+            Some(recipe) => {
+                native.insert(part.clone());
+                let files = recipe.expected(part, buildout);
+                merge(&mut eggs, &files);
+                if let Some(why) = &files.opaque {
+                    crate::expect::derive::opaque(manifest, &id, why.text.clone());
+                }
+                for (path, content) in files.scripts {
+                    let content = doubted(buildout, &path, content, &files.eggs);
+                    scripts.insert(path, (part.clone(), content));
+                }
+            }
+            None => {
+                let why = format!("what the recipe `{name}` writes is not modelled; only that it is there is checked");
+                crate::expect::derive::opaque(manifest, &id, why);
+            }
+        }
+        parts.eggs.insert(id, eggs);
+    }
+    let paths: BTreeSet<TargetPath> = scripts.keys().cloned().collect();
+    push_scripts(buildout, scripts, manifest);
+    if let Some(installed) = &installed {
+        recorded(buildout, installed, &paths, manifest);
+    }
+    parts
+}
+
+fn merge(eggs: &mut UsedEggs, files: &PartFiles) {
+    eggs.dists.extend(files.eggs.dists.clone());
+    eggs.unpinned.extend(files.eggs.unpinned.iter().cloned());
+    eggs.missing.extend(files.eggs.missing.iter().cloned());
+}
+
+/// The egg of the recipe itself. What it requires in turn is needed as well.
+fn recipe_egg(buildout: &Buildout<'_>, recipe: &str) -> UsedEggs {
+    let name = recipe.split(':').next().unwrap_or(recipe);
+    UsedEggs::of(&buildout.working_set(&[name.to_owned()]))
+}
+
+/// A script that names another version of an unpinned egg than the one that is there tells of a third one: then it is
+/// not known which is right.
+fn doubted(buildout: &Buildout<'_>, path: &TargetPath, content: Content, eggs: &UsedEggs) -> Content {
+    let Note::Bytes(bytes) = evidence::note(buildout.scan, path) else { return content };
+    let others = bytes.text().unwrap_or_default().lines().filter_map(|line| {
+        let name = line.rsplit('/').next()?.trim_end_matches([',', ')', '\'', '"']);
+        let egg = EggName::parse(name.as_bytes())?;
+        let key = canonical(&egg.name);
+        let other = eggs.unpinned.contains(&key) && eggs.dists.get(&key).is_some_and(|(version, _)| *version != egg.version);
+        other.then_some(key)
+    });
+    match others.into_iter().next() {
+        Some(key) => Content::Unknown(Why::new(
+            WhyKind::LiveTree,
+            format!("{key} is not pinned, and the script names another version than the one that is there"),
+        )),
+        None => content,
+    }
+}
+
+fn push_scripts(buildout: &Buildout<'_>, scripts: BTreeMap<TargetPath, (String, Content)>, manifest: &mut Manifest) {
+    let mend = manifest.add_mend(script_mend(buildout));
+    let modes: BTreeSet<u32> = scripts
+        .keys()
+        .filter_map(|path| buildout.scan.seen(path))
+        .filter(|seen| seen.kind == Kind::File && seen.mode & 0o100 != 0)
+        .map(|seen| seen.mode & 0o777)
+        .collect();
+    for (path, (part, content)) in scripts {
+        let mode = mode(buildout, &path, &modes);
+        let unit = unit(&buildout.derivation.unit, &part);
+        let authority = Authority::Definition;
+        let host = &buildout.derivation.host;
+        manifest.artifacts.push(Artifact { mode, ..distribution::file(host, &unit, path, content, authority, mend) });
+    }
+}
+
+/// `0777 & ~umask`. The umask of the run shows in the other scripts; where there is none, in the directory.
+fn mode(buildout: &Buildout<'_>, path: &TargetPath, modes: &BTreeSet<u32>) -> Option<u32> {
+    let mut modes = modes.iter().copied();
+    match (modes.next(), modes.next()) {
+        (Some(only), None) => Some(only),
+        (None, _) => directory_mode(buildout, path),
+        // Written under several umasks. That a script can be executed at all is certain, though.
+        (Some(_), Some(_)) => {
+            let lost = buildout.scan.seen(path).is_some_and(|seen| seen.mode & 0o100 == 0);
+            if lost { directory_mode(buildout, path) } else { None }
+        }
+    }
+}
+
+fn directory_mode(buildout: &Buildout<'_>, path: &TargetPath) -> Option<u32> {
+    let mode = buildout.scan.seen(&path.parent()?)?.mode & 0o777;
+    (mode & 0o700 == 0o700).then_some(mode)
+}
+
+fn script_mend(buildout: &Buildout<'_>) -> Mend {
+    let runs = &buildout.input.runs;
+    let mut force = vec![Force::RemoveSelf];
+    force.extend_from_slice(runs.force());
+    Mend {
+        vigilance: match runs {
+            Runs::Always => Vigilance::Content,
+            Runs::AfterForcing(_) => Vigilance::Nothing,
+        },
+        metadata: Vigilance::Nothing,
+        force,
+        aborts: Aborts::OnUndecodable,
+        replaces: Vec::new(),
+        hazards: vec![Hazard::new(
+            code::DELETES_ON_FAILURE,
+            "buildout fails at a script that is no text, and deletes all scripts of its part",
+        )],
+    }
+}
+
+/// Reads `.installed.cfg`.
+fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Installed> {
+    let path = match &buildout.configuration().directories.installed {
+        Eval::Known(path) if path.is_empty() => return None,
+        Eval::Known(path) => TargetPath::new(path),
+        Eval::Unknown(_) => return None,
+    };
+    let mut force = vec![Force::RemoveSelf];
+    force.extend_from_slice(buildout.input.runs.force());
+    let mend = manifest.add_mend(Mend {
+        vigilance: match buildout.input.runs {
+            Runs::Always => Vigilance::Absence,
+            Runs::AfterForcing(_) => Vigilance::Nothing,
+        },
+        metadata: Vigilance::Nothing,
+        force,
+        aborts: Aborts::Always,
+        replaces: Vec::new(),
+        hazards: vec![Hazard::new(
+            code::SIDE_EFFECTS,
+            "without it every part is installed again: commands of recipes run again, and a recipe that refuses existing \
+             targets fails",
+        )],
+    });
+    let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
+    let why = match evidence::note(buildout.scan, &path) {
+        Note::Bytes(bytes) => match installed::parse(&bytes.0) {
+            Ok(installed) => {
+                let why = Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
+                push_installed(host, unit, path, why, mend, manifest);
+                return Some(installed);
+            }
+            Err(error) => {
+                let (host, unit, evidence) = (host.clone(), unit.clone(), error.to_string());
+                manifest.broken.push(Broken { host, unit, path, mend, evidence });
+                return None;
+            }
+        },
+        Note::Absent | Note::WrongKind => Why::new(WhyKind::NoReference, "buildout notes here what its recipes did"),
+        Note::Unknown(why) => why,
+    };
+    push_installed(host, unit, path, why, mend, manifest);
+    None
+}
+
+fn push_installed(
+    host: &crate::model::unit::HostName,
+    unit: &UnitId,
+    path: TargetPath,
+    why: Why,
+    mend: crate::model::artifact::MendId,
+    manifest: &mut Manifest,
+) {
+    let artifact = distribution::file(host, unit, path, Content::Unknown(why), Authority::Definition, mend);
+    // It holds the options of all parts, passwords among them.
+    manifest.artifacts.push(Artifact { secret: true, ..artifact });
+}
+
+/// What parts recorded and no recipe of ours explains: it must be there.
+fn recorded(buildout: &Buildout<'_>, installed: &Installed, known: &BTreeSet<TargetPath>, manifest: &mut Manifest) {
+    for part in installed.parts.iter().filter(|part| buildout.configuration().parts.contains(part)) {
+        let paths: Vec<TargetPath> = installed.recorded(part).map(TargetPath::new).collect();
+        let unit = unit(&buildout.derivation.unit, part);
+        let mut force = vec![Force::RemoveSelf];
+        force.extend_from_slice(buildout.input.runs.force());
+        let mend = manifest.add_mend(Mend {
+            vigilance: match buildout.input.runs {
+                Runs::Always => Vigilance::Absence,
+                Runs::AfterForcing(_) => Vigilance::Nothing,
+            },
+            metadata: Vigilance::Nothing,
+            force,
+            aborts: Aborts::Never,
+            replaces: paths.clone(),
+            hazards: vec![Hazard::new(
+                code::SIDE_EFFECTS,
+                format!("buildout uninstalls the part `{part}` and installs it again: everything that it recorded is deleted first"),
+            )],
+        });
+        for path in paths.into_iter().filter(|path| !known.contains(path)) {
+            let why = Why::new(WhyKind::NotModelled, format!("only the recipe of [{part}] knows what it writes here"));
+            let expected = match buildout.scan.seen(&path) {
+                Some(seen) if seen.kind == Kind::File => Expected::File(Content::Unknown(why)),
+                _ => Expected::Present,
+            };
+            let host = &buildout.derivation.host;
+            manifest.artifacts.push(distribution::thing(host, &unit, path, expected, Authority::Record, mend));
+        }
+    }
+}

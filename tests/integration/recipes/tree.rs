@@ -1,0 +1,356 @@
+//! A buildout made by the real tool, what can happen to it, and what rectify says about it.
+
+use rectify::expect::buildout::{Place, manifest};
+use rectify::expect::derive::{buildout::Configuration, refine};
+use rectify::findings::{Case, judge};
+use rectify::io::disk::LiveRoot;
+use rectify::io::process::{Run, run};
+use rectify::model::artifact::{Artifact, Content, Expected, Force};
+use rectify::model::finding::{Finding, Findings};
+use rectify::model::manifest::{Definition, Evaluation, Manifest};
+use rectify::model::observation::Scan;
+use rectify::model::path::TargetPath;
+use rectify::model::restore::RestorePoints;
+use rectify::monitor::Silent;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The Pythons to test with; none, with a printed reason, where nothing is named.
+pub(super) fn pythons() -> Vec<String> {
+    let named = rectify::io::files::environment("RECTIFY_BUILDOUT_PYTHONS");
+    let Some(named) = named else {
+        assert_ne!(
+            rectify::io::files::environment("CI").as_deref(),
+            Some("true"),
+            "RECTIFY_BUILDOUT_PYTHONS must name Pythons with zc.buildout in CI"
+        );
+        return Vec::new();
+    };
+    named.split(':').map(str::to_owned).collect()
+}
+
+const SETUP: &str = r#"from setuptools import setup, find_packages
+setup(name="demo", version="1.0", packages=find_packages("src"), package_dir={"": "src"},
+      install_requires=["python-dateutil", "tabulate; python_version>='3'", "nothere; python_version<'3'"],
+      entry_points={"console_scripts": ["demo = demo:main", "demo-x = demo.x:run [extra]"]},
+      extras_require={"extra": ["colorama"]})
+"#;
+
+/// The parts: name, options.
+const PARTS: &[(&str, &[(&str, &str)])] = &[
+    ("plain", &[("recipe", "zc.recipe.egg:eggs"), ("eggs", "tabulate")]),
+    ("scripts", &[("recipe", "zc.recipe.egg:scripts"), ("eggs", "tabulate\niniparse\nzope.event"), ("scripts", "tabulate=tab2")]),
+    (
+        "rel",
+        &[
+            ("recipe", "zc.recipe.egg"),
+            ("eggs", "demo [extra]"),
+            ("relative-paths", "true"),
+            ("interpreter", "relpy"),
+            ("scripts", "demo=reldemo"),
+        ],
+    ),
+    (
+        "py",
+        &[
+            ("recipe", "zc.recipe.egg"),
+            ("eggs", "python-dateutil"),
+            ("interpreter", "py"),
+            ("extra-paths", "/opt/x\nlib"),
+            ("initialization", "import os\nos.environ['A'] = 'b'"),
+        ],
+    ),
+    ("dep", &[("recipe", "zc.recipe.egg"), ("eggs", "demo"), ("dependent-scripts", "true")]),
+    (
+        "args",
+        &[
+            ("recipe", "zc.recipe.egg:script"),
+            ("eggs", "demo"),
+            ("entry-points", "foo=demo:main\nbar=demo.sub:a.b"),
+            ("arguments", "1, 'x',\ny"),
+            ("scripts", "foo=foo2"),
+        ],
+    ),
+];
+
+/// A buildout directory.
+pub(super) struct Tree {
+    place: Place,
+    configuration: Configuration,
+    buildout: PathBuf,
+    root: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+/// What rectify says.
+pub(super) struct Judged {
+    pub(super) manifest: Manifest,
+    pub(super) scan: Scan,
+    pub(super) findings: Findings,
+}
+
+impl Tree {
+    /// Makes a buildout and runs it twice: the second run must change nothing.
+    pub(super) fn build(python: &str) -> Self {
+        let environment = Path::new(python).parent().and_then(Path::parent).expect("a Python in `bin`").to_path_buf();
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let root = rectify::io::files::canonical(directory.path()).expect("it is there");
+        let version = tool(
+            &root,
+            python,
+            &["-c", "import importlib.metadata as m; print(m.version('zc.buildout'))"],
+        );
+        let old = version.starts_with('3');
+        let pins = pins(old);
+        crate::tools::write(&root.join("demo/setup.py"), SETUP);
+        crate::tools::write(&root.join("demo/src/demo/__init__.py"), "def main(*a):\n    pass\n");
+        crate::tools::write(&root.join("buildout.cfg"), configuration_text(&pins));
+        let text = |path: &Path| path.to_str().expect("paths of tests are text").to_owned();
+        let configuration = configuration(&text(&root), &pins, old);
+        let place = Place {
+            host: "localhost".into(),
+            directory: TargetPath::new(text(&root)),
+            config: "buildout.cfg".to_owned(),
+            environment: Some(TargetPath::new(text(&environment))),
+            executable: None,
+            python: None,
+            version: None,
+        };
+        let tree = Self { place, configuration, buildout: environment.join("bin/buildout"), root, _directory: directory };
+        assert_eq!(tree.run(), 0, "{python}: buildout runs");
+        assert_eq!(tree.run(), 0, "{python}: buildout runs again");
+        tree
+    }
+
+    /// Runs buildout and gives its exit code.
+    pub(super) fn run(&self) -> i32 {
+        let what = Run {
+            program: &self.buildout,
+            arguments: ["-N", "-c", "buildout.cfg"].map(Into::into).to_vec(),
+            directory: &self.root,
+            environment: [("LC_ALL", "C.UTF-8"), ("PYTHONWARNINGS", "ignore"), ("PYTHONDONTWRITEBYTECODE", "1")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            input: b"",
+            timeout: Duration::from_mins(5),
+        };
+        let output = run(&what).expect("buildout starts");
+        output.code.unwrap_or(-1)
+    }
+
+    /// A path of the target.
+    pub(super) fn path(&self, relative: &str) -> TargetPath {
+        self.place.directory.join(relative)
+    }
+
+    /// A path with the eggs' names filled in.
+    pub(super) fn expand(&self, pattern: &str) -> String {
+        let Some((kind, rest)) = pattern.strip_prefix('{').and_then(|rest| rest.split_once(':')) else {
+            return pattern.to_owned();
+        };
+        let (name, rest) = rest.split_once('}').expect("a closing brace");
+        let eggs = self.configuration.directories.eggs.known().expect("it is known").clone();
+        let find = |directory: &Path, fits: &dyn Fn(&str) -> bool| {
+            let names = rectify::io::files::list(directory).expect("it can be listed");
+            let mut names = names.iter().filter_map(|name| name.to_str()).filter(|name| fits(name));
+            names.next().map(str::to_owned).expect("it is there")
+        };
+        let egg = find(Path::new(&eggs), &|other| other.starts_with(&format!("{name}-")));
+        let mut path = Path::new(&eggs).join(&egg);
+        if kind == "info" {
+            path = path.join(find(&path, &|name| name == "EGG-INFO" || name.ends_with(".dist-info")));
+        }
+        let metadata = if path.ends_with("EGG-INFO") { "PKG-INFO" } else { "METADATA" };
+        let path = path.strip_prefix(&self.root).expect("eggs lie in the tree").to_str().expect("it is text");
+        format!("{path}{}", rest.replace("{METADATA}", metadata))
+    }
+
+    /// Whether this generation of buildout does not make such a file.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        rectify::io::files::what_is(&self.root.join(path)) == rectify::io::files::Is::Missing
+    }
+
+    /// What rectify says about the tree now.
+    pub(super) fn judge(&self) -> Judged {
+        let definition = Definition {
+            tool: "buildout".into(),
+            tool_version: None,
+            environment: "buildout.cfg".into(),
+            evaluation: Evaluation::Native,
+            digest: String::new(),
+            revision: None,
+            dirty: false,
+            inputs: BTreeMap::new(),
+        };
+        let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
+        let root = LiveRoot::open("/").expect("the root directory is there");
+        let scan = rectify::live::scan(&root, &manifest, &self.place.host, 0, &Silent);
+        let scans = [scan];
+        refine(&mut manifest, &scans);
+        let points = RestorePoints::default();
+        let findings = judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &[] });
+        let [scan] = scans;
+        Judged { manifest, scan, findings }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test damages what rectify reads")]
+impl Tree {
+    pub(super) fn read(&self, path: &str) -> Vec<u8> {
+        std::fs::read(self.root.join(path)).expect("it can be read")
+    }
+
+    fn put(&self, path: &str, content: &[u8]) {
+        std::fs::write(self.root.join(path), content).expect("it can be written");
+    }
+
+    /// Bytes that are no text, as many as before.
+    pub(super) fn scramble(&self, path: &str) {
+        let size = match std::fs::metadata(self.root.join(path)) {
+            Ok(metadata) => usize::try_from(metadata.len()).expect("it is small"),
+            Err(_) => 300,
+        };
+        let bytes: Vec<u8> = (0..size).map(|at| u8::try_from((at * 131 + 200) % 251).expect("it is small") | 0x80).collect();
+        self.put(path, &bytes);
+    }
+
+    /// As many zeros as there were bytes.
+    pub(super) fn zero(&self, path: &str) {
+        let size = std::fs::metadata(self.root.join(path)).map_or(300, |metadata| metadata.len());
+        self.put(path, &vec![0; usize::try_from(size).expect("it is small")]);
+    }
+
+    /// The first half.
+    pub(super) fn halve(&self, path: &str) {
+        let bytes = self.read(path);
+        self.put(path, &bytes[..bytes.len() / 2]);
+    }
+
+    pub(super) fn edit(&self, path: &str) {
+        let mut bytes = self.read(path);
+        bytes.extend_from_slice(b"# edited\n");
+        self.put(path, &bytes);
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        remove(&self.root.join(path));
+    }
+
+    pub(super) fn forbid(&self, path: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(self.root.join(path), std::fs::Permissions::from_mode(0o644)).expect("it is ours");
+    }
+
+    /// Does what the mend of a finding says.
+    pub(super) fn force(&self, judged: &Judged, finding: &Finding) {
+        let Some(mend) = finding.mend else { return };
+        for force in &judged.manifest.mend(mend).force {
+            let path = match force {
+                Force::RemoveSelf => &finding.path,
+                Force::Remove(path) => path,
+            };
+            assert!(path.is_below(&self.place.directory), "{path} lies in the tree");
+            remove(Path::new(path.as_str().expect("it is text")));
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test damages what rectify reads")]
+fn remove(path: &Path) {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path).expect("it is ours"),
+        Ok(_) => std::fs::remove_file(path).expect("it is ours"),
+        Err(_) => {}
+    }
+}
+
+impl Judged {
+    /// What is wrong, one line each.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.findings.findings.iter().map(|one| format!("{}: {:?} {:?}", one.path, one.damage, one.evidence)).collect()
+    }
+
+    pub(super) fn finding(&self, path: &TargetPath) -> Option<&Finding> {
+        self.findings.findings.iter().find(|finding| finding.path == *path)
+    }
+
+    pub(super) fn artifact(&self, path: &TargetPath) -> &Artifact {
+        self.manifest.artifacts.iter().find(|artifact| artifact.path == *path).expect("it is expected")
+    }
+
+    /// How many files below a directory have a digest to compare with.
+    pub(super) fn digests_below(&self, directory: &TargetPath) -> usize {
+        let digest = |artifact: &&Artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. }));
+        self.manifest.artifacts.iter().filter(|artifact| artifact.path.is_below(directory)).filter(digest).count()
+    }
+
+    pub(super) fn unverified_below(&self, directory: &TargetPath) -> Vec<String> {
+        let paths = self.findings.unverified.iter().filter_map(|one| one.path.as_ref());
+        paths.filter(|path| path.is_below(directory)).map(ToString::to_string).collect()
+    }
+
+    pub(super) fn is_undecodable(&self, path: &TargetPath) -> bool {
+        let bytes = self.scan.seen(path).and_then(|seen| seen.captured());
+        bytes.is_some_and(|bytes| bytes.text().is_none())
+    }
+}
+
+fn tool(directory: &Path, program: &str, arguments: &[&str]) -> String {
+    let mut command = vec![program];
+    command.extend(arguments);
+    crate::tools::tool(directory, &command).trim().to_owned()
+}
+
+fn pins(old: bool) -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("python-dateutil", "2.9.0.post0"),
+        ("six", "1.17.0"),
+        ("tabulate", "0.9.0"),
+        ("colorama", "0.4.6"),
+        ("iniparse", "0.5"),
+        ("zope.event", "5.0"),
+        ("zc.recipe.egg", if old { "2.0.7" } else { "3.0.0" }),
+    ]
+}
+
+fn configuration_text(pins: &[(&str, &str)]) -> String {
+    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    let mut text = format!("[buildout]\ndevelop = demo\nversions = versions\nparts = {}\n\n[versions]\n", names.join(" "));
+    for (name, version) in pins {
+        text += &format!("{name} = {version}\n");
+    }
+    for (name, options) in PARTS {
+        text += &format!("\n[{name}]\n");
+        for (option, value) in *options {
+            text += &format!("{option} = {}\n", value.replace('\n', "\n    "));
+        }
+    }
+    text
+}
+
+fn configuration(root: &str, pins: &[(&str, &str)], old: bool) -> Configuration {
+    let known = |value: &str| json!({ "known": value });
+    let options = |options: &[(&str, &str)]| -> Value {
+        let options: Map<String, Value> =
+            options.iter().map(|(name, value)| ((*name).to_owned(), json!({ "value": known(value) }))).collect();
+        json!({ "options": options })
+    };
+    let mut sections: Map<String, Value> = PARTS.iter().map(|(name, all)| ((*name).to_owned(), options(all))).collect();
+    sections.insert("buildout".into(), options(&[("directory", root)]));
+    let versions: Map<String, Value> =
+        pins.iter().map(|(name, version)| (name.replace('.', "-"), known(version))).collect();
+    let resolved = json!({
+        "sections": sections,
+        "parts": PARTS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "versions": versions,
+        "directories": {
+            "bin": known(&format!("{root}/bin")),
+            "eggs": known(&format!("{root}/eggs{}", if old { "" } else { "/v5" })),
+            "develop_eggs": known(&format!("{root}/develop-eggs")),
+            "installed": known(&format!("{root}/.installed.cfg")),
+        },
+    });
+    Configuration::of(&resolved).expect("it has the fields of a configuration")
+}

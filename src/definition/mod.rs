@@ -4,3 +4,4 @@
 //! `expect`'s.
 
 pub mod batou;
+pub mod buildout;

@@ -3,6 +3,7 @@
 mod archives;
 mod backups;
 mod batou;
+mod buildout_parity;
 mod cli;
 mod golden;
 mod recipes;

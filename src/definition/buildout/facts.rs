@@ -1,0 +1,69 @@
+//! What is known about the machine and the Python that run buildout, and which buildout it is. A fact that is not
+//! given is never guessed from the machine rectify runs on: what depends on it is undecidable.
+
+use serde::{Deserialize, Serialize};
+
+/// Facts about the target. `None` means "not known": a condition that needs it cannot be decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetFacts {
+    /// Python's major, minor and micro version.
+    pub python_version: Option<(u32, u32, u32)>,
+    /// `platform.python_implementation()`: `CPython`, `PyPy`.
+    pub implementation: Option<String>,
+    /// `sys.platform`: `linux`.
+    pub sys_platform: Option<String>,
+    /// `platform.machine()`: `x86_64`.
+    pub platform_machine: Option<String>,
+    /// `platform.system()`: `Linux`.
+    pub platform_system: Option<String>,
+    /// `platform.release()`: `6.1.0-18-amd64`.
+    pub platform_release: Option<String>,
+    /// `os.name`: `posix`.
+    pub os_name: Option<String>,
+    /// `sys.byteorder`: `little`.
+    pub byteorder: Option<String>,
+    /// Width of a pointer: 32 or 64.
+    pub bits: Option<u32>,
+    /// `sys.executable`.
+    pub executable: Option<String>,
+    /// Home directory of the user who runs buildout, for `~`.
+    pub home: Option<String>,
+    /// Version of the running zc.buildout, which becomes a default pin.
+    pub buildout_version: Option<String>,
+    /// The ABI tag of the Python (`cp311`), for `abi-tag-eggs`.
+    pub abi_tag: Option<String>,
+}
+
+/// The generation of zc.buildout whose behaviour is followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Dialect {
+    /// 3.x: no subdirectory of the eggs directory.
+    V3,
+    /// 4.x: as 3.x where definitions are concerned.
+    V4,
+    /// 5.x: eggs below `v5`.
+    V5,
+    /// 6.x.
+    #[default]
+    V6,
+}
+
+impl Dialect {
+    /// The dialect of a version such as `4.1.12`; what is newer than we know counts as the newest.
+    #[must_use]
+    pub fn of_version(version: &str) -> Option<Self> {
+        match version.split('.').next()?.parse::<u32>().ok()? {
+            3 => Some(Self::V3),
+            4 => Some(Self::V4),
+            5 => Some(Self::V5),
+            major if major > 5 => Some(Self::V6),
+            _ => None,
+        }
+    }
+
+    /// Whether `eggs-directory-version` exists (zc.buildout 5.0 and later).
+    pub(super) fn has_eggs_directory_version(self) -> bool {
+        self >= Self::V5
+    }
+}

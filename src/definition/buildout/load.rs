@@ -1,0 +1,380 @@
+//! Follows `extends`. As `_open` of zc.buildout 6.0.1, `buildout.py`: depth first, a file that two others extend is
+//! loaded and merged twice, user defaults go under the first file without `extends`.
+
+use super::{
+    Request,
+    condition,
+    directories::is_boolean,
+    lint::{self, Diamonds},
+    merge::{update, update_section},
+    option::{Key, Layer, RawSection, Source},
+    parser, posix_path,
+    python_text::words,
+    sources::{SourceError, Sources},
+};
+use crate::model::{
+    code::{BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX, BUILDOUT_VALUE},
+    diagnostic::Diagnostic,
+    eval::{Eval, Why, WhyKind},
+    origin::Origin,
+};
+use md5::{Digest, Md5};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files nested by `extends`.
+const MAX_DEPTH: usize = 60;
+/// Files merged in all: diamonds upon diamonds double with every level.
+const MAX_LOADS: usize = 4096;
+/// Bytes merged in all, for the same reason.
+const MAX_BYTES: usize = 256 << 20;
+/// Diagnostics that come with the source line.
+const MAX_SHOWN: usize = 200;
+
+/// Loads files and remembers what it read.
+pub(super) struct Loader<'a> {
+    request: &'a Request<'a>,
+    sources: &'a dyn Sources,
+    /// The command line's `[buildout]`.
+    overrides: RawSection,
+    /// What is still to be merged under the first file without `extends`.
+    user_defaults: Option<Layer>,
+    /// The files that are being loaded, outermost first.
+    stack: Vec<String>,
+    parsed: BTreeMap<String, Layer>,
+    loads: usize,
+    bytes: usize,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Every file read, in the order of the first reading.
+    pub(super) files: Vec<String>,
+    /// Their text, to show lines from.
+    pub(super) texts: BTreeMap<String, String>,
+    reported: BTreeSet<String>,
+}
+
+/// A file to be merged, and its name.
+struct Loaded {
+    file: String,
+    layer: Layer,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(request: &'a Request<'a>, sources: &'a dyn Sources, overrides: RawSection) -> Self {
+        Self {
+            request,
+            sources,
+            overrides,
+            user_defaults: None,
+            stack: Vec::new(),
+            parsed: BTreeMap::new(),
+            loads: 0,
+            bytes: 0,
+            diagnostics: Vec::new(),
+            files: Vec::new(),
+            texts: BTreeMap::new(),
+            reported: BTreeSet::new(),
+        }
+    }
+
+    /// Loads a file with all it extends, merged. `options` is the `[buildout]` known so far: it says where copies of
+    /// remote files are.
+    pub(super) fn root(
+        &mut self,
+        base: &str,
+        name: &str,
+        options: &RawSection,
+        user_defaults: Option<&Layer>,
+    ) -> Layer {
+        self.user_defaults = user_defaults.filter(|layer| !layer.sections.is_empty() || layer.open.is_some()).cloned();
+        let mut result = Layer::default();
+        let mut diamonds = Diamonds::default();
+        for loaded in self.open(base, name, options, None) {
+            for lint in diamonds.merge(&loaded.file, &loaded.layer) {
+                self.report(lint);
+            }
+            update(&mut result, loaded.layer, &mut self.diagnostics);
+        }
+        result
+    }
+
+    fn open(&mut self, base: &str, name: &str, options: &RawSection, named_by: Option<&Source>) -> Vec<Loaded> {
+        let mut options = options.clone();
+        update_section(&mut options, self.overrides.clone());
+        self.check_options(&options);
+        let (file, next_base) = place(base, name);
+        if let Some(refusal) = self.refusal(&file) {
+            return vec![self.opaque(file, &refusal, named_by)];
+        }
+        let mut layer = match self.layer(&file, &options) {
+            Ok(layer) => layer,
+            Err(refusal) => return vec![self.opaque(file, &refusal, named_by)],
+        };
+        let root = self.stack.is_empty();
+        self.stack.push(file.clone());
+        let buildout = layer.sections.get_mut("buildout");
+        let extends = buildout.and_then(|buildout| buildout.options.remove("extends"));
+        self.refuse_extended_by(&layer);
+        if root && let Some(buildout) = layer.sections.get("buildout") {
+            update_section(&mut options, buildout.clone());
+        }
+        let optional = layer.sections.get("buildout").and_then(|buildout| buildout.options.get("optional-extends"));
+        let optional = optional.cloned();
+        let mut results = Vec::new();
+        let mut keeps_optional = false;
+        match extends.as_ref().map(|key| &key.value) {
+            Some(Eval::Unknown(why)) => {
+                results.push(Loaded { file: file.clone(), layer: Layer::opaque(why.clone()) });
+            }
+            Some(Eval::Known(names)) if !names.is_empty() => {
+                for name in words(names) {
+                    let source = extends.as_ref().map(Key::source);
+                    results.extend(self.open(&next_base, name, &options, source));
+                }
+            }
+            _ => {
+                if let Some(mut under) = self.user_defaults.take() {
+                    update(&mut under, layer, &mut self.diagnostics);
+                    layer = under;
+                    // zc.buildout then removes the option from a dictionary that is no longer used.
+                    keeps_optional = true;
+                }
+            }
+        }
+        if let Some(optional) = optional {
+            if !keeps_optional && let Some(buildout) = layer.sections.get_mut("buildout") {
+                buildout.options.remove("optional-extends");
+            }
+            results.extend(self.optional(&file, &next_base, &optional, &options));
+        }
+        results.push(Loaded { file, layer });
+        self.stack.pop();
+        results
+    }
+
+    /// `optional-extends`: looked for in the working directory, loaded from the including file's.
+    fn optional(&mut self, file: &str, base: &str, key: &Key, options: &RawSection) -> Vec<Loaded> {
+        let names = match &key.value {
+            Eval::Known(names) => names.clone(),
+            Eval::Unknown(why) => return vec![Loaded { file: file.to_owned(), layer: Layer::opaque(why.clone()) }],
+        };
+        let directory = self.request.directory;
+        if posix_path::normalise(base) != posix_path::normalise(directory) {
+            self.report(
+                Diagnostic::warning(
+                    BUILDOUT_LINT,
+                    "`optional-extends` looks in the directory where buildout is started, but loads from this file's",
+                )
+                .at(origin_of(key.source(), file)),
+            );
+        }
+        let mut results = Vec::new();
+        for name in words(&names) {
+            if self.sources.exists(&posix_path::join(directory, name)) {
+                results.extend(self.open(base, name, options, Some(key.source())));
+            }
+        }
+        results
+    }
+
+    /// Reads and parses a file, once.
+    fn layer(&mut self, file: &str, options: &RawSection) -> Result<Layer, Refusal> {
+        if let Some(layer) = self.parsed.get(file) {
+            self.bytes += self.texts.get(file).map_or(0, String::len);
+            return Ok(layer.clone());
+        }
+        let bytes = self.bytes(file, options).map_err(Refusal::Source)?;
+        self.files.push(file.to_owned());
+        self.bytes += bytes.len();
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let bytes = error.as_bytes();
+            Refusal::Undecodable { line: line_of(bytes, valid), byte: bytes.get(valid).copied().unwrap_or_default() }
+        })?;
+        let decide = |expression: &str, tail: &str| {
+            condition::decide(expression, tail, self.request.facts, self.request.assume)
+        };
+        let (layer, diagnostics) = parser::parse(&text, file, &decide);
+        self.diagnostics.extend(diagnostics);
+        self.diagnostics.extend(lint::relative_extends(file, &layer));
+        self.texts.insert(file.to_owned(), text);
+        self.parsed.insert(file.to_owned(), layer.clone());
+        Ok(layer)
+    }
+
+    fn bytes(&self, file: &str, options: &RawSection) -> Result<Vec<u8>, SourceError> {
+        if let Some(path) = file.strip_prefix("file://") {
+            return self.sources.read(&path[path.find('/').unwrap_or(0)..]);
+        }
+        if !posix_path::is_url(file) {
+            return self.sources.read(&posix_path::join(self.request.directory, file));
+        }
+        let known = |option: &str| options.options.get(option).and_then(|key| key.value.known());
+        if let (Some(cache), Some(directory)) = (known("extends-cache"), known("directory")) {
+            let directory = posix_path::join(self.request.directory, directory);
+            let path = posix_path::join(&posix_path::join(&directory, cache), &cached_name(file));
+            if !cache.is_empty() && self.sources.exists(&path) {
+                return self.sources.read(&path);
+            }
+        }
+        self.sources.read_url(file)
+    }
+
+    fn refusal(&mut self, file: &str) -> Option<Refusal> {
+        self.loads += 1;
+        if self.stack.iter().any(|open| open == file) {
+            return Some(Refusal::Recursive);
+        }
+        (self.stack.len() >= MAX_DEPTH || self.loads > MAX_LOADS || self.bytes > MAX_BYTES).then_some(Refusal::TooMany)
+    }
+
+    /// A file that cannot be seen: says so, and stands in for it.
+    fn opaque(&mut self, file: String, refusal: &Refusal, named_by: Option<&Source>) -> Loaded {
+        let (diagnostic, why) = refusal.describe(&file);
+        let diagnostic = match named_by {
+            Some(source) if diagnostic.origin.is_none() && self.diagnostics.len() < MAX_SHOWN => {
+                let origin = origin_of(source, &file);
+                let needle = posix_path::basename(&file).to_owned();
+                show(&self.texts, diagnostic.at(origin), &needle)
+            }
+            _ => diagnostic,
+        };
+        self.report(diagnostic);
+        Loaded { file, layer: Layer::opaque(why) }
+    }
+
+    fn refuse_extended_by(&mut self, layer: &Layer) {
+        let buildout = layer.sections.get("buildout");
+        if let Some(key) = buildout.and_then(|buildout| buildout.options.get("extended-by")) {
+            self.report(
+                Diagnostic::error(BUILDOUT_VALUE, "`extended-by` is no longer supported")
+                    .at(origin_of(key.source(), "")),
+            );
+        }
+    }
+
+    /// What `_open` checks about its options each time.
+    fn check_options(&mut self, options: &RawSection) {
+        let known = |option: &str| {
+            options.options.get(option).and_then(|key| key.value.known().map(|value| (value.clone(), key)))
+        };
+        let newest = known("newest").filter(|(value, _)| !is_boolean(value));
+        let cache = known("extends-cache").filter(|(value, _)| {
+            value.find("${").is_some_and(|start| value[start..].contains('}'))
+        });
+        let mut found = Vec::new();
+        if let Some((value, key)) = newest {
+            found.push(super::directories::not_boolean("newest", &value, key));
+        }
+        if let Some((_, key)) = cache {
+            found.push(
+                Diagnostic::error(BUILDOUT_VALUE, "`extends-cache` must not hold a reference")
+                    .at(origin_of(key.source(), "")),
+            );
+        }
+        for diagnostic in found {
+            self.report(diagnostic);
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        let place = diagnostic.origin.as_ref().map(ToString::to_string).unwrap_or_default();
+        if self.reported.insert(format!("{place} {}", diagnostic.message)) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+}
+
+/// The name of a file that is named below `base`, and the base for what it names itself.
+fn place(base: &str, name: &str) -> (String, String) {
+    let url_base = |url: &str| url[..url.rfind('/').unwrap_or(0)].to_owned();
+    if posix_path::is_url(name) {
+        (name.to_owned(), url_base(name))
+    } else if posix_path::is_url(base) && !posix_path::is_absolute(name) {
+        let url = format!("{base}/{name}");
+        let next = url_base(&url);
+        (url, next)
+    } else {
+        let file = posix_path::join(base, name);
+        let next = posix_path::dirname(&file).to_owned();
+        (file, next)
+    }
+}
+
+/// Why a file is not merged.
+enum Refusal {
+    Source(SourceError),
+    Undecodable { line: u32, byte: u8 },
+    Recursive,
+    TooMany,
+}
+
+impl Refusal {
+    fn describe(&self, file: &str) -> (Diagnostic, Why) {
+        match self {
+            Self::Source(SourceError::Missing) => (
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` does not exist"))
+                    .hint("buildout stops here; restore the file or correct the name"),
+                Why::new(WhyKind::Unreadable, format!("`{file}` does not exist")),
+            ),
+            Self::Source(SourceError::Unreadable(reason)) => (
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` cannot be read: {reason}")),
+                Why::new(WhyKind::Unreadable, format!("`{file}` cannot be read: {reason}")),
+            ),
+            Self::Source(SourceError::Unavailable(reason)) => (
+                Diagnostic::warning(BUILDOUT_MISSING_FILE, format!("`{file}` is not at hand: {reason}"))
+                    .hint("set `extends-cache` to a directory that holds a copy; until then what it sets is unknown"),
+                Why::new(WhyKind::Unreadable, format!("`{file}` is not at hand and may set it")),
+            ),
+            Self::Undecodable { line, byte } => (
+                Diagnostic::error(BUILDOUT_SYNTAX, format!("the byte 0x{byte:02x} is no UTF-8 text"))
+                    .at(Origin::line(file, *line))
+                    .hint("the file is damaged, or written in another encoding"),
+                Why::new(WhyKind::BrokenDefinition, format!("`{file}` is no UTF-8 text")),
+            ),
+            Self::Recursive => (
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` extends itself, directly or through others")),
+                Why::new(WhyKind::BrokenDefinition, format!("`{file}` extends itself")),
+            ),
+            Self::TooMany => (
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` is extended too deeply or too often")),
+                Why::new(WhyKind::NotModelled, format!("`{file}` is extended too deeply or too often")),
+            ),
+        }
+    }
+}
+
+/// The origin of a source, or the file as a whole.
+pub(super) fn origin_of(source: &Source, file: &str) -> Origin {
+    match source {
+        Source::File(origin) => origin.clone(),
+        Source::CommandLine => Origin::file("command line"),
+        Source::Default | Source::Computed | Source::Implicit => Origin::file(file),
+    }
+}
+
+/// Adds the source line, with the first place of `needle` at or below the origin's line underlined.
+pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, needle: &str) -> Diagnostic {
+    let Some(origin) = diagnostic.origin.clone() else { return diagnostic };
+    let (Some(text), Some(line)) = (texts.get(&origin.file), origin.line) else { return diagnostic };
+    let first = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+    for (offset, content) in text.lines().skip(first).take(50).enumerate() {
+        if let Some(start) = content.find(needle) {
+            let line = line.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+            let diagnostic = diagnostic.at(Origin::line(origin.file, line));
+            return lint::showing(diagnostic, content, start, start + needle.len());
+        }
+    }
+    diagnostic
+}
+
+/// The name of a remote file in `extends-cache`: the hexadecimal MD5 of its URL.
+fn cached_name(url: &str) -> String {
+    Md5::digest(url.as_bytes()).iter().fold(String::with_capacity(32), |mut name, byte| {
+        name.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        name
+    })
+}
+
+fn line_of(bytes: &[u8], position: usize) -> u32 {
+    let newlines = memchr::memchr_iter(b'\n', &bytes[..position.min(bytes.len())]).count();
+    u32::try_from(newlines).unwrap_or(u32::MAX).saturating_add(1)
+}

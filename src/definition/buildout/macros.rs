@@ -1,0 +1,147 @@
+//! `<=`: a section that starts from others. Follows `_do_extend_raw` of zc.buildout 6.0.1, `buildout.py`.
+
+use super::{
+    lint,
+    load::origin_of,
+    merge::{nameless, update_section},
+    option::{Layer, RawSection},
+    python_text::strip,
+};
+use crate::model::{
+    code::BUILDOUT_REFERENCE,
+    diagnostic::Diagnostic,
+    eval::{Eval, Why, WhyKind},
+};
+use std::collections::BTreeMap;
+
+/// Sections based on one another. Python gives up at a few hundred.
+const MAX_DEPTH: usize = 100;
+/// Bytes copied in all, roughly.
+const MAX_COPIES: usize = 256 << 20;
+
+/// Expands macros, each section once.
+pub(super) struct Macros<'a> {
+    data: &'a Layer,
+    done: BTreeMap<String, (RawSection, usize)>,
+    doing: Vec<String>,
+    copies: usize,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Macros<'a> {
+    pub(super) fn new(data: &'a Layer) -> Self {
+        Self { data, done: BTreeMap::new(), doing: Vec::new(), copies: 0, diagnostics: Vec::new() }
+    }
+
+    /// A section with its macros worked in.
+    pub(super) fn expand(&mut self, name: &str, section: &RawSection) -> RawSection {
+        self.depth_and_section(name, section).0
+    }
+
+    fn depth_and_section(&mut self, name: &str, section: &RawSection) -> (RawSection, usize) {
+        let Some(bases) = section.options.get("<").filter(|_| name != "buildout") else {
+            return (section.clone(), 0);
+        };
+        if let Some(done) = self.done.get(name) {
+            return done.clone();
+        }
+        let origin = origin_of(bases.source(), "");
+        let mut result = RawSection::default();
+        let mut depth = 0;
+        self.doing.push(name.to_owned());
+        match &bases.value {
+            Eval::Unknown(why) => result.open = Some(why.clone()),
+            Eval::Known(names) => {
+                for base in names.split('\n').map(strip).filter(|base| !base.is_empty()) {
+                    match self.base(name, base) {
+                        Ok((section, base_depth)) => {
+                            depth = depth.max(base_depth + 1);
+                            lay_over(&mut result, section);
+                        }
+                        Err(Refused { message, why }) => {
+                            if let Some(message) = message {
+                                self.diagnostics
+                                    .push(Diagnostic::error(BUILDOUT_REFERENCE, message).at(origin.clone()));
+                            }
+                            result.taint(&why);
+                        }
+                    }
+                }
+            }
+        }
+        self.doing.pop();
+        let lost: Vec<Diagnostic> = section
+            .options
+            .iter()
+            .filter(|(option, _)| result.options.contains_key(*option))
+            .filter_map(|(option, key)| lint::lost_over_macro(name, option, key))
+            .collect();
+        self.diagnostics.extend(lost);
+        self.diagnostics.extend(nameless(name, section));
+        update_section(&mut result, section.clone());
+        result.options.remove("<");
+        self.copies += weight(&result);
+        self.done.insert(name.to_owned(), (result.clone(), depth));
+        (result, depth)
+    }
+
+    fn base(&mut self, name: &str, base: &str) -> Result<(RawSection, usize), Refused> {
+        if self.doing.iter().any(|doing| doing == base) {
+            return Err(Refused::error(
+                format!("`[{name}]` extends itself through `<= {base}`"),
+                WhyKind::BrokenDefinition,
+            ));
+        }
+        if self.doing.len() >= MAX_DEPTH || self.copies > MAX_COPIES {
+            return Err(Refused::error(
+                format!("`[{name}]` has more macros than are followed"),
+                WhyKind::NotModelled,
+            ));
+        }
+        let data = self.data;
+        match data.sections.get(base) {
+            Some(section) => {
+                let (section, depth) = self.depth_and_section(base, section);
+                if depth >= MAX_DEPTH {
+                    return Err(Refused::error(
+                        format!("`[{name}]` has more macros than are followed"),
+                        WhyKind::NotModelled,
+                    ));
+                }
+                Ok((section, depth))
+            }
+            None => Err(match &data.open {
+                Some(why) => Refused { message: None, why: why.clone() },
+                None => Refused::error(
+                    format!("`[{name}]` starts from `[{base}]`, which does not exist"),
+                    WhyKind::BrokenDefinition,
+                ),
+            }),
+        }
+    }
+}
+
+/// Why a base cannot be worked in; without a message where nothing is wrong.
+struct Refused {
+    message: Option<String>,
+    why: Why,
+}
+
+impl Refused {
+    fn error(message: String, kind: WhyKind) -> Self {
+        Self { why: Why::new(kind, message.clone()), message: Some(message) }
+    }
+}
+
+/// What a section takes in memory, roughly.
+fn weight(section: &RawSection) -> usize {
+    section.options.values().map(|key| 256 + 2 * key.value.known().map_or(0, String::len) + 128 * key.history.len()).sum()
+}
+
+/// `result.update(base)`.
+fn lay_over(result: &mut RawSection, base: RawSection) {
+    if let Some(why) = &base.open {
+        result.taint(why);
+    }
+    result.options.extend(base.options);
+}

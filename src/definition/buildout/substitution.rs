@@ -1,0 +1,421 @@
+//! `${section:option}`, and the order of the parts that follows from it. As `Options` of zc.buildout 6.0.1,
+//! `buildout.py`: a reference initialises the whole section it names, a section with a recipe becomes a part when it is
+//! through. Where zc.buildout stops, the value becomes unknown and the rest goes on.
+
+use super::{
+    RecipeOptions, lint,
+    load::{origin_of, show},
+    macros::Macros,
+    option::{Key, Layer},
+    python_text::words,
+    resolved::Reference,
+};
+use crate::model::{
+    code::{BUILDOUT_REFERENCE, BUILDOUT_VALUE},
+    diagnostic::Diagnostic,
+    eval::{Eval, Why, WhyKind},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// References within references. Python's limit of 1000 frames is reached at about 190.
+const MAX_DEPTH: usize = 190;
+/// Bytes that all substitutions together may make: values that double with every line must not fill the memory.
+const MAX_BYTES: usize = 64 << 20;
+/// Diagnostics that come with a search for the nearest name.
+const MAX_SUGGESTIONS: usize = 50;
+/// Diagnostics about references and values; the values are unknown beyond that, too.
+const MAX_REPORTED: usize = 1000;
+/// Bytes of a name that is compared with others.
+const MAX_NAME: usize = 80;
+
+/// The name every section answers to with the name of the section that asks.
+const SECTION_NAME: &str = "_buildout_section_name_";
+
+/// A section that has been asked for.
+pub(super) struct Live {
+    pub(super) raw: BTreeMap<String, Key>,
+    pub(super) open: Option<Why>,
+    cooked: BTreeMap<String, Eval<String>>,
+    data: BTreeMap<String, Eval<String>>,
+}
+
+/// All sections, and what came out so far.
+pub(super) struct Engine<'a> {
+    pub(super) data: &'a Layer,
+    macros: Macros<'a>,
+    recipes: &'a dyn RecipeOptions,
+    texts: &'a BTreeMap<String, String>,
+    pub(super) live: BTreeMap<String, Live>,
+    pub(super) parts: Vec<String>,
+    pub(super) parts_doubt: Option<Why>,
+    pub(super) references: BTreeSet<Reference>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    reported: BTreeSet<(String, String, String)>,
+    depth: usize,
+    bytes: usize,
+}
+
+/// The options that are being worked out, outermost first.
+type Seen = Vec<(String, String)>;
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(
+        data: &'a Layer,
+        recipes: &'a dyn RecipeOptions,
+        texts: &'a BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            data,
+            macros: Macros::new(data),
+            recipes,
+            texts,
+            live: BTreeMap::new(),
+            parts: Vec::new(),
+            parts_doubt: None,
+            references: BTreeSet::new(),
+            diagnostics: Vec::new(),
+            reported: BTreeSet::new(),
+            depth: 0,
+            bytes: 0,
+        }
+    }
+
+    /// `buildout[name]`: initialises the section when it is asked for first. `false` when there is none.
+    pub(super) fn section(&mut self, name: &str) -> bool {
+        if self.live.contains_key(name) {
+            return true;
+        }
+        let data = self.data;
+        let Some(raw) = data.sections.get(name) else { return false };
+        let raw = self.macros.expand(name, raw);
+        self.diagnostics.append(&mut self.macros.diagnostics);
+        let live = Live { raw: raw.options, open: raw.open, cooked: BTreeMap::new(), data: BTreeMap::new() };
+        self.live.insert(name.to_owned(), live);
+        if self.depth >= MAX_DEPTH {
+            self.too_deep(name);
+        } else {
+            self.depth += 1;
+            self.initialise(name);
+            self.depth -= 1;
+        }
+        true
+    }
+
+    fn too_deep(&mut self, name: &str) {
+        let why = Why::new(WhyKind::NotModelled, "references are nested too deeply");
+        if let Some(live) = self.live.get_mut(name) {
+            for key in live.raw.values_mut() {
+                key.taint(&why);
+            }
+            live.open = Some(why.clone());
+        }
+        self.doubt(&why);
+        self.report(name, "", "", "references are nested too deeply; Python would give up, too".to_owned());
+    }
+
+    fn initialise(&mut self, name: &str) {
+        let Some(live) = self.live.get(name) else { return };
+        let templates: Vec<(String, String)> = live
+            .raw
+            .iter()
+            .filter_map(|(option, key)| Some((option.clone(), key.value.known().filter(|value| value.contains("${"))?.clone())))
+            .collect();
+        for (option, template) in templates {
+            let mut seen = vec![(name.to_owned(), option.clone())];
+            let value = self.substitute(name, &option, &template, &mut seen);
+            if let Some(live) = self.live.get_mut(name) {
+                live.cooked.insert(option, value);
+            }
+        }
+        if name != "buildout" {
+            self.part_dependencies(name);
+            self.recipe(name);
+        }
+    }
+
+    fn part_dependencies(&mut self, name: &str) {
+        const OPTION: &str = "<part-dependencies>";
+        match self.get(name, OPTION) {
+            Some(Eval::Known(value)) => {
+                for dependency in words(&value) {
+                    if self.section(dependency) {
+                        self.references.insert(Reference {
+                            from: name.to_owned(),
+                            option: OPTION.to_owned(),
+                            to: dependency.to_owned(),
+                            target: None,
+                        });
+                    } else if let Some(why) = self.data.open.clone() {
+                        self.doubt(&why);
+                    } else {
+                        let message = format!("`=>` names the section `{dependency}`, which does not exist");
+                        self.report(name, OPTION, dependency, message);
+                    }
+                }
+            }
+            Some(Eval::Unknown(why)) => self.doubt(&why),
+            None => {}
+        }
+    }
+
+    /// A section with a recipe becomes a part when it is through.
+    fn recipe(&mut self, name: &str) {
+        match self.get(name, "recipe") {
+            Some(Eval::Known(recipe)) if !recipe.is_empty() => {
+                if recipe.matches(':').count() > 1 {
+                    self.refuse(name, "recipe", format!("the recipe `{recipe}` has too many colons"));
+                }
+                self.parts.push(name.to_owned());
+            }
+            Some(Eval::Known(_)) => {}
+            Some(Eval::Unknown(why)) => self.doubt(&why),
+            None => {
+                if let Some(why) = self.live.get(name).and_then(|live| live.open.clone()) {
+                    self.doubt(&why);
+                }
+            }
+        }
+    }
+
+    /// The order of the parts may be another one.
+    pub(super) fn doubt(&mut self, why: &Why) {
+        self.parts_doubt.get_or_insert_with(|| why.clone());
+    }
+
+    /// `options.get(option)` of a section that has been asked for.
+    pub(super) fn get(&mut self, section: &str, option: &str) -> Option<Eval<String>> {
+        self.get_within(section, option, &mut Vec::new())
+    }
+
+    /// `options[option] = value`.
+    pub(super) fn set(&mut self, section: &str, option: &str, value: Eval<String>) {
+        if let Some(live) = self.live.get_mut(section) {
+            live.data.insert(option.to_owned(), value);
+        }
+    }
+
+    fn get_within(&mut self, section: &str, option: &str, seen: &mut Seen) -> Option<Eval<String>> {
+        let live = self.live.get(section)?;
+        if let Some(value) = live.data.get(option) {
+            return Some(value.clone());
+        }
+        let mut value = live.cooked.get(option).or_else(|| live.raw.get(option).map(|key| &key.value))?.clone();
+        if let Some(template) = value.known().filter(|value| value.contains("${")).cloned() {
+            let key = (section.to_owned(), option.to_owned());
+            value = if seen.contains(&key) {
+                self.circular(section, option)
+            } else if self.depth >= MAX_DEPTH {
+                self.report(section, option, "${", "references are nested too deeply; Python would give up, too".to_owned());
+                Eval::Unknown(Why::new(WhyKind::NotModelled, "references are nested too deeply"))
+            } else {
+                seen.push(key);
+                self.depth += 1;
+                let value = self.substitute(section, option, &template, seen);
+                self.depth -= 1;
+                seen.pop();
+                value
+            };
+        }
+        if let Some(live) = self.live.get_mut(section) {
+            live.data.insert(option.to_owned(), value.clone());
+        }
+        Some(value)
+    }
+
+    fn circular(&mut self, section: &str, option: &str) -> Eval<String> {
+        let message = format!("`{option}` of `[{section}]` refers to itself, directly or through others");
+        let why = Why::new(WhyKind::BrokenDefinition, message.clone());
+        self.report(section, option, "${", message);
+        Eval::Unknown(why)
+    }
+
+    /// A value with its references worked out. `$$` keeps what follows from being a reference, and stays.
+    fn substitute(&mut self, section: &str, option: &str, template: &str, seen: &mut Seen) -> Eval<String> {
+        let mut result = String::new();
+        let mut unknown = None;
+        for (number, piece) in template.split("$$").enumerate() {
+            if number > 0 {
+                result.push_str("$$");
+            }
+            let mut rest = piece;
+            while let Some((literal, reference, after)) = next_reference(rest) {
+                result.push_str(literal);
+                match self.reference(section, option, reference, seen) {
+                    Eval::Known(value) => result.push_str(&value),
+                    Eval::Unknown(why) => unknown = unknown.or(Some(why)),
+                }
+                if self.bytes.saturating_add(result.len()) > MAX_BYTES {
+                    self.bytes = MAX_BYTES;
+                    return self.too_large(section, option);
+                }
+                rest = after;
+            }
+            result.push_str(rest);
+        }
+        self.bytes = self.bytes.saturating_add(result.len());
+        unknown.map_or(Eval::Known(result), Eval::Unknown)
+    }
+
+    fn too_large(&mut self, section: &str, option: &str) -> Eval<String> {
+        let message = "the values grow beyond what is followed".to_owned();
+        let why = Why::new(WhyKind::NotModelled, message.clone());
+        self.report(section, option, "${", message);
+        Eval::Unknown(why)
+    }
+
+    /// The value of one `${…}`.
+    fn reference(&mut self, from: &str, option: &str, reference: &str, seen: &mut Seen) -> Eval<String> {
+        let (section, target) = match names(reference) {
+            Ok(names) => names,
+            Err(reason) => {
+                return self.broken(from, option, reference, format!("`{}` {reason}", lint::short(reference)));
+            }
+        };
+        let section = if section.is_empty() { from } else { section };
+        if !self.section(section) {
+            if let Some(why) = &self.data.open {
+                return Eval::Unknown(why.clone());
+            }
+            let nearest = self.suggest(section, self.data.sections.keys());
+            let message =
+                format!("`{}` names the section `{}`, which does not exist{nearest}", lint::short(reference), lint::short(section));
+            return self.broken(from, option, reference, message);
+        }
+        if section != from {
+            self.references.insert(Reference {
+                from: from.to_owned(),
+                option: option.to_owned(),
+                to: section.to_owned(),
+                target: Some(target.to_owned()),
+            });
+        }
+        match self.get_within(section, target, seen) {
+            Some(value) => value,
+            None if target == SECTION_NAME => Eval::Known(from.to_owned()),
+            None => self.missing_option(from, option, reference, (section, target), seen),
+        }
+    }
+
+    fn missing_option(
+        &mut self,
+        from: &str,
+        option: &str,
+        reference: &str,
+        (section, target): (&str, &str),
+        seen: &mut Seen,
+    ) -> Eval<String> {
+        let Some(live) = self.live.get(section) else {
+            return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, "the section is gone"));
+        };
+        if let Some(why) = &live.open {
+            return Eval::Unknown(why.clone());
+        }
+        if live.raw.contains_key("recipe") {
+            let recipe = self.get_within(section, "recipe", seen);
+            return self.recipe_option(section, target, recipe, seen);
+        }
+        let nearest = self.suggest(target, live.raw.keys());
+        let slapos = if target == "_profile_base_location_" { "; only slapos.buildout sets it" } else { "" };
+        let message =
+            format!("`{}` names an option that `[{section}]` does not have{nearest}{slapos}", lint::short(reference));
+        self.broken(from, option, reference, message)
+    }
+
+    /// An option that recipe code sets.
+    fn recipe_option(
+        &mut self,
+        section: &str,
+        option: &str,
+        recipe: Option<Eval<String>>,
+        seen: &mut Seen,
+    ) -> Eval<String> {
+        let recipe = match recipe {
+            Some(Eval::Known(recipe)) => recipe,
+            Some(Eval::Unknown(why)) => return Eval::Unknown(why),
+            None => String::new(),
+        };
+        if let Some(template) = self.recipes.option(&recipe, section, option) {
+            let key = (section.to_owned(), option.to_owned());
+            if seen.contains(&key) || self.depth >= MAX_DEPTH {
+                return self.circular(section, option);
+            }
+            seen.push(key);
+            self.depth += 1;
+            let value = self.substitute(section, option, &template, seen);
+            self.depth -= 1;
+            seen.pop();
+            return value;
+        }
+        let text = format!("only the recipe `{recipe}` knows `{option}` of `[{section}]`");
+        Eval::Unknown(Why::new(WhyKind::Code, text))
+    }
+
+    fn broken(&mut self, section: &str, option: &str, reference: &str, message: String) -> Eval<String> {
+        let why = Why::new(WhyKind::BrokenDefinition, message.clone());
+        self.report(section, option, reference, message);
+        Eval::Unknown(why)
+    }
+
+    /// The nearest of the names, as the end of a sentence.
+    fn suggest<'n>(&self, wanted: &str, names: impl Iterator<Item = &'n String>) -> String {
+        if self.reported.len() > MAX_SUGGESTIONS || wanted.len() > MAX_NAME {
+            return String::new();
+        }
+        names
+            .take(5000)
+            .filter(|name| name.len() <= MAX_NAME)
+            .map(|name| (strsim::normalized_damerau_levenshtein(wanted, name), name))
+            .filter(|(likeness, _)| *likeness > 0.6)
+            .max_by(|left, right| left.0.total_cmp(&right.0))
+            .map(|(_, name)| format!("; is it `{name}`?"))
+            .unwrap_or_default()
+    }
+
+    /// Reports an error of a reference once, with the line where it is written.
+    fn report(&mut self, section: &str, option: &str, needle: &str, message: String) {
+        let place = (section.to_owned(), option.to_owned(), message.clone());
+        if self.reported.len() < MAX_REPORTED && self.reported.insert(place) {
+            let diagnostic = self.placed(Diagnostic::error(BUILDOUT_REFERENCE, message), section, option, needle);
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Reports a value that buildout would refuse.
+    pub(super) fn refuse(&mut self, section: &str, option: &str, message: String) {
+        if self.reported.insert((section.to_owned(), option.to_owned(), message.clone())) {
+            let diagnostic = self.placed(Diagnostic::error(BUILDOUT_VALUE, message), section, option, option);
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn placed(&self, diagnostic: Diagnostic, section: &str, option: &str, needle: &str) -> Diagnostic {
+        match self.live.get(section).and_then(|live| live.raw.get(option)) {
+            Some(key) => show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle),
+            None => diagnostic,
+        }
+    }
+}
+
+/// The next `${…}` with what is before and after it; an unclosed one is plain text.
+fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.find("${")?;
+    let end = start + text[start..].find('}')? + 1;
+    Some((&text[..start], &text[start..end], &text[end..]))
+}
+
+/// Section and option of a reference, or what is wrong with it.
+fn names(reference: &str) -> Result<(&str, &str), &'static str> {
+    let inner = &reference[2..reference.len() - 1];
+    let Some((section, option)) = inner.split_once(':') else { return Err("has no colon") };
+    if option.contains(':') {
+        return Err("has too many colons");
+    }
+    let allowed = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"- ._".contains(&byte));
+    if !allowed(section) {
+        Err("has characters in the section name that are not allowed")
+    } else if option.is_empty() || !allowed(option) {
+        Err("has characters in the option name that are not allowed, or none")
+    } else {
+        Ok((section, option))
+    }
+}

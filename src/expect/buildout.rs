@@ -31,8 +31,8 @@ pub struct Place {
     pub executable: Option<String>,
     /// The version of that Python, where known.
     pub python: Option<String>,
-    /// Major version of zc.buildout, where known.
-    pub generation: Option<u32>,
+    /// The version of zc.buildout, where known.
+    pub version: Option<String>,
 }
 
 /// The manifest of a checkout that is deployed by running buildout in it.
@@ -109,7 +109,7 @@ pub fn add(
         environment: place.environment.clone(),
         executable: place.executable.clone(),
         python: place.python.clone(),
-        generation: place.generation,
+        version: place.version.clone(),
         runs: inside.runs.clone(),
     };
     manifest.derivations.push(Derivation {

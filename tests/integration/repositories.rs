@@ -45,7 +45,7 @@ fn commit(directory: &Path, message: &str) {
 }
 
 fn checkout(top: &TempDir) -> Checkout {
-    read(&LiveRoot::new(top.path()), &TargetPath::new("/live"))
+    read(&LiveRoot::open(top.path()).expect("it was just made"), &TargetPath::new("/live"))
 }
 
 fn files_of(top: &TempDir) -> Vec<PathBuf> {
@@ -93,7 +93,7 @@ fn a_packed_or_shallow_repository_with_stash_and_detached_head_is_sound() {
     assert_eq!(checkout(&top).broken, []);
     let url = format!("file://{}", live.display());
     tool(top.path(), &["git", "clone", "-q", "--depth", "1", &url, "shallow"]);
-    let shallow = read(&LiveRoot::new(top.path()), &TargetPath::new("/shallow"));
+    let shallow = read(&LiveRoot::open(top.path()).expect("it was just made"), &TargetPath::new("/shallow"));
     assert_eq!((shallow.broken, shallow.unpushed), (vec![], 0));
 }
 
@@ -103,7 +103,7 @@ fn an_empty_repository_is_sound_and_none_is_told() {
     tool(top.path(), &["git", "init", "-q", "-b", "main", "live"]);
     let found = checkout(&top);
     assert_eq!((found.head, found.branch.as_deref(), found.broken), (None, Some("main"), vec![]));
-    assert_eq!(read(&LiveRoot::new(top.path()), &TargetPath::new("/none")).broken.len(), 1);
+    assert_eq!(read(&LiveRoot::open(top.path()).expect("it was just made"), &TargetPath::new("/none")).broken.len(), 1);
 }
 
 #[test]

@@ -1,10 +1,47 @@
 //! The text of the scripts that buildout writes.
 //!
-//! Templates, quoting and relative paths as in zc.buildout 3.3, 5.2.0 and 6.0.1 (`easy_install.py`: `scripts`,
-//! `_script`, `_pyscript`, `_relativitize`), which agree with each other.
+//! Templates, quoting and relative paths as in zc.buildout 3.0.1 to 6.0.1 (`easy_install.py`: `scripts`, `_script`,
+//! `_pyscript`, `_relativitize`), which agree with each other except about the interpreter.
 
 use crate::model::artifact::Content;
 use crate::model::content::Blob;
+
+/// The editions of the interpreter's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edition {
+    /// zc.buildout 3.0 to 3.2: without the option `-I`.
+    WithoutIsolation,
+    /// zc.buildout 3.3 and 4.0: with blanks at the end of a comment.
+    TrailingBlanks,
+    /// zc.buildout 4.1 and later.
+    Current,
+}
+
+impl Edition {
+    /// The edition of a version of zc.buildout; `None` when it was not compared.
+    pub(crate) fn of_version(version: &str) -> Option<Self> {
+        let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+        match (numbers.next()??, numbers.next()??) {
+            (3, 0..=2) => Some(Self::WithoutIsolation),
+            (3, _) | (4, 0) => Some(Self::TrailingBlanks),
+            (4..=6, _) => Some(Self::Current),
+            _ => None,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Current => INTERPRETER.to_owned(),
+            Self::TrailingBlanks => INTERPRETER.replace(LAST_OF_COMMENT, &format!("{LAST_OF_COMMENT}              ")),
+            Self::WithoutIsolation => {
+                let (before, rest) = INTERPRETER.split_once(ABOUT_OPTIONS).unwrap_or((INTERPRETER, ""));
+                let (middle, rest) = rest.split_once("        elif _opt == '-I':\n").unwrap_or((rest, ""));
+                let after = rest.split_once("            pass\n").map_or(rest, |(_, after)| after);
+                format!("{before}{}{after}", middle.replace("'Iic:m:'", "'ic:m:'"))
+            }
+        }
+    }
+}
 
 /// What goes into every script of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +56,8 @@ pub(crate) struct Frame {
     pub(crate) initialization: String,
     /// The option `arguments`.
     pub(crate) arguments: String,
+    /// How the interpreter reads.
+    pub(crate) edition: Edition,
 }
 
 const RELATIVE_SETUP: &str = "
@@ -26,6 +65,12 @@ import os
 
 join = os.path.join
 base = os.path.dirname(os.path.abspath(os.path.realpath(__file__)))
+";
+
+const LAST_OF_COMMENT: &str = "            # interpreter when initializing the extension.";
+
+const ABOUT_OPTIONS: &str = "    # The Python interpreter wrapper allows only some of the options that a
+    # \"regular\" Python interpreter accepts.
 ";
 
 const INTERPRETER: &str = r#"
@@ -84,7 +129,7 @@ impl Frame {
         let head = format!("{}import sys\n\nsys.path[0:0] = [\n", self.head(file)?);
         let comma = if self.path.is_empty() { "" } else { "," };
         let lines = format!("  {}{comma}\n", self.entries(file)?);
-        Some(content(head, &lines, &format!("  ]\n{}\n{INTERPRETER}", self.initialization())))
+        Some(content(head, &lines, &format!("  ]\n{}\n{}", self.initialization(), self.edition.text())))
     }
 
     fn initialization(&self) -> String {
@@ -180,6 +225,7 @@ mod tests {
             relative_to: None,
             initialization: String::new(),
             arguments: String::new(),
+            edition: Edition::Current,
         }
     }
 
@@ -214,10 +260,17 @@ mod tests {
     fn an_interpreter_without_paths_has_no_comma() {
         let (text, lines) = text(Frame { path: Vec::new(), ..frame() }.interpreter("/b/bin/py"));
         assert_eq!(lines, "  \n");
-        assert!(
-            text.ends_with("  ]\n\n".to_owned().as_str().trim_start_matches('x'))
-                || text.contains("  ]\n\n\n_interactive")
-        );
+        assert!(text.contains("  ]\n\n\n_interactive = True"), "{text}");
+    }
+
+    #[test]
+    fn older_interpreters_differ_in_the_option_i_only() {
+        let old = Edition::WithoutIsolation.text();
+        assert!(!old.contains("-I") && !old.contains("regular") && old.contains("'ic:m:'"), "{old}");
+        assert!(old.contains("alter_sys=True)\n\n    if _args:\n"), "{old}");
+        assert_eq!(Edition::TrailingBlanks.text().len(), INTERPRETER.len() + 14);
+        assert_eq!(Edition::of_version("4.1.12"), Some(Edition::Current));
+        assert_eq!(Edition::of_version("7.0"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `zc.recipe.egg`: scripts and interpreters for eggs. Versions 2.0.7, 3.0.0 and 6.0.0, which agree.
 
-use super::script_text::Frame;
+use super::script_text::{Edition, Frame};
 use super::{PartFiles, Recipe};
 use crate::expect::derive::buildout::{Buildout, Dist, UsedEggs, WorkingSet};
 use crate::model::artifact::Content;
@@ -142,6 +142,9 @@ fn frame(part: &str, buildout: &Buildout<'_>) -> Result<Frame, Why> {
         relative_to,
         initialization: text("initialization")?,
         arguments: text("arguments")?,
+        edition: buildout.version().and_then(Edition::of_version).ok_or_else(|| {
+            Why::new(WhyKind::NotModelled, "which zc.buildout writes the scripts is not known, or too new")
+        })?,
     })
 }
 

@@ -42,7 +42,7 @@ const CASES: &[Case] = &[
         name: "random recipe module",
         path: "{egg:zc.recipe.egg}/zc/recipe/egg/custom.py",
         damage: Tree::scramble,
-        run: Run::Ignores,
+        run: Run::Aborts,
     },
     Case { name: "lost RECORD", path: "{info:six}/RECORD", damage: Tree::remove, run: Run::Ignores },
     Case { name: "cut RECORD", path: "{info:six}/RECORD", damage: Tree::halve, run: Run::Ignores },
@@ -79,7 +79,10 @@ fn a_fresh_buildout_is_sound_and_its_scripts_are_known_byte_for_byte() {
             assert_eq!(sorted(&live, *from, *to), sorted(&bytes.0, *from, *to), "{python}: bin/{script}");
             assert_eq!(artifact.mode, Some(0o755), "{python}: bin/{script}");
         }
-        assert!(judged.findings.intact > 1000, "{python}: only {} files are verified", judged.findings.intact);
+        // 69 files in the seven eggs, besides byte code; the environment is another rule's.
+        let eggs = tree.path("eggs");
+        let digests = judged.digests_below(&eggs);
+        assert!(digests >= 60, "{python}: only {digests} files of eggs are verified");
         let below = judged.unverified_below(&tree.path("eggs"));
         assert!(below.iter().all(|path| is_known_to_be_unknown(path)), "{python}: {below:#?}");
     }

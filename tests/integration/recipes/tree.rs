@@ -5,7 +5,7 @@ use rectify::expect::derive::{buildout::Configuration, refine};
 use rectify::findings::{Case, judge};
 use rectify::io::disk::LiveRoot;
 use rectify::io::process::{Run, run};
-use rectify::model::artifact::{Artifact, Force};
+use rectify::model::artifact::{Artifact, Content, Expected, Force};
 use rectify::model::finding::{Finding, Findings};
 use rectify::model::manifest::{Definition, Evaluation, Manifest};
 use rectify::model::observation::Scan;
@@ -119,7 +119,7 @@ impl Tree {
             environment: Some(TargetPath::new(text(&environment))),
             executable: None,
             python: None,
-            generation: None,
+            version: None,
         };
         let tree =
             Self { place, configuration, buildout: environment.join("bin/buildout"), root, _directory: directory };
@@ -283,6 +283,12 @@ impl Judged {
 
     pub(super) fn artifact(&self, path: &TargetPath) -> &Artifact {
         self.manifest.artifacts.iter().find(|artifact| artifact.path == *path).expect("it is expected")
+    }
+
+    /// How many files below a directory have a digest to compare with.
+    pub(super) fn digests_below(&self, directory: &TargetPath) -> usize {
+        let digest = |artifact: &&Artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. }));
+        self.manifest.artifacts.iter().filter(|artifact| artifact.path.is_below(directory)).filter(digest).count()
     }
 
     pub(super) fn unverified_below(&self, directory: &TargetPath) -> Vec<String> {

@@ -85,8 +85,10 @@ pub(super) fn expect(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Mani
         parts.eggs.values().flat_map(|eggs| eggs.dists.values()).map(|(_, place)| place).collect();
     for dist in buildout.catalog.all() {
         match dist.source {
-            Source::Egg if wanted(buildout, dist) || used.contains(&dist.location) => egg(buildout, dist, manifest),
-            Source::Develop if dist.layout == Layout::SitePackages => claimed(buildout, dist, manifest),
+            Source::Egg if wanted(buildout, dist) || used.contains(&dist.location) => {
+                egg(buildout, dist, parts.recipes.contains(&dist.location), manifest);
+            }
+            Source::Develop if dist.layout == Layout::SitePackages => claimed(buildout, dist, Code::OfParts, manifest),
             Source::Egg | Source::Develop | Source::Site => {}
         }
     }
@@ -94,25 +96,39 @@ pub(super) fn expect(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Mani
     edges(buildout, parts, manifest);
 }
 
-fn egg(buildout: &Buildout<'_>, dist: &Dist, manifest: &mut Manifest) {
+/// Who runs the code of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    /// The programs that the parts make.
+    OfParts,
+    /// buildout itself: it is a recipe, or needed by one.
+    OfRecipes,
+}
+
+fn egg(buildout: &Buildout<'_>, dist: &Dist, recipe: bool, manifest: &mut Manifest) {
     let (host, unit) = (&buildout.derivation.host, unit_id(buildout, dist));
     push_unit(buildout, &unit, format!("{} {}", dist.key, dist.version), Some(dist.location.clone()), manifest);
     let mend = manifest.add_mend(directory_mend(buildout, &dist.key));
     manifest.artifacts.push(distribution::directory(host, &unit, dist.location.clone(), Authority::Record, mend));
-    claimed(buildout, dist, manifest);
+    claimed(buildout, dist, if recipe { Code::OfRecipes } else { Code::OfParts }, manifest);
     let derived = manifest.add_mend(Mend { force: vec![Force::RemoveSelf], ..content_mend(buildout, dist) });
     manifest.artifacts.extend(distribution::byte_code(buildout.scan, &dist.location, host, &unit, derived));
 }
 
 /// What RECORD vouches for, and the files of an egg that it does not list.
-fn claimed(buildout: &Buildout<'_>, dist: &Dist, manifest: &mut Manifest) {
+fn claimed(buildout: &Buildout<'_>, dist: &Dist, run_by: Code, manifest: &mut Manifest) {
     let Some(Some(claims)) = buildout.catalog.claims.get(&dist.info) else { return };
     let (host, unit) = (&buildout.derivation.host, unit_id(buildout, dist));
     let content = content_mend(buildout, dist);
     let plain = manifest.add_mend(content.clone());
-    let notes = manifest.add_mend(notes_mend(content));
+    let notes = manifest.add_mend(notes_mend(content.clone()));
+    let modules = match run_by {
+        Code::OfParts => plain,
+        Code::OfRecipes => manifest.add_mend(recipe_mend(content)),
+    };
     let mend_of = |path: &TargetPath| match path.name() {
         b"METADATA" | b"PKG-INFO" if path.is_below(&dist.info) => notes,
+        name if name.ends_with(b".py") || name.ends_with(b".so") => modules,
         _ => plain,
     };
     for (path, content) in claims {
@@ -193,7 +209,7 @@ fn noted_place(buildout: &Buildout<'_>, eggs: &TargetPath, key: &str, version: &
 /// How buildout would call the egg, as far as can be told before it is there.
 fn usual_place(buildout: &Buildout<'_>, eggs: &TargetPath, name: &str, version: &str) -> TargetPath {
     let python = buildout.facts.0.get("python_version").cloned().unwrap_or_else(|| "3".to_owned());
-    let platform = match (buildout.generation, buildout.facts.0.get("platform_machine")) {
+    let platform = match (buildout.generation(), buildout.facts.0.get("platform_machine")) {
         (Some(3 | 4), _) => String::new(),
         (_, machine) => format!("-linux-{}", machine.map_or("x86_64", String::as_str)),
     };
@@ -285,6 +301,14 @@ fn notes_mend(mut mend: Mend) -> Mend {
         let text = "buildout fails at damaged metadata of an egg, and deletes the scripts of the part that needs it";
         mend.hazards.push(Hazard::new(code::DELETES_ON_FAILURE, text));
     }
+    mend
+}
+
+/// The code of recipes is run by buildout: damaged, it stops the run, or does whatever the damage makes it do.
+fn recipe_mend(mut mend: Mend) -> Mend {
+    mend.aborts = Aborts::Always;
+    mend.hazards
+        .push(Hazard::new(code::STOPS_ALL, "buildout runs this code; while it is damaged, no part is repaired"));
     mend
 }
 

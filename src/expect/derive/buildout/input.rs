@@ -23,9 +23,9 @@ pub struct Input {
     /// The Python that runs buildout, `3.11` or `3.11.7`; otherwise the environment tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
-    /// Major version of zc.buildout; otherwise the environment or the pins tell.
+    /// Version of zc.buildout; otherwise its distribution tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u32>,
+    pub version: Option<String>,
     /// When the deployer runs buildout.
     pub runs: Runs,
 }

@@ -90,7 +90,7 @@ pub struct Buildout<'a> {
     input: &'a Input,
     catalog: Catalog,
     facts: PythonFacts,
-    generation: Option<u32>,
+    version: Option<String>,
 }
 
 /// The distributions that a part uses.
@@ -141,8 +141,8 @@ impl<'a> Buildout<'a> {
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {
             facts = facts.on_machine(machine);
         }
-        let generation = input.generation.or_else(|| generation(&catalog));
-        Self { derivation, scan, input, catalog, facts, generation }
+        let version = input.version.clone().or_else(|| version(&catalog));
+        Self { derivation, scan, input, catalog, facts, version }
     }
 
     /// What is configured.
@@ -153,6 +153,16 @@ impl<'a> Buildout<'a> {
     /// The buildout directory.
     pub fn directory(&self) -> &TargetPath {
         &self.input.directory
+    }
+
+    /// The version of the zc.buildout that runs, where known.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// Its major version.
+    pub(crate) fn generation(&self) -> Option<u32> {
+        self.version()?.split('.').next()?.parse().ok()
     }
 
     /// The directory of scripts.
@@ -185,7 +195,7 @@ impl<'a> Buildout<'a> {
         let mut path: Vec<TargetPath> = set.dists.values().map(|dist| dist.location.clone()).collect();
         path.sort();
         path.dedup();
-        match self.generation {
+        match self.generation() {
             Some(3..=5) => {}
             Some(6) => {
                 for place in path.clone() {
@@ -286,10 +296,10 @@ fn python(scan: &Scan, input: &Input) -> Option<String> {
     Some(noted.unwrap_or(minor))
 }
 
-/// The major version of zc.buildout by its distribution.
-fn generation(catalog: &Catalog) -> Option<u32> {
+/// The version of zc.buildout by its distribution.
+fn version(catalog: &Catalog) -> Option<String> {
     match catalog.dists.get("zc-buildout")?.as_slice() {
-        [only] => only.version.split('.').next()?.parse().ok(),
+        [only] => Some(only.version.clone()),
         _ => None,
     }
 }

@@ -23,6 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Parts {
     /// The eggs of each part's unit.
     pub(super) eggs: BTreeMap<UnitId, UsedEggs>,
+    /// Where recipes lie, and what they need.
+    pub(super) recipes: BTreeSet<TargetPath>,
 }
 
 /// The unit of a part.
@@ -51,6 +53,7 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
             None => continue,
         };
         let mut eggs = recipe_egg(buildout, &name);
+        parts.recipes.extend(eggs.dists.values().map(|(_, place)| place.clone()));
         match recipes::recipe(&name) {
             Some(recipe) => {
                 native.insert(part.clone());

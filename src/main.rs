@@ -1,3 +1,7 @@
 //! Parse arguments, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(rectify::cli::main(std::env::args_os()).code())
+}

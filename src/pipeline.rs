@@ -1,18 +1,38 @@
 //! The main path: definition, expectation, scan, findings, plan. The only code that knows all stages.
+//!
+//! [`run`] is the whole tool in one screen. [`manifest`] and [`scan`] stop half-way, for the split over two machines;
+//! what they save, `run` takes up again, with the same result.
 
-use crate::model::finding::Findings;
+mod definition;
+mod look;
+pub mod saved;
+
+use crate::expect::derive;
+use crate::findings::{self, Case, Revision};
+use crate::io::clock;
+use crate::model::command::{Command, Place};
+use crate::model::content::Algorithm;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::eval::{Why, WhyKind};
+use crate::model::finding::{Findings, Unverified};
+use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
 use crate::model::observation::Scan;
 use crate::model::plan::Plan;
 use crate::model::restore::RestorePoints;
-use crate::model::unit::HostName;
+use crate::model::unit::{HostName, UnitId};
 use crate::monitor::Monitor;
-use crate::report::view::Meta;
+pub use crate::plan::Prefer;
+use crate::plan::{self, Input};
+use crate::report::view::{Incident, Meta, Source};
+use crate::settings::Settings;
+use definition::Config;
+use look::Where;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Request {
     /// Where the definition is, or below which directory of it we are.
     pub directory: PathBuf,
@@ -56,16 +76,6 @@ pub enum Evaluate {
     Native,
 }
 
-/// What to do where both a redeploy and a backup could bring something back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Prefer {
-    /// Make it anew.
-    #[default]
-    Redeploy,
-    /// Take it from the backup.
-    Restore,
-}
-
 /// What came of a run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -93,6 +103,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// What kind of trouble it is: decides the exit code.
     pub trouble: Trouble,
+    /// What exactly is wrong with a file, where it is one.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// The kinds of trouble.
@@ -104,39 +116,232 @@ pub enum Trouble {
     Failed,
 }
 
-/// Reads the definition and makes the manifest.
-///
-/// # Errors
-/// When there is no definition.
-pub fn manifest(request: &Request, _monitor: &dyn Monitor) -> Result<Manifest, Error> {
-    Err(Error {
-        what: format!("no deployment was found in `{}`", request.directory.display()),
-        hint: Some("go to a batou or buildout checkout, or name it with -C DIR".into()),
-        trouble: Trouble::InputMissing,
-    })
-}
+impl Error {
+    fn new(trouble: Trouble, what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, trouble, diagnostics: Vec::new() }
+    }
 
-/// Looks at the hosts.
-///
-/// # Errors
-/// When no host can be looked at.
-pub fn scan(_request: &Request, _manifest: &Manifest, _monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
-    Ok(Vec::new())
+    #[must_use]
+    fn because(mut self, diagnostics: Vec<Diagnostic>) -> Self {
+        self.diagnostics = diagnostics;
+        self
+    }
+
+    #[must_use]
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 /// The whole way.
 ///
 /// # Errors
-/// When there is no definition or no host can be looked at.
+/// When there is no definition, or a saved file cannot be read.
 pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
-    let manifest = manifest(request, monitor)?;
-    let scans = scan(request, &manifest, monitor)?;
-    Ok(Outcome {
-        manifest,
-        scans,
-        findings: Findings::default(),
-        points: RestorePoints::default(),
-        plan: Plan::default(),
-        meta: Meta::default(),
-    })
+    let started_at = clock::now();
+    let config = definition::settings(request, started_at)?;
+    let settings = &config.settings;
+    let mut manifest = manifest_with(request, &config, monitor)?;
+    let scans = scan_with(request, settings, &manifest, monitor)?;
+    derive::refine(&mut manifest, &scans);
+    let points = merged_points(&scans, window_start(request, settings));
+    let revisions: Vec<Revision> = definition::revisions(request, &config, &manifest, &scans, &points, monitor);
+    let mut findings =
+        findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
+    ignore(&mut findings, settings);
+    restrict(&mut findings, &manifest, request);
+    let quarantine = format!("{}/{}", settings.quarantine, &observations_digest(&scans)[..12]);
+    let verify = verify_command(request, &manifest);
+    let plan = plan::plan(Input {
+        manifest: &manifest,
+        findings: &findings,
+        points: &points,
+        prefer: request.prefer,
+        quarantine: &quarantine,
+        verify: &verify,
+    });
+    let meta = meta(request, settings, &manifest, &scans, started_at);
+    Ok(Outcome { manifest, scans, findings, points, plan, meta })
+}
+
+/// Reads the definition and makes the manifest.
+///
+/// # Errors
+/// When there is no definition, or its environment does not exist.
+pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Error> {
+    let config = definition::settings(request, clock::now())?;
+    manifest_with(request, &config, monitor)
+}
+
+/// Looks at the hosts of a manifest, as far as they can be seen from here.
+///
+/// # Errors
+/// When a saved scan cannot be read.
+pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
+    let config = definition::settings(request, clock::now())?;
+    scan_with(request, &config.settings, manifest, monitor)
+}
+
+fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
+    let mut manifest = definition::manifest(request, config, monitor)?;
+    if !request.hosts.is_empty() {
+        definition::only_hosts(&mut manifest, &request.hosts)?;
+    }
+    Ok(manifest)
+}
+
+fn scan_with(
+    request: &Request,
+    settings: &Settings,
+    manifest: &Manifest,
+    monitor: &dyn Monitor,
+) -> Result<Vec<Scan>, Error> {
+    let mut saved: Vec<Scan> =
+        request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
+    let mut scans = Vec::new();
+    for host in manifest.hosts.iter().filter(|host| !host.ignored) {
+        if let Some(index) = saved.iter().position(|scan| scan.host == host.name) {
+            scans.push(saved.swap_remove(index));
+            continue;
+        }
+        match look::place_of(host, request, settings) {
+            Where::Root(root) => {
+                let window_start = window_start(request, settings);
+                let look = || look::host(manifest, &host.name, root, settings, window_start, monitor);
+                scans.push(with_threads(request.jobs, look)?);
+            }
+            Where::File(file) => scans.push(saved::read_scan(&file)?),
+            Where::Nowhere => {}
+        }
+    }
+    scans.sort_by(|a, b| a.host.cmp(&b.host));
+    Ok(scans)
+}
+
+fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    let Some(jobs) = jobs else { return Ok(work()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+    let pool = pool.map_err(|error| Error::new(Trouble::Failed, format!("cannot start {jobs} threads: {error}")))?;
+    Ok(pool.install(work))
+}
+
+fn window_start(request: &Request, settings: &Settings) -> Option<i64> {
+    request.since.or(settings.incident.since)
+}
+
+fn merged_points(scans: &[Scan], window_start: Option<i64>) -> RestorePoints {
+    let mut merged = RestorePoints { window_start, ..RestorePoints::default() };
+    for points in scans.iter().filter_map(|scan| scan.points.as_ref()) {
+        merged.points.extend(points.points.iter().cloned());
+        merged.failed.extend(points.failed.iter().cloned());
+        merged.snapshots += points.snapshots;
+    }
+    merged.points.sort_by(|a, b| (&a.host, &a.path, a.taken_at).cmp(&(&b.host, &b.path, b.taken_at)));
+    merged
+}
+
+/// What the settings tell to ignore is not judged, and said so.
+fn ignore(findings: &mut Findings, settings: &Settings) {
+    let ignored = |host: &HostName, path: &crate::model::path::TargetPath| {
+        settings.ignore.iter().find(|rule| rule.covers(host, path)).map(|rule| rule.reason.clone())
+    };
+    let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut findings.findings)
+        .into_iter()
+        .partition(|finding| ignored(&finding.host, &finding.path).is_none());
+    findings.findings = kept;
+    for finding in dropped {
+        let reason = ignored(&finding.host, &finding.path).unwrap_or_default();
+        let why = Why::new(WhyKind::Ignored, format!("ignored by rectify.toml: {reason}"));
+        let (host, unit, path) = (finding.host, finding.unit, Some(finding.path));
+        findings.unverified.push(Unverified { host, unit, path, why, unseen: false });
+    }
+    for unverified in &mut findings.unverified {
+        if let Some(reason) = unverified.path.as_ref().and_then(|path| ignored(&unverified.host, path)) {
+            unverified.why = Why::new(WhyKind::Ignored, format!("ignored by rectify.toml: {reason}"));
+            unverified.unseen = false;
+        }
+    }
+    findings.unverified.sort();
+    findings.unverified.dedup();
+    findings.number();
+}
+
+/// Keeps what concerns the units that were asked for.
+fn restrict(findings: &mut Findings, manifest: &Manifest, request: &Request) {
+    if request.only.is_empty() {
+        return;
+    }
+    let wanted = |unit: &UnitId| manifest.lineage(unit).any(|unit| unit.answers_to(&request.only));
+    findings.findings.retain(|finding| wanted(&finding.unit));
+    findings.unverified.retain(|unverified| wanted(&unverified.unit));
+    findings.number();
+}
+
+fn observations_digest(scans: &[Scan]) -> String {
+    let mut bytes = Vec::new();
+    for scan in scans {
+        let scan = Scan { started_at: 0, ..scan.clone() };
+        bytes.extend(saved::scan_bytes(&scan));
+    }
+    digest_of(Algorithm::Sha256, &bytes).hex()
+}
+
+/// The command that shows that all is well: this one, as `check`.
+fn verify_command(request: &Request, manifest: &Manifest) -> Command {
+    let mut argv = vec!["rectify".to_owned(), "check".to_owned(), manifest.definition.environment.clone()];
+    if let Some(config) = &request.config {
+        argv.extend(["--config".to_owned(), config.display().to_string()]);
+    }
+    for (host, root) in &request.roots {
+        argv.push("--root".into());
+        argv.push(format!("{host}={}", root.display()));
+    }
+    Command::at(Place::Control, argv).in_directory(request.directory.display().to_string())
+}
+
+fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Scan], started_at: i64) -> Meta {
+    let seen = |host: &HostName| scans.iter().find(|scan| scan.host == *host);
+    let unseen = manifest.hosts.iter().filter(|host| !host.ignored).filter_map(|host| match seen(&host.name) {
+        None => Some((host.name.clone(), "no live tree or scan was given for it".to_owned())),
+        Some(scan) => scan.unseen.clone().map(|reason| (host.name.clone(), reason)),
+    });
+    let since = window_start(request, settings);
+    let until = request.until.or(settings.incident.until);
+    let owner =
+        |unit: &crate::model::unit::Unit| settings.owners.get(&unit.name).map(|owner| (unit.id.clone(), owner.clone()));
+    Meta {
+        deployment: deployment_name(request),
+        created_at: started_at,
+        scanned_at: scans.iter().map(|scan| scan.started_at).min(),
+        observations_digest: observations_digest(scans),
+        source: source(request),
+        incident: incident(since, until),
+        unseen: unseen.collect(),
+        owners: manifest.units.iter().filter_map(owner).collect(),
+    }
+}
+
+fn incident(since: Option<i64>, until: Option<i64>) -> Option<Incident> {
+    if since.is_none() && until.is_none() {
+        return None;
+    }
+    let from = since.map(crate::report::view::time);
+    let to = until.map(crate::report::view::time);
+    Some(Incident { id: from.clone(), from, to, evidence: Vec::new() })
+}
+
+fn source(request: &Request) -> Source {
+    if !request.scan_files.is_empty() {
+        Source::Scan
+    } else if request.roots.is_empty() {
+        Source::Live
+    } else {
+        Source::Image
+    }
+}
+
+/// The directory's name: stable between machines where the checkout has the same name.
+fn deployment_name(request: &Request) -> String {
+    request.directory.file_name().map_or_else(|| "deployment".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -102,6 +102,15 @@ pub struct Ignore {
     pub origin: Origin,
 }
 
+impl Ignore {
+    /// Whether the rule is about this path of this host.
+    pub fn covers(&self, host: &HostName, path: &TargetPath) -> bool {
+        let about_host = self.host.as_ref().is_none_or(|only| only == host);
+        let glob = globset::GlobBuilder::new(&self.path).literal_separator(true).build();
+        about_host && glob.is_ok_and(|glob| glob.compile_matcher().is_match(&*path.display()))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -230,8 +230,10 @@ fn walk(tree: &Node, mut context: Context<'_>) {
 fn add_unit(kind: UnitKind, node: &Node, context: &mut Context<'_>) -> UnitId {
     let name = node.breadcrumb.split_once(" > ").map_or(node.breadcrumb.as_str(), |(_, rest)| rest).to_owned();
     let root = UnitId(context.root.id.clone());
-    let wanted = match kind {
-        UnitKind::Buildout => root.within("#buildout"),
+    let wanted = match (kind, &node.path) {
+        (UnitKind::Buildout, _) => root.within("#buildout"),
+        // The place tells clones of one repository apart, and a URL may hold a password.
+        (UnitKind::Checkout, Some(path)) => root.within(format!("+checkout:{}", place(path, context))),
         _ => root.within(format!("+{name}")),
     };
     let known = |id: &UnitId| context.manifest.units.iter().any(|unit| unit.id == *id);
@@ -249,6 +251,13 @@ fn add_unit(kind: UnitKind, node: &Node, context: &mut Context<'_>) -> UnitId {
         opaque: None,
     });
     id
+}
+
+/// A path as seen from the root's working directory.
+fn place(path: &str, context: &Context<'_>) -> String {
+    let path = TargetPath::new(path);
+    let workdir = TargetPath::new(&context.root.workdir);
+    path.relative_to(&workdir).map_or_else(|| path.to_string(), |inner| String::from_utf8_lossy(inner).into_owned())
 }
 
 /// batou deploys a root's components one after the other.

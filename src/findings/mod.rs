@@ -59,9 +59,7 @@ pub fn judge(case: Case<'_>) -> Findings {
         findings.unverified.push(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
     }
     findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
-    for (index, finding) in findings.findings.iter_mut().enumerate() {
-        finding.id = format!("f{}", index + 1);
-    }
+    findings.number();
     findings.unverified.sort();
     findings.unverified.dedup();
     findings
@@ -90,6 +88,8 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for judged in unclaimed::judge(case, scan, &claims) {
         record(judged, findings);
     }
+    let kept = unclaimed::irreplaceable(case, scan, &claims, &findings.findings);
+    findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
 }
 
 /// What came of one path.

@@ -11,7 +11,7 @@ use crate::model::manifest::Changes;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{Unit, UnitId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
 
@@ -22,6 +22,22 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
     let mut judged: Vec<Judged> = seen.map(|(path, sighting)| view.judge(path, sighting)).collect();
     judged.extend(view.vanished());
     judged
+}
+
+/// Files and links that nobody claims and nothing speaks against.
+pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
+    let view = View { case, scan, claims, units: Vec::new(), complete: Vec::new() };
+    let wrong: BTreeSet<&TargetPath> =
+        findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
+    let keeps = |(path, sighting): &(&TargetPath, &Sighting)| {
+        let Sighting::Present(seen) = sighting else { return false };
+        matches!(seen.kind, Kind::File | Kind::Link)
+            && !claims.contains_key(path)
+            && !wrong.contains(path)
+            && !is_derived(path)
+            && !view.is_repository(path)
+    };
+    scan.observations.iter().filter(keeps).map(|(path, _)| path.clone()).collect()
 }
 
 struct View<'a> {
@@ -48,7 +64,7 @@ fn complete<'a>(claims: &Claims<'a>) -> Vec<&'a Artifact> {
 
 impl View<'_> {
     fn judge(&self, path: &TargetPath, sighting: &Sighting) -> Judged {
-        if is_derived(path) {
+        if is_derived(path) || self.is_repository(path) {
             return Judged::Ignored;
         }
         let unit = self.unit_of(path);
@@ -97,7 +113,7 @@ impl View<'_> {
         usable()
             .filter(|point| point.host == self.scan.host && Some(point.taken_at) == newest)
             .filter(|point| !self.claims.contains_key(&point.path) && !is_derived(&point.path))
-            .filter(|point| !is_passing(&point.path))
+            .filter(|point| !is_passing(&point.path) && !self.is_repository(&point.path))
             .filter(|point| self.scan.sighting(&point.path) == Sighting::Absent)
             .map(|point| {
                 let evidence = vec![
@@ -108,6 +124,11 @@ impl View<'_> {
                 self.wrong(&point.path, self.unit_of(&point.path), None, diagnosis)
             })
             .collect()
+    }
+
+    /// Whether the path is inside a repository whose objects were checked as a whole.
+    fn is_repository(&self, path: &TargetPath) -> bool {
+        self.scan.checkouts.keys().any(|checkout| path.is_below(&checkout.join(".git")))
     }
 
     fn changes(&self, path: &TargetPath) -> Changes {

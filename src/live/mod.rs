@@ -27,6 +27,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, host: &HostName, started_at: i
         observations: BTreeMap::new(),
         archives: BTreeMap::new(),
         checkouts: BTreeMap::new(),
+        points: None,
     };
     monitor.begin(&format!("listing {host}"), None);
     let files = walk::walk(root, manifest, host, &mut scan, monitor);
@@ -53,6 +54,7 @@ pub fn unseen(host: &HostName, started_at: i64, reason: String) -> Scan {
         observations: BTreeMap::new(),
         archives: BTreeMap::new(),
         checkouts: BTreeMap::new(),
+        points: None,
     }
 }
 

@@ -95,4 +95,6 @@ pub enum WhyKind {
     Unreadable,
     /// Nothing independent exists to compare with.
     NoReference,
+    /// The settings say that nobody wants to know.
+    Ignored,
 }

@@ -20,10 +20,23 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What could not be judged, sorted by host and path.
     pub unverified: Vec<Unverified>,
+    /// Files that are there, that no deployment makes, and that nothing speaks against: whatever removes them on its way
+    /// must bring them back. Sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub irreplaceable: Vec<(HostName, TargetPath)>,
     /// How many artifacts were compared.
     pub checked: u64,
     /// How many of them are as they should be.
     pub intact: u64,
+}
+
+impl Findings {
+    /// Numbers the findings in their order.
+    pub fn number(&mut self) {
+        for (index, finding) in self.findings.iter_mut().enumerate() {
+            finding.id = format!("f{}", index + 1);
+        }
+    }
 }
 
 /// One thing that is wrong.

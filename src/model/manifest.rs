@@ -218,6 +218,13 @@ impl Manifest {
         self.units.binary_search_by(|unit| unit.id.cmp(id)).ok().map(|index| &self.units[index])
     }
 
+    /// A unit and the units that contain it, outermost last. Units that are not in the list end it.
+    pub fn lineage<'a>(&'a self, id: &UnitId) -> impl Iterator<Item = &'a Unit> {
+        let parent = |unit: &&'a Unit| unit.parent.as_ref().and_then(|id| self.unit(id));
+        // Bounded, should a saved manifest name a circle of parents.
+        std::iter::successors(self.unit(id), parent).take(self.units.len())
+    }
+
     /// Notes a mend and gives its id; equal mends share one.
     pub fn add_mend(&mut self, mend: Mend) -> MendId {
         let index = self.mends.iter().rposition(|known| *known == mend).unwrap_or_else(|| {

@@ -31,6 +31,9 @@ pub struct Scan {
     /// What the repositories say about their checkouts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub checkouts: BTreeMap<TargetPath, Checkout>,
+    /// What backups that can be read from the host hold of the paths in question; `None` where none are configured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub points: Option<super::restore::RestorePoints>,
 }
 
 /// The members of an archive file.
@@ -353,6 +356,7 @@ mod tests {
             observations: observations.iter().map(|(path, seen)| (TargetPath::new(path), seen.clone())).collect(),
             archives: BTreeMap::new(),
             checkouts: BTreeMap::new(),
+            points: None,
         }
     }
 

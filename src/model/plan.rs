@@ -79,6 +79,8 @@ pub enum Action {
     Restore,
     /// Run batou or buildout.
     Redeploy,
+    /// Put back into what was made anew what belongs there and no redeploy makes.
+    PutBack,
     /// Rebuild what derives from other things.
     Rebuild,
     /// Check the integrity of a store.
@@ -105,6 +107,7 @@ impl Action {
             Self::Force => "force",
             Self::Restore => "restore",
             Self::Redeploy => "redeploy",
+            Self::PutBack => "put back",
             Self::Rebuild => "rebuild",
             Self::Check => "check",
             Self::Restart => "restart",

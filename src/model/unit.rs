@@ -76,6 +76,13 @@ pub struct Unit {
     pub opaque: Option<Why>,
 }
 
+impl Unit {
+    /// Whether one of these names means this unit: its id or its name.
+    pub fn answers_to(&self, names: &[String]) -> bool {
+        names.iter().any(|name| *name == self.id.0 || *name == self.name)
+    }
+}
+
 /// What a unit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

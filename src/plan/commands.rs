@@ -43,6 +43,17 @@ pub(super) fn restore(host: &HostName, point: &RestorePoint, path: &TargetPath) 
     commands
 }
 
+/// Puts back from the quarantine directory what was kept there.
+pub(super) fn put_back(host: &HostName, directory: &str, path: &TargetPath) -> Vec<Command> {
+    let mut commands = Vec::new();
+    if let Some(parent) = path.parent() {
+        commands.push(Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+    }
+    let (kept, to) = (format!("{directory}{}", text(path)), text(path));
+    commands.push(Command::on(host, ["cp", "-a", "-T", "--", &kept, &to]));
+    commands
+}
+
 /// What shows that a restored version is there.
 pub(super) fn compare(host: &HostName, point: &RestorePoint, path: &TargetPath) -> Command {
     Command::on(host, ["diff", "-r", "--no-dereference", "--", &text(&point.location), &text(path)])

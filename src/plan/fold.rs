@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps, not yet ordered and numbered.
 pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
-    let mut folding = Folding { input, steps: Vec::new() };
+    let mut folding = Folding { input, removed: removed(remedies), steps: Vec::new() };
     folding.quarantine(remedies);
     folding.removals(remedies);
     folding.metadata(remedies);
     folding.restores(remedies);
     folding.redeploys(remedies);
+    folding.put_back();
     folding.hands(remedies);
     if folding.steps.iter().any(|step| step.action != Action::Hand) {
         folding.verify();
@@ -33,7 +34,22 @@ type Removal<'r> = (&'r Finding, &'r [TargetPath], &'r Mend);
 
 struct Folding<'a> {
     input: Input<'a>,
+    /// What steps of this plan, or the deployers they run, remove on each host.
+    removed: BTreeMap<&'a HostName, Vec<TargetPath>>,
     steps: Vec<Step>,
+}
+
+/// What is removed before or by the redeploys.
+fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath>> {
+    let mut removed: BTreeMap<&HostName, BTreeSet<&TargetPath>> = BTreeMap::new();
+    for remedy in remedies {
+        if let What::Redeploy { remove, mend, .. } = &remedy.what
+            && !remove.is_empty()
+        {
+            removed.entry(&remedy.finding.host).or_default().extend(remove.iter().chain(&mend.replaces));
+        }
+    }
+    removed.into_iter().map(|(host, paths)| (host, topmost(paths.into_iter()))).collect()
 }
 
 fn step(action: Action, host: Option<&HostName>, unit: &UnitId, reason: String) -> Step {
@@ -61,15 +77,7 @@ fn count(number: usize, what: &str) -> String {
 impl<'a> Folding<'a> {
     /// The root unit that contains a unit.
     fn root(&self, unit: &'a UnitId) -> &'a UnitId {
-        let mut root = unit;
-        // Bounded by the number of units, should a saved manifest name a circle of parents.
-        for _ in 0..self.input.manifest.units.len() {
-            match self.input.manifest.unit(root).and_then(|unit| unit.parent.as_ref()) {
-                Some(parent) => root = parent,
-                None => break,
-            }
-        }
-        root
+        self.input.manifest.lineage(unit).last().map_or(unit, |root| &root.id)
     }
 
     /// Keeps what is there before anything overwrites or removes it.
@@ -84,12 +92,46 @@ impl<'a> Folding<'a> {
                 by_host.entry(&finding.host).or_default().push(finding);
             }
         }
-        for (host, found) in by_host {
-            let paths = topmost(found.iter().map(|finding| &finding.path));
-            let reason = format!("keep {} as found, before anything overwrites it", count(paths.len(), "damaged path"));
+        let hosts: BTreeSet<&HostName> = by_host.keys().copied().chain(self.removed.keys().copied()).collect();
+        for host in hosts {
+            let found = by_host.remove(host).unwrap_or_default();
+            let kept = self.irreplaceable(host);
+            let paths = topmost(found.iter().map(|finding| &finding.path).chain(kept));
+            if paths.is_empty() {
+                continue;
+            }
+            let reason = format!("keep {} as found, before anything overwrites it", count(paths.len(), "path"));
             let mut step = step(Action::Quarantine, Some(host), &UnitId(host.0.clone()), reason);
             step.commands = commands::quarantine(host, self.input.quarantine, &paths);
             step.findings = found.iter().map(|finding| finding.id.clone()).collect();
+            self.steps.push(step);
+        }
+    }
+
+    /// What is sound, is made by no deployment, and lies below something that is removed.
+    fn irreplaceable(&self, host: &HostName) -> Vec<&'a TargetPath> {
+        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
+        let all = self.input.findings.irreplaceable.iter().filter(|(of, _)| of == host).map(|(_, path)| path);
+        all.filter(|path| removed.iter().any(|removed| path.is_below(removed))).collect()
+    }
+
+    fn is_removed(&self, host: &HostName, path: &TargetPath) -> bool {
+        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
+        removed.iter().any(|removed| path.is_below(removed))
+    }
+
+    /// Puts back what was sound and had to be removed together with what was not.
+    fn put_back(&mut self) {
+        let hosts: Vec<&HostName> = self.removed.keys().copied().collect();
+        for host in hosts {
+            let paths = self.irreplaceable(host);
+            if paths.is_empty() {
+                continue;
+            }
+            let reason = format!("put back {} that no redeploy makes", count(paths.len(), "sound path"));
+            let mut step = step(Action::PutBack, Some(host), &UnitId(host.0.clone()), reason);
+            step.commands =
+                paths.iter().flat_map(|path| commands::put_back(host, self.input.quarantine, path)).collect();
             self.steps.push(step);
         }
     }
@@ -163,26 +205,28 @@ impl<'a> Folding<'a> {
     }
 
     fn restores(&mut self, remedies: &[Remedy<'a>]) {
-        type Key<'a> = (&'a HostName, &'a UnitId, &'a str, &'a str);
+        type Key<'a> = (Action, &'a HostName, &'a UnitId, &'a str, &'a str);
         let mut groups: BTreeMap<Key<'_>, Vec<(&Finding, &RestorePoint, bool)>> = BTreeMap::new();
         let mut skipped: BTreeSet<(String, String)> = BTreeSet::new();
         for remedy in remedies {
             if let What::Restore { point, proved, passed_over } = &remedy.what {
                 let unit = self.root(&remedy.finding.unit);
-                let key = (&remedy.finding.host, unit, point.source.as_str(), point.snapshot.as_str());
+                // Into a place that is made anew, it can only come afterwards.
+                let later = self.is_removed(&remedy.finding.host, &remedy.finding.path);
+                let action = if later { Action::PutBack } else { Action::Restore };
+                let key = (action, &remedy.finding.host, unit, point.source.as_str(), point.snapshot.as_str());
                 groups.entry(key).or_default().push((remedy.finding, point, *proved));
                 skipped.extend(passed_over.iter().map(|version| (version.snapshot.clone(), version.reason.clone())));
             }
         }
-        for ((host, unit, source, snapshot), group) in groups {
-            self.restore(host, unit, (source, snapshot), &group, &skipped);
+        for ((action, host, unit, source, snapshot), group) in groups {
+            self.restore((action, host, unit), (source, snapshot), &group, &skipped);
         }
     }
 
     fn restore(
         &mut self,
-        host: &HostName,
-        unit: &UnitId,
+        (action, host, unit): (Action, &HostName, &UnitId),
         (source, snapshot): (&str, &str),
         group: &[(&Finding, &RestorePoint, bool)],
         skipped: &BTreeSet<(String, String)>,
@@ -190,7 +234,7 @@ impl<'a> Folding<'a> {
         let tops = topmost(group.iter().map(|(finding, ..)| &finding.path));
         let proved = group.iter().all(|(_, _, proved)| *proved);
         let reason = format!("bring back {} from the backup {snapshot}", count(tops.len(), "path"));
-        let mut step = step(Action::Restore, Some(host), unit, reason);
+        let mut step = step(action, Some(host), unit, reason);
         step.findings = group.iter().map(|(finding, ..)| finding.id.clone()).collect();
         for (finding, point, _) in group.iter().filter(|(finding, ..)| tops.contains(&finding.path)) {
             step.commands.extend(commands::restore(host, point, &finding.path));

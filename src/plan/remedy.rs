@@ -107,15 +107,7 @@ fn metadata<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
 
 /// The deployer of a unit, or of the unit that contains it.
 fn deployer(input: Input<'_>, unit: &UnitId) -> Option<DeployerId> {
-    let mut next = Some(unit);
-    while let Some(id) = next {
-        let unit = input.manifest.unit(id)?;
-        if let Some(deployer) = &unit.deployer {
-            return Some(deployer.clone());
-        }
-        next = unit.parent.as_ref();
-    }
-    None
+    input.manifest.lineage(unit).find_map(|unit| unit.deployer.clone())
 }
 
 fn redeploy<'a>(finding: &'a Finding, mend: &'a Mend, deployer: DeployerId) -> What<'a> {

@@ -1,8 +1,11 @@
-//! Sources of expected content beside the definition: what vendors and installers noted about their files.
+//! Sources of expected content beside the definition: what vendors, installers, archives and repositories on the
+//! target say.
 //!
-//! Each file takes the bytes of one kind of note and gives its content or what is wrong with it. Pure: looking at
-//! the notes is the scan's work, deciding what follows from them is `expect`'s.
+//! Two sorts: what has to be read through `io` ([`archive`]), and what a scan has captured already, which is parsed
+//! purely ([`wheel_record`], [`python_metadata`], [`markers`]). Damage of a source itself is part of its answer, never
+//! an error: a damaged reference is a finding. What follows from it is `expect`'s to decide.
 
+pub mod archive;
 pub mod markers;
 pub mod python_metadata;
 pub mod wheel_record;

@@ -1,5 +1,6 @@
 //! The block line: where in a file which kind of damage is, in one line of fixed width.
 
+use super::escape::plain;
 use super::view::Blocks;
 use crate::model::observation::BlockClass;
 
@@ -59,7 +60,8 @@ pub fn ranges(blocks: &Blocks) -> Vec<String> {
         let end = run.at.saturating_add(run.len);
         let word = CLASSES.iter().find(|(class, ..)| *class == run.class).map_or("", |(_, _, word)| word);
         let (from, to) = (run.at.saturating_mul(blocks.size), end.saturating_mul(blocks.size));
-        format!("blocks {}..{end} (bytes {from}..{to}) {word}", run.at)
+        let file = run.from.as_deref().map_or_else(String::new, |file| format!(" {}", plain(file)));
+        format!("blocks {}..{end} (bytes {from}..{to}) {word}{file}", run.at)
     })
     .collect()
 }
@@ -67,10 +69,10 @@ pub fn ranges(blocks: &Blocks) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::observation::Run;
+    use crate::report::view::RunView;
 
     fn blocks(total: u64, runs: &[(u64, u64, BlockClass)]) -> Blocks {
-        let runs = runs.iter().map(|&(at, len, class)| Run { at, len, class, from: None }).collect();
+        let runs = runs.iter().map(|&(at, len, class)| RunView { at, len, class, from: None }).collect();
         Blocks { size: 4096, total, runs }
     }
 

@@ -29,13 +29,30 @@ fn is_hostile(char: char) -> bool {
     char.is_control() || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One word of a POSIX shell command.
+/// One word of a shell command, so that it can be copied: control characters are written as `$'\n'`, which POSIX.1-2024
+/// and every common shell read back.
 pub fn shell(word: &str) -> Cow<'_, str> {
     let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(byte);
     if !word.is_empty() && word.as_bytes().iter().all(harmless) {
         return Cow::Borrowed(word);
     }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    if !word.chars().any(is_hostile) {
+        return Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")));
+    }
+    let mut out = String::from("$'");
+    for char in word.chars() {
+        match char {
+            '\'' | '\\' => out.extend(['\\', char]),
+            // Three octal digits each, as more digits might follow.
+            char if is_hostile(char) => {
+                let mut bytes = [0; 4];
+                out.extend(char.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\{byte:03o}")));
+            }
+            char => out.push(char),
+        }
+    }
+    out.push('\'');
+    Cow::Owned(out)
 }
 
 /// Text inside a Markdown paragraph or table cell, so that it shows as it is.
@@ -121,6 +138,7 @@ mod tests {
         assert_eq!(shell("/srv/app/x.cfg"), "/srv/app/x.cfg");
         assert_eq!(shell("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(shell(""), "''");
+        assert_eq!(shell("a\n1'\u{1b}"), r"$'a\0121\'\033'");
     }
 
     #[test]

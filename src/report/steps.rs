@@ -11,31 +11,49 @@ use crate::model::plan::Action;
 pub(super) fn waves(view: &View, options: Options) -> String {
     let mut lines = vec![options.paint.tone(Tone::Strong, &counts::plan_line(view))];
     let mut wave = 0;
+    let width = view.steps.iter().map(|step| plain(host(step)).chars().count()).max().unwrap_or(0);
     for step in &view.steps {
         if step.wave != wave {
             wave = step.wave;
             lines.push(format!("  wave {wave}"));
         }
-        step_lines(view, step, options, &mut lines);
+        step_lines(view, step, (width, options), &mut lines);
     }
     lines.join("\n")
 }
 
-fn step_lines(view: &View, step: &StepView, options: Options, lines: &mut Vec<String>) {
-    let host = step.host.as_ref().map_or("all", |host| host.0.as_str());
+fn host(step: &StepView) -> &str {
+    step.host.as_ref().map_or("all", |host| host.0.as_str())
+}
+
+fn step_lines(view: &View, step: &StepView, (width, options): (usize, Options), lines: &mut Vec<String>) {
     let action = format!("{:9}", step.action.word());
     let action = match step.action {
         Action::Restore | Action::Hand => options.paint.tone(Tone::Bad, &action.to_uppercase()),
         _ => action,
     };
     let name = plain(view.unit_name(&step.unit));
-    lines.push(format!("    {:4} {}  {action}  {name}", plain(&step.id), plain(host)));
+    lines.push(format!("    {:4} {:width$}  {action}  {name}", plain(&step.id), plain(host(step))));
     let codes = if step.codes.is_empty() { String::new() } else { format!(" ({})", counts::codes(step.codes.clone())) };
     let findings = match step.findings.len() as u64 {
         0 => String::new(),
         total => format!("; cures {}", super::escape::count(total, "finding", "findings")),
     };
     lines.push(format!("         why:    {}{codes}{findings}", plain(&step.reason)));
+    warning_lines(step, options, lines);
+    if !step.needs.is_empty() && options.detail >= Detail::Files {
+        lines.push(format!("         after:  {}", plain(&step.needs.join(", "))));
+    }
+    for command in &step.commands {
+        lines.push(format!("         run:    {}", with_place(command)));
+    }
+    if let Some(check) = &step.check {
+        lines.push(format!("         check:  {}", with_place(check)));
+    }
+}
+
+/// What has to be known before the commands are run.
+fn warning_lines(step: &StepView, options: Options, lines: &mut Vec<String>) {
     if let Some(waiting) = &step.blocked {
         let text = format!("         BLOCKED: do not run this yet: {}", plain(waiting));
         lines.push(options.paint.tone(Tone::Bad, &text));
@@ -53,15 +71,6 @@ fn step_lines(view: &View, step: &StepView, options: Options, lines: &mut Vec<St
         let text = format!("         beware: {} ({})", plain(&hazard.text), hazard.code);
         lines.push(options.paint.tone(Tone::Warn, &text));
     }
-    if !step.needs.is_empty() && options.detail >= Detail::Files {
-        lines.push(format!("         after:  {}", plain(&step.needs.join(", "))));
-    }
-    for command in &step.commands {
-        lines.push(format!("         run:    {}", with_place(command)));
-    }
-    if let Some(check) = &step.check {
-        lines.push(format!("         check:  {}", with_place(check)));
-    }
 }
 
 /// `app01: cd /srv && A=b program argument`.
@@ -73,12 +82,12 @@ fn with_place(command: &CommandView) -> String {
     format!("[{}] {}", plain(place), shell_line(command))
 }
 
-/// A command as one line for a shell, quoted; a line break in an argument is kept inside its quotes.
+/// A command as one line for a shell, every word quoted.
 pub fn shell_line(command: &CommandView) -> String {
     let words: Vec<_> = command.argv.iter().map(|word| shell(word)).collect();
     let variables: String =
         command.environment.iter().map(|(name, value)| format!("{}={} ", plain(name), shell(value))).collect();
     let directory =
         command.directory.as_ref().map_or_else(String::new, |directory| format!("cd {} && ", shell(directory)));
-    plain(&format!("{directory}{variables}{}", words.join(" "))).into_owned()
+    format!("{directory}{variables}{}", words.join(" "))
 }

@@ -1,6 +1,13 @@
 //! Integration tests: one binary, one module per subject.
 
+mod archives;
 mod backups;
 mod batou;
+mod cli;
+mod golden;
 mod recipes;
+mod report;
+mod sample;
+mod tickets;
+mod tidy;
 mod tools;

@@ -3,7 +3,7 @@
 //! batou/environment.py, `Config`: `RawConfigParser()` with `optionxform` switched off. That means: keys keep their
 //! case, `=` or `:` delimit (whichever comes first), `#` and `;` begin a comment only at the start of a line, there are
 //! no inline comments and no interpolation, blank lines belong to a value, deeper indented lines continue it, and a
-//! section or key given twice is an error. Source of the rules: CPython 3.11, configparser.py, `RawConfigParser._read`;
+//! section or key given twice is an error. Source of the rules: Python 3.11, configparser.py, `RawConfigParser._read`;
 //! 3.13 splits that method into several and accepts the same texts.
 //!
 //! Unlike Python's, this reader goes on after an error, so that all of them are told at once. Whatever it reports as an

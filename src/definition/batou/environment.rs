@@ -324,12 +324,11 @@ impl<'a> Reader<'a> {
         for entry in self.cfg.entries(section) {
             self.host_option(entry, &mut host);
         }
-        match get("components") {
-            Some(entry) => host.components = self.components_of(entry, name),
-            None => {
-                let hint = Some("batou crashes without it; write `components =` with at least one name".into());
-                self.error(format!("host `{name}` has no `components`"), section.at, hint);
-            }
+        if let Some(entry) = get("components") {
+            host.components = self.components_of(entry, name);
+        } else {
+            let hint = Some("batou crashes without it; write `components =` with at least one name".into());
+            self.error(format!("host `{name}` has no `components`"), section.at, hint);
         }
         self.environment.hosts.push(host);
     }

@@ -647,6 +647,9 @@ fn plain<'a>(name: &str, value: &'a Value) -> Eval<&'a Value> {
         (1, Some("unknown")) if text_of(&object["unknown"]) == "order" => {
             why(WhyKind::OrderDependent, format!("`{name}` depends on batou's random order"))
         }
+        (1, Some("unknown")) if text_of(&object["unknown"]) == "static" => {
+            why(WhyKind::NotModelled, format!("`{name}` is computed, and the project's batou could not be run"))
+        }
         (1, Some("unknown" | "secret")) => why(WhyKind::Secret, format!("`{name}` stems from a secret")),
         (1, Some("repr")) => {
             why(WhyKind::Code, format!("`{name}` is an object of the project: {}", text_of(&object["repr"])))

@@ -62,7 +62,7 @@ struct Lexer<'a> {
     tokens: Vec<Token<'a>>,
 }
 
-impl<'a> Lexer<'a> {
+impl Lexer<'_> {
     fn run(&mut self) -> Result<(), ()> {
         self.indentation()?;
         while let Some(c) = self.peek() {

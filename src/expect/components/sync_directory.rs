@@ -2,8 +2,8 @@
 //!
 //! `verify` is `rsync -rclnv` (compares digests), `update` is `rsync --inplace -lr` (compares size and mtime): a file
 //! with the source's size and mtime is reported by every deployment and repaired by none, so content counts as not
-//! noticed. Modes, owners and further entries are nobody's concern. A file where the source has a directory, or the
-//! other way round, makes rsync fail.
+//! noticed. Modes, owners and further entries are nobody's concern. A directory that is not empty where the source has
+//! a file or link makes rsync fail.
 
 use super::{Component, Context};
 use crate::{
@@ -53,12 +53,12 @@ fn copy(node: &Node, path: &crate::model::path::TargetPath, context: &mut Contex
             continue;
         }
         let Some(expected) = expected(member) else { continue };
-        let directory = matches!(expected, Expected::Directory { .. });
         let claim = context.claim(node, expected);
-        let claim = if directory {
-            super::directory::shared(claim)
-        } else {
-            claim.noticed(Vigilance::Absence).aborting(Aborts::OnWrongKind)
+        let claim = match member.kind {
+            // rsync clears away what is in the place of a directory.
+            Kind::Directory => claim.noticed(Vigilance::Absence).forced_by([]),
+            Kind::Link => claim.aborting(Aborts::OnWrongKind),
+            _ => claim.noticed(Vigilance::Absence).aborting(Aborts::OnWrongKind),
         };
         context.claims.put(path.join(&member.path.0), claim);
     }

@@ -28,6 +28,11 @@ pub fn find(name: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.name() == name)
 }
 
+/// A view as it is saved.
+pub fn json(view: &View) -> String {
+    json::Json.render(view, &Options::default())
+}
+
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {

@@ -41,7 +41,7 @@ impl Format for Short {
 fn letter(action: Action) -> char {
     match action {
         Action::Restore => 'R',
-        Action::Redeploy => 'D',
+        Action::Redeploy | Action::PutBack => 'D',
         Action::Reinstall => 'I',
         Action::Rebuild => 'B',
         Action::Hand => 'v',

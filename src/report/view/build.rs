@@ -2,15 +2,15 @@
 
 use super::{
     Blocks, CommandView, DefinitionView, DiagnosticView, ExcerptView, FORMAT_VERSION, FindingView, HazardView,
-    HostView, Incident, Kind, Observed, PlaceView, RestoreView, Source, SourceLine, StepView, Summary, UnitView,
-    UnverifiedView, Verdict, View,
+    HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source, SourceLine, StepView, Summary,
+    UnitView, UnverifiedView, Verdict, View,
 };
 use crate::model::artifact::{Content, Durability, Expected};
 use crate::model::command::{Command, Place};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Class, Damage, Finding, Findings, Unverified};
 use crate::model::manifest::Manifest;
-use crate::model::observation::BLOCK;
+use crate::model::observation::{BLOCK, Run};
 use crate::model::origin::Origin;
 use crate::model::path::TargetPath;
 use crate::model::plan::{Action, Plan, Step};
@@ -319,7 +319,16 @@ fn expected(finding: &Finding) -> Option<String> {
 
 fn blocks(finding: &Finding) -> Option<Blocks> {
     let last = finding.blocks.last()?;
-    Some(Blocks { size: BLOCK, total: last.at.saturating_add(last.len), runs: finding.blocks.clone() })
+    Some(Blocks {
+        size: BLOCK,
+        total: last.at.saturating_add(last.len),
+        runs: finding.blocks.iter().map(run).collect(),
+    })
+}
+
+fn run(run: &Run) -> RunView {
+    let from = run.from.as_ref().map(|path| path.display().into_owned());
+    RunView { at: run.at, len: run.len, class: run.class, from }
 }
 
 fn not_verified(entry: &Unverified) -> UnverifiedView {
@@ -408,8 +417,8 @@ fn path(path: &TargetPath) -> (String, Option<String>) {
     (path.display().into_owned(), raw)
 }
 
-/// Nanoseconds since 1970 as RFC 3339 in UTC, to the second.
-fn time(nanoseconds: i64) -> String {
+/// A time as RFC 3339 in UTC, to the second, from nanoseconds since 1970 UTC.
+pub fn time(nanoseconds: i64) -> String {
     let seconds = nanoseconds.div_euclid(1_000_000_000);
     // Every i64 of nanoseconds lies between the years 1677 and 2262, which jiff can hold.
     jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("@{seconds}"), |time| time.to_string())

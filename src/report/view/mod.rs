@@ -12,10 +12,10 @@ use crate::model::diagnostic::Severity;
 use crate::model::eval::WhyKind;
 use crate::model::finding::{Certainty, Class};
 use crate::model::manifest::Evaluation;
-use crate::model::observation::Run;
+use crate::model::observation::BlockClass;
 use crate::model::plan::Action;
 use crate::model::unit::{HostName, UnitId, UnitKind};
-pub use build::Meta;
+pub use build::{Meta, time};
 pub use read::{ReadError, Refused};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -280,8 +280,22 @@ pub struct Blocks {
     /// Number of blocks.
     pub total: u64,
     /// Runs of one class, in order.
-    #[schemars(with = "Vec<words::RunSchema>")]
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunView>,
+}
+
+/// A run of blocks of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunView {
+    /// First block, counted from 0.
+    pub at: u64,
+    /// Number of blocks.
+    pub len: u64,
+    /// The class.
+    #[serde(rename = "as")]
+    pub class: BlockClass,
+    /// Of foreign blocks: the file they belong to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
 }
 
 /// Something that nobody could judge.

@@ -2,24 +2,8 @@
 
 use super::{FindingView, StepView, View};
 use crate::model::finding::Class;
-use crate::model::observation::BlockClass;
 use crate::model::plan::Action;
-use schemars::JsonSchema;
 use std::collections::BTreeMap;
-
-/// The schema of [`crate::model::observation::Run`].
-#[derive(JsonSchema)]
-#[schemars(rename = "Run")]
-#[expect(dead_code, reason = "it only lends its shape to the schema; a test compares it with the real type")]
-pub(super) struct RunSchema {
-    /// First block.
-    pub(super) at: u64,
-    /// Number of blocks.
-    pub(super) len: u64,
-    /// Class.
-    #[serde(rename = "as")]
-    pub(super) class: BlockClass,
-}
 
 /// The symbol of a finding, distinct without colour: `-` missing, `+` new, `x` unexpected, `!` content that nobody
 /// wrote, `~` differs.
@@ -54,7 +38,7 @@ fn weight(action: Action) -> u8 {
         Action::Hand => 6,
         Action::Reinstall => 5,
         Action::Rebuild => 4,
-        Action::Redeploy => 3,
+        Action::Redeploy | Action::PutBack => 3,
         Action::Rescue | Action::Force | Action::Unblock => 2,
         Action::Reboot | Action::Restart | Action::Stop | Action::Quarantine => 1,
         Action::Check | Action::Verify => 0,

@@ -147,7 +147,7 @@ fn environment_cfg_is_read_as_batou_reads_it() {
         directory: Path::new("/"),
         environment: vec![("PYTHONUTF8".into(), "1".into())],
         input: &input,
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
     })
     .expect("Python runs");
     assert_eq!(output.code, Some(0), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,6 +1,7 @@
 //! rectify's reading of batou projects against batou itself.
 
 mod cfg;
+mod model;
 
 use rectify::io::files;
 use std::path::PathBuf;

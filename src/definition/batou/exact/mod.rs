@@ -103,8 +103,8 @@ pub fn load(what: &Exact<'_>) -> Result<(BatouModel, Vec<Diagnostic>), ExactErro
             continue;
         }
         let (first, second) = std::thread::scope(|scope| {
-            let second = scope.spawn(|| ask(what, &python, &sandbox, 1));
-            let first = ask(what, &python, &sandbox, 0);
+            let second = scope.spawn(|| ask(what, &python, sandbox, 1));
+            let first = ask(what, &python, sandbox, 0);
             (first, second.join().expect("asking does not panic"))
         });
         let first = first?;
@@ -141,7 +141,7 @@ fn settle(
 }
 
 /// One run of the probe.
-fn ask(what: &Exact<'_>, python: &Path, sandbox: &Sandbox, order: u8) -> Result<BatouModel, ExactError> {
+fn ask(what: &Exact<'_>, python: &Path, sandbox: Sandbox, order: u8) -> Result<BatouModel, ExactError> {
     let (program, mut arguments) = sandbox.wrap(python);
     arguments.extend(arguments_of(what, order));
     let output = process::run(&Run {

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `NAMESPACE_PACKAGE_INIT`).
 const NAMESPACE_INIT: &str = "__import__('pkg_resources').declare_namespace(__name__)\n";
 
+/// What zc.buildout 3 and 4 write there when the egg is made of an sdist (`easy_install.py`, `make_egg_after_pip_install`).
+const NAMESPACE_INIT_OF_BUILDOUT: &str = "__import__('pkg_resources').declare_namespace(__name__)";
+
 /// Reads the RECORD of every distribution. Of those that buildout itself installed, damage is noted.
 pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest) {
     let mut found = BTreeMap::new();
@@ -43,7 +46,9 @@ pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest)
             || dist.source == Source::Egg && wanted(buildout, dist);
         let claims = if own {
             let claims = record.claims(manifest);
-            if let Some(evidence) = claims.as_ref().filter(|_| dist.source == Source::Egg).and_then(|all| record.cut_off(all)) {
+            if let Some(evidence) =
+                claims.as_ref().filter(|_| dist.source == Source::Egg).and_then(|all| record.cut_off(all))
+            {
                 record.broken(manifest, dist.info.join("RECORD"), evidence);
             }
             claims
@@ -79,7 +84,8 @@ fn wanted(buildout: &Buildout<'_>, dist: &Dist) -> bool {
 
 /// Artifacts and units of all eggs.
 pub(super) fn expect(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
-    let used: BTreeSet<&TargetPath> = parts.eggs.values().flat_map(|eggs| eggs.dists.values()).map(|(_, place)| place).collect();
+    let used: BTreeSet<&TargetPath> =
+        parts.eggs.values().flat_map(|eggs| eggs.dists.values()).map(|(_, place)| place).collect();
     for dist in buildout.catalog.all() {
         match dist.source {
             Source::Egg if wanted(buildout, dist) || used.contains(&dist.location) => {
@@ -150,15 +156,22 @@ fn unlisted<'a>(
     let inits: BTreeSet<TargetPath> = namespaces
         .iter()
         .map(|namespace| dist.location.join(namespace.replace('.', "/")).join("__init__.py"))
-        .filter(|_| dist.layout == Layout::EggInfo)
         .collect();
+    let init = match (dist.layout, buildout.generation()) {
+        (Layout::EggInfo, _) => Some(NAMESPACE_INIT),
+        (Layout::RenamedDistInfo, Some(3 | 4)) => Some(NAMESPACE_INIT_OF_BUILDOUT),
+        (Layout::RenamedDistInfo | Layout::SitePackages, _) => None,
+    };
     distribution::files(buildout.scan, &dist.location)
         .filter(|path| !claims.contains_key(*path) && !distribution::is_byte_code(path))
         .map(move |path| {
-            let content = if inits.contains(path) {
-                Content::Bytes(Blob::from(NAMESPACE_INIT))
+            let content = if let Some(init) = init.filter(|_| inits.contains(path)) {
+                Content::Bytes(Blob::from(init))
             } else if dist.layout == Layout::EggInfo && path.name() == b"requires.txt" {
-                Content::Unknown(Why::new(WhyKind::NotModelled, "setuptools makes it of METADATA when it makes the egg"))
+                Content::Unknown(Why::new(
+                    WhyKind::NotModelled,
+                    "setuptools makes it of METADATA when it makes the egg",
+                ))
             } else {
                 Content::Unknown(Why::new(WhyKind::NoReference, "the egg's RECORD does not list it"))
             };
@@ -233,7 +246,13 @@ fn unit_id(buildout: &Buildout<'_>, dist: &Dist) -> UnitId {
     if alone { unit } else { unit.within(format_args!("=={}", dist.version)) }
 }
 
-fn push_unit(buildout: &Buildout<'_>, id: &UnitId, name: String, directory: Option<TargetPath>, manifest: &mut Manifest) {
+fn push_unit(
+    buildout: &Buildout<'_>,
+    id: &UnitId,
+    name: String,
+    directory: Option<TargetPath>,
+    manifest: &mut Manifest,
+) {
     let parent = &buildout.derivation.unit;
     let deployer = crate::expect::derive::deployer(manifest, parent);
     manifest.units.push(Unit {
@@ -295,7 +314,8 @@ fn notes_mend(mut mend: Mend) -> Mend {
 /// The code of recipes is run by buildout: damaged, it stops the run, or does whatever the damage makes it do.
 fn recipe_mend(mut mend: Mend) -> Mend {
     mend.aborts = Aborts::Always;
-    mend.hazards.push(Hazard::new(code::STOPS_ALL, "buildout runs this code; while it is damaged, no part is repaired"));
+    mend.hazards
+        .push(Hazard::new(code::STOPS_ALL, "buildout runs this code; while it is damaged, no part is repaired"));
     mend
 }
 

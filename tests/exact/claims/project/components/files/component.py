@@ -6,7 +6,7 @@ class Files(Component):
     def configure(self):
         self += File("rendered", content="host {{host.name}}\n")
         self += File("private", content="declared mode\n", mode=0o600)
-        self += File("owned", content="declared owner\n", owner=0, group=0)
+        self += File("owned", content="declared owner\n", owner="root", group="root")
         self += File("empty", content="")
         self += Presence("present")
         self += Presence("data.json")

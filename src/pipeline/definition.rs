@@ -1,0 +1,223 @@
+//! From a directory to a manifest: settings, saved manifest or definition, hosts, earlier revisions.
+
+use super::{Error, Evaluate, Request, Trouble, saved};
+use crate::definition::batou::{
+    self,
+    model::BatouModel,
+    sources::{SourceContent, SourceEntry},
+};
+use crate::expect;
+use crate::findings::Revision;
+use crate::io::files;
+use crate::model::code;
+use crate::model::content::{Algorithm, Blob};
+use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::eval::{Eval, Why, WhyKind};
+use crate::model::hasher::digest_of;
+use crate::model::manifest::Manifest;
+use crate::model::observation::{Kind, Member, Scan};
+use crate::model::origin::Origin;
+use crate::model::restore::RestorePoints;
+use crate::model::unit::HostName;
+use crate::monitor::Monitor;
+use crate::settings::{self, Settings};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What the settings file says, with what is doubtful about it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Config {
+    /// The settings; defaults where there is no file.
+    pub(super) settings: Settings,
+    /// Warnings and notes about them.
+    pub(super) doubts: Vec<Diagnostic>,
+}
+
+/// Reads the settings that hold for the request's directory.
+pub(super) fn settings(request: &Request, now: i64) -> Result<Config, Error> {
+    let file = request.config.clone().or_else(|| settings::find(&request.directory));
+    let Some(file) = file else { return Ok(Config::default()) };
+    let (settings, diagnostics) = settings::load(&file, now);
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        let what = format!("`{}` has errors", file.display());
+        return Err(Error::new(Trouble::Failed, what).because(diagnostics));
+    }
+    Ok(Config { settings, doubts: diagnostics })
+}
+
+/// The manifest: the saved one that was named, or the settings name; otherwise made from the definition.
+pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
+    let saved = request.manifest_file.as_ref().or(config.settings.manifest.as_ref());
+    let mut manifest = match saved {
+        Some(file) => saved_manifest(file, request)?,
+        None => evaluate(request, config, monitor)?,
+    };
+    manifest.data.extend(config.settings.data.iter().cloned());
+    manifest.diagnostics.extend(config.doubts.iter().cloned());
+    manifest.sort();
+    Ok(manifest)
+}
+
+/// A saved manifest; where the definition lies beside us, it must still be the one that was evaluated.
+fn saved_manifest(file: &Path, request: &Request) -> Result<Manifest, Error> {
+    let mut manifest = saved::read_manifest(file)?;
+    let is_current = |(path, digest): (&String, &String)| match files::read(&request.directory.join(path)) {
+        Ok(bytes) => digest_of(Algorithm::Sha256, &bytes).to_string() == *digest,
+        // On the host there is no checkout; nothing can be said then.
+        Err(error) => error.missing,
+    };
+    let changed: Vec<&String> =
+        manifest.definition.inputs.iter().filter(|input| !is_current(*input)).map(|(path, _)| path).collect();
+    if let Some(first) = changed.first() {
+        let text = match changed.len() {
+            1 => format!("`{first}` has changed since the manifest was made"),
+            more => format!("`{first}` and {} more files have changed since the manifest was made", more - 1),
+        };
+        let diagnostic = Diagnostic::warning(code::SAVED_MODEL_STALE, text)
+            .at(Origin::file(first.as_str()))
+            .hint("make it anew with `rectify manifest ENV -o FILE`");
+        manifest.diagnostics.push(diagnostic);
+    }
+    Ok(manifest)
+}
+
+/// Makes the manifest from the definition in the request's directory.
+pub(super) fn evaluate(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
+    let directory = files::canonical(&request.directory)
+        .map_err(|error| Error::new(Trouble::InputMissing, error.to_string()).hint("name the checkout with -C DIR"))?;
+    if let Some(project) = directory.ancestors().find(|directory| batou::is_project(directory)) {
+        return batou_manifest(request, config, project, monitor);
+    }
+    let what = format!("no deployment was found in `{}`", request.directory.display());
+    Err(Error::new(Trouble::InputMissing, what).hint("go to a batou or buildout checkout, or name it with -C DIR"))
+}
+
+fn batou_manifest(
+    request: &Request,
+    config: &Config,
+    project: &Path,
+    monitor: &dyn Monitor,
+) -> Result<Manifest, Error> {
+    let environment = environment(request, config, project)?;
+    let asked = batou::Request {
+        evaluate: way(request, config),
+        python: request.python.as_deref().or(config.settings.deployment.python.as_deref()),
+        ..batou::Request::new(project, &environment)
+    };
+    let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
+    let mut sources = BTreeMap::new();
+    for name in expect::batou::wanted_sources(&model) {
+        sources.insert(name.clone(), source(project, &name, &model, &mut diagnostics));
+    }
+    let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
+    let git: Option<(String, bool)> = None;
+    let described = expect::batou::Project {
+        directory: Some(project.display().to_string()),
+        launcher: launcher(project),
+        digest: digest_of(Algorithm::Sha256, inputs.as_bytes()).to_string(),
+        revision: git.as_ref().map(|(commit, _)| commit.clone()),
+        dirty: git.is_some_and(|(_, dirty)| dirty),
+        sources,
+        diagnostics,
+    };
+    Ok(expect::batou::manifest(&model, &described))
+}
+
+fn launcher(project: &Path) -> expect::batou::Launcher {
+    match files::what_is(&project.join("batou")) {
+        files::Is::File => expect::batou::Launcher::Own,
+        files::Is::Directory | files::Is::Other | files::Is::Missing => expect::batou::Launcher::Installed,
+    }
+}
+
+fn way(request: &Request, config: &Config) -> batou::Evaluate {
+    match (request.evaluate, config.settings.deployment.evaluate) {
+        (Evaluate::Exact, _) | (Evaluate::Auto, settings::Evaluate::Exact) => batou::Evaluate::Exact,
+        (Evaluate::Native, _) | (Evaluate::Auto, settings::Evaluate::Native) => batou::Evaluate::Native,
+        (Evaluate::Auto, settings::Evaluate::Auto) => batou::Evaluate::Auto,
+    }
+}
+
+/// The environment that was named, that the settings name, or the only one there is.
+fn environment(request: &Request, config: &Config, project: &Path) -> Result<String, Error> {
+    if let Some(name) = request.environment.as_ref().or(config.settings.deployment.environment.as_ref()) {
+        return Ok(name.clone());
+    }
+    let names = batou::environments(project);
+    match names.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Error::new(Trouble::InputMissing, format!("`{}` has no environment", project.display()))),
+        several => {
+            let what = format!("`{}` has {} environments", project.display(), several.len());
+            Err(Error::new(Trouble::InputMissing, what).hint(format!("name one of: {}", several.join(", "))))
+        }
+    }
+}
+
+fn from_batou(error: batou::LoadError) -> Error {
+    let text = error.to_string();
+    match error {
+        batou::LoadError::NoEnvironment(diagnostic) => {
+            Error::new(Trouble::InputMissing, text).because(vec![*diagnostic])
+        }
+        batou::LoadError::NoProject { .. } => Error::new(Trouble::InputMissing, text),
+        batou::LoadError::Read(_) | batou::LoadError::Exact(_) => Error::new(Trouble::Failed, text),
+    }
+}
+
+/// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
+fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
+    let tree = batou::sources::tree(&project.join(name), name);
+    diagnostics.extend(tree.problems.iter().cloned());
+    if !tree.problems.is_empty() {
+        return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("its source `{name}` cannot be read whole")));
+    }
+    let arrives = |(path, _): &(Vec<u8>, SourceEntry)| {
+        let from_project = [name.as_bytes(), b"/", path].concat();
+        batou::sources::is_transferred(&from_project, &model.settings)
+    };
+    Eval::Known(tree.entries.into_iter().filter(arrives).map(|(path, entry)| member(path, entry)).collect())
+}
+
+fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
+    let nothing = Member { path: Blob(path), kind: Kind::Directory, mode: 0, digest: None, size: None, target: None };
+    match entry {
+        SourceEntry::Directory => nothing,
+        SourceEntry::Link { target } => Member { kind: Kind::Link, target: Some(target), ..nothing },
+        SourceEntry::File { content: SourceContent::Bytes(bytes), mode } => {
+            let digest = Some(digest_of(Algorithm::Sha256, &bytes.0));
+            Member { kind: Kind::File, mode, digest, size: Some(bytes.0.len() as u64), ..nothing }
+        }
+        SourceEntry::File { content: SourceContent::Digest { digest, size }, mode } => {
+            Member { kind: Kind::File, mode, digest: Some(digest), size: Some(size), ..nothing }
+        }
+    }
+}
+
+/// What earlier revisions of the definition would have made, of the files that differ.
+pub(super) fn revisions(
+    _request: &Request,
+    _config: &Config,
+    _manifest: &Manifest,
+    _scans: &[Scan],
+    _points: &RestorePoints,
+    _monitor: &dyn Monitor,
+) -> Vec<Revision> {
+    Vec::new()
+}
+
+/// Keeps the hosts that were asked for.
+pub(super) fn only_hosts(manifest: &mut Manifest, hosts: &[HostName]) -> Result<(), Error> {
+    if let Some(unknown) = hosts.iter().find(|name| manifest.hosts.iter().all(|host| host.name != **name)) {
+        let known: Vec<&str> = manifest.hosts.iter().map(|host| host.name.0.as_str()).collect();
+        let what = format!("there is no host `{unknown}` in {}", manifest.definition.environment);
+        return Err(Error::new(Trouble::InputMissing, what).hint(format!("the hosts are: {}", known.join(", "))));
+    }
+    manifest.hosts.retain(|host| hosts.contains(&host.name));
+    manifest.artifacts.retain(|artifact| hosts.contains(&artifact.host));
+    manifest.units.retain(|unit| hosts.contains(&unit.host));
+    manifest.derivations.retain(|derivation| hosts.contains(&derivation.host));
+    manifest.look.retain(|look| hosts.contains(&look.host));
+    manifest.data.retain(|data| hosts.contains(&data.host));
+    Ok(())
+}

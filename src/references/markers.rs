@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct PythonFacts(pub BTreeMap<String, String>);
 
 impl PythonFacts {
-    /// A CPython of this version (`3.11` or `3.11.7`) on Linux, which is all that we look at.
+    /// A `CPython` of this version (`3.11` or `3.11.7`) on Linux, which is all that we look at.
     pub fn cpython_on_linux(version: &str) -> Self {
         let mut facts: BTreeMap<String, String> = [
             ("os_name", "posix"),

@@ -174,12 +174,11 @@ pub fn entry_points(bytes: &[u8], group: &str) -> Result<Vec<EntryPoint>, Metada
             continue;
         }
         let point = entry_point(line).ok_or(MetadataError::Line(at + 1))?;
-        match places.get(&point.name) {
-            Some(&place) => points[place] = point,
-            None => {
-                places.insert(point.name.clone(), points.len());
-                points.push(point);
-            }
+        if let Some(&place) = places.get(&point.name) {
+            points[place] = point;
+        } else {
+            places.insert(point.name.clone(), points.len());
+            points.push(point);
         }
     }
     Ok(points)

@@ -161,12 +161,11 @@ fn csv_row(text: &str) -> Result<(Vec<String>, &str, usize), &'static str> {
     let mut lines = 1;
     loop {
         let field;
-        (field, rest) = match rest.strip_prefix('"') {
-            Some(quoted) => quoted_field(quoted)?,
-            None => {
-                let end = memchr::memchr3(b',', b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
-                (rest[..end].to_owned(), &rest[end..])
-            }
+        (field, rest) = if let Some(quoted) = rest.strip_prefix('"') {
+            quoted_field(quoted)?
+        } else {
+            let end = memchr::memchr3(b',', b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
         };
         lines += memchr::memchr_iter(b'\n', field.as_bytes()).count();
         fields.push(field);

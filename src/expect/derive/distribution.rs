@@ -107,7 +107,7 @@ impl Distribution<'_> {
             Layout::EggInfo if first.ends_with(".dist-info") => {
                 Some(self.info.join(if rest == "METADATA" { "PKG-INFO" } else { rest }))
             }
-            Layout::EggInfo if first.ends_with(".data") => match rest.split_once('/')? {
+            Layout::EggInfo if first.strip_suffix(".data").is_some() => match rest.split_once('/')? {
                 ("data" | "headers" | "purelib" | "platlib", rest) => Some(self.base.join(rest)),
                 ("scripts", rest) => Some(self.info.join("scripts").join(rest)),
                 _ => None,

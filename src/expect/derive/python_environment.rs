@@ -80,7 +80,7 @@ impl Rule for PythonEnvironment {
         match serde_json::from_value::<Input>(derivation.input.clone()) {
             Ok(input) => Environment { derivation, scan, input: &input }.derive(manifest),
             Err(error) => {
-                super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}"))
+                super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}"));
             }
         }
     }
@@ -144,7 +144,7 @@ impl Environment<'_> {
             }
         }
         let claimed: BTreeSet<TargetPath> = claims.keys().cloned().collect();
-        manifest.artifacts.extend(claims.into_values().filter_map(|claims| self.settle(claims)));
+        manifest.artifacts.extend(claims.into_values().map(|claims| self.settle(claims)));
         self.unclaimed(site, &claimed, manifest);
         let mend = manifest.add_mend(Mend { force: vec![Force::RemoveSelf], ..self.input.content.clone() });
         let (host, unit) = (&self.derivation.host, &self.derivation.unit);
@@ -207,7 +207,7 @@ impl Environment<'_> {
     }
 
     /// Two distributions that own one path: whichever was installed last wrote it.
-    fn settle(&self, mut claims: Vec<Artifact>) -> Option<Artifact> {
+    fn settle(&self, mut claims: Vec<Artifact>) -> Artifact {
         let right = claims.iter().position(|artifact| match &artifact.expected {
             Expected::File(content) => distribution::matches(self.scan, &artifact.path, content) == Some(true),
             _ => false,
@@ -218,7 +218,7 @@ impl Environment<'_> {
             let text = "several distributions own it, and it has the content of none of them";
             artifact.expected = Expected::File(Content::Unknown(Why::new(WhyKind::OrderDependent, text)));
         }
-        Some(artifact)
+        artifact
     }
 
     fn unclaimed(&self, site: &TargetPath, claimed: &BTreeSet<TargetPath>, manifest: &mut Manifest) {

@@ -152,15 +152,12 @@ impl Frame {
 
     /// `%(path)s` of the templates.
     fn entries(&self, file: &str) -> Option<String> {
-        match &self.relative_to {
-            Some(base) => {
-                let entries: Option<Vec<String>> = self.path.iter().map(|path| relative(path, file, base)).collect();
-                Some(entries?.join(",\n  "))
-            }
-            None => {
-                let entries: Option<Vec<String>> = self.path.iter().map(|path| quoted(path)).collect();
-                Some(entries?.join(", ").replace(", ", ",\n  "))
-            }
+        if let Some(base) = &self.relative_to {
+            let entries: Option<Vec<String>> = self.path.iter().map(|path| relative(path, file, base)).collect();
+            Some(entries?.join(",\n  "))
+        } else {
+            let entries: Option<Vec<String>> = self.path.iter().map(|path| quoted(path)).collect();
+            Some(entries?.join(", ").replace(", ", ",\n  "))
         }
     }
 }

@@ -159,6 +159,12 @@ fn entry_point(text: &str) -> Option<(String, String, String)> {
         .then(|| (name.to_owned(), module.to_owned(), attribute.to_owned()))
 }
 
+/// Module and attribute.
+type Target = (String, String);
+
+/// Entry points by name. Several targets: which one counts is not defined.
+type Points = BTreeMap<String, BTreeSet<Target>>;
+
 struct Part<'a> {
     buildout: &'a Buildout<'a>,
     options: Options,
@@ -169,7 +175,7 @@ struct Part<'a> {
 impl Part<'_> {
     fn scripts(&self, files: &mut PartFiles) {
         let frame = self.frame();
-        let mut points: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+        let mut points: Points = BTreeMap::new();
         files.opaque = files.opaque.take().or_else(|| self.requested(&mut points).err());
         for (name, module, attribute) in &self.options.entry_points {
             // Written after those of the eggs, so it counts, except where `dependent-scripts` comes later still.
@@ -188,7 +194,7 @@ impl Part<'_> {
                 None => name,
             };
             let path = self.options.bin.join(&name);
-            let content = self.script(&frame, &path, &targets);
+            let content = script(&frame, &path, &targets);
             files.scripts.push((path, content));
         }
         if let Some(interpreter) = &self.options.interpreter {
@@ -201,23 +207,8 @@ impl Part<'_> {
         }
     }
 
-    fn script(&self, frame: &Result<Frame, Why>, path: &TargetPath, targets: &BTreeSet<(String, String)>) -> Content {
-        let mut targets = targets.iter();
-        let (Some((module, attribute)), None) = (targets.next(), targets.next()) else {
-            let text = "several eggs have a script of this name, and their order is not defined";
-            return Content::Unknown(Why::new(WhyKind::OrderDependent, text));
-        };
-        match frame {
-            Ok(frame) => {
-                let content = frame.script(&path.display(), module, attribute);
-                content.unwrap_or_else(|| Content::Unknown(unquotable(path)))
-            }
-            Err(why) => Content::Unknown(why.clone()),
-        }
-    }
-
     /// The console scripts of the eggs that are named in the option `eggs`.
-    fn requested(&self, points: &mut BTreeMap<String, BTreeSet<(String, String)>>) -> Result<(), Why> {
+    fn requested(&self, points: &mut Points) -> Result<(), Why> {
         for spec in self.specs {
             let Some(requirement) = python_metadata::requirement(spec) else { continue };
             match self.set.dists.get(&canonical(&requirement.name)) {
@@ -233,7 +224,7 @@ impl Part<'_> {
     }
 
     /// The console scripts of all other eggs.
-    fn dependent(&self, points: &mut BTreeMap<String, BTreeSet<(String, String)>>) -> Result<(), Why> {
+    fn dependent(&self, points: &mut Points) -> Result<(), Why> {
         for (key, dist) in &self.set.dists {
             if key != "setuptools" {
                 for (name, point) in self.of(dist)? {
@@ -244,7 +235,7 @@ impl Part<'_> {
         self.set.doubt.clone().map_or(Ok(()), Err)
     }
 
-    fn of(&self, dist: &Dist) -> Result<Vec<(String, (String, String))>, Why> {
+    fn of(&self, dist: &Dist) -> Result<Vec<(String, Target)>, Why> {
         let points = self.buildout.console_scripts(dist)?;
         Ok(points.into_iter().map(|point| (point.name, (point.module, point.attribute))).collect())
     }
@@ -256,6 +247,21 @@ impl Part<'_> {
         }
         frame.path = self.buildout.python_path(self.set, &self.options.extra_paths)?;
         Ok(frame)
+    }
+}
+
+fn script(frame: &Result<Frame, Why>, path: &TargetPath, targets: &BTreeSet<Target>) -> Content {
+    let mut targets = targets.iter();
+    let (Some((module, attribute)), None) = (targets.next(), targets.next()) else {
+        let text = "several eggs have a script of this name, and their order is not defined";
+        return Content::Unknown(Why::new(WhyKind::OrderDependent, text));
+    };
+    match frame {
+        Ok(frame) => {
+            let content = frame.script(&path.display(), module, attribute);
+            content.unwrap_or_else(|| Content::Unknown(unquotable(path)))
+        }
+        Err(why) => Content::Unknown(why.clone()),
     }
 }
 

@@ -156,7 +156,7 @@ fn claimed(judged: &Judged, finding: &Finding) -> Run {
         return Run::Aborts;
     }
     let vigilance = match finding.damage {
-        Damage::WrongMode { .. } => mend.metadata,
+        Damage::WrongMode => mend.metadata,
         _ => mend.vigilance,
     };
     match vigilance {

@@ -43,10 +43,12 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    pub(crate) fn add(&mut self, dist: Dist) {
-        let known = self.dists.entry(dist.key.clone()).or_default();
-        if !known.contains(&dist) {
-            known.push(dist);
+    pub(crate) fn extend(&mut self, dists: Vec<Dist>) {
+        for dist in dists {
+            let known = self.dists.entry(dist.key.clone()).or_default();
+            if !known.contains(&dist) {
+                known.push(dist);
+            }
         }
     }
 
@@ -55,7 +57,7 @@ impl Catalog {
     }
 }
 
-/// The parts of an egg's name: `NAME-VERSION-pyX.Y[-PLATFORM].egg` (pkg_resources, `EGG_NAME`).
+/// The parts of an egg's name: `NAME-VERSION-pyX.Y[-PLATFORM].egg` (`pkg_resources`, `EGG_NAME`).
 pub(crate) struct EggName {
     pub(crate) name: String,
     pub(crate) version: String,

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `NAMESPACE_PACKAGE_INIT`).
 const NAMESPACE_INIT: &str = "__import__('pkg_resources').declare_namespace(__name__)\n";
 
+/// What zc.buildout 3 and 4 write there when the egg is made of an sdist (`easy_install.py`, `make_egg_after_pip_install`).
+const NAMESPACE_INIT_OF_BUILDOUT: &str = "__import__('pkg_resources').declare_namespace(__name__)";
+
 /// Reads the RECORD of every distribution. Of those that buildout itself installed, damage is noted.
 pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest) {
     let mut found = BTreeMap::new();
@@ -153,13 +156,17 @@ fn unlisted<'a>(
     let inits: BTreeSet<TargetPath> = namespaces
         .iter()
         .map(|namespace| dist.location.join(namespace.replace('.', "/")).join("__init__.py"))
-        .filter(|_| dist.layout == Layout::EggInfo)
         .collect();
+    let init = match (dist.layout, buildout.generation()) {
+        (Layout::EggInfo, _) => Some(NAMESPACE_INIT),
+        (Layout::RenamedDistInfo, Some(3 | 4)) => Some(NAMESPACE_INIT_OF_BUILDOUT),
+        (Layout::RenamedDistInfo | Layout::SitePackages, _) => None,
+    };
     distribution::files(buildout.scan, &dist.location)
         .filter(|path| !claims.contains_key(*path) && !distribution::is_byte_code(path))
         .map(move |path| {
-            let content = if inits.contains(path) {
-                Content::Bytes(Blob::from(NAMESPACE_INIT))
+            let content = if let Some(init) = init.filter(|_| inits.contains(path)) {
+                Content::Bytes(Blob::from(init))
             } else if dist.layout == Layout::EggInfo && path.name() == b"requires.txt" {
                 Content::Unknown(Why::new(
                     WhyKind::NotModelled,

@@ -122,20 +122,18 @@ impl<'a> Buildout<'a> {
         let mut catalog = Catalog::default();
         let directories = &input.configuration.directories;
         if let Some(eggs) = directories.eggs.known() {
-            catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref())
-                .into_iter()
-                .for_each(|dist| catalog.add(dist));
+            catalog.extend(catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref()));
         }
         if let Some(develop) = directories.develop_eggs.known().map(TargetPath::new) {
             let editable = catalog::installed(scan, &develop, Source::Develop);
             let linked = catalog::linked(scan, &develop);
             let hidden = |dist: &Dist| editable.iter().any(|other| other.key == dist.key);
-            linked.into_iter().filter(|dist| !hidden(dist)).for_each(|dist| catalog.add(dist));
-            editable.into_iter().for_each(|dist| catalog.add(dist));
+            catalog.extend(linked.into_iter().filter(|dist| !hidden(dist)).collect());
+            catalog.extend(editable);
         }
         if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
             let site = environment.join(format!("lib/python{minor}/site-packages"));
-            catalog::installed(scan, &site, Source::Site).into_iter().for_each(|dist| catalog.add(dist));
+            catalog.extend(catalog::installed(scan, &site, Source::Site));
         }
         let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {
@@ -282,10 +280,7 @@ fn python(scan: &Scan, input: &Input) -> Option<String> {
     let lib = environment.join("lib");
     let mut names = evidence::entries(scan, &lib)
         .filter_map(|path| std::str::from_utf8(path.name()).ok()?.strip_prefix("python").map(str::to_owned));
-    let minor = match (names.next(), names.next()) {
-        (Some(name), None) => name,
-        _ => return None,
-    };
+    let (Some(minor), None) = (names.next(), names.next()) else { return None };
     let noted = match evidence::note(scan, &environment.join("pyvenv.cfg")) {
         Note::Bytes(bytes) => bytes.text().and_then(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("version = "));

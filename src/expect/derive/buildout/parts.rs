@@ -41,36 +41,31 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
     let mut parts = Parts::default();
     // Two parts may write the same script; whoever comes later wins at every run.
     let mut scripts: BTreeMap<TargetPath, (String, Content)> = BTreeMap::new();
-    let mut native = BTreeSet::new();
     for part in &buildout.configuration().parts {
         let id = unit(&buildout.derivation.unit, part);
         let name = match buildout.configuration().option(part, "recipe") {
             Some(Eval::Known(name)) => name,
             Some(Eval::Unknown(why)) => {
-                crate::expect::derive::opaque(manifest, &id, why.text);
+                crate::expect::derive::unknown(manifest, &id, why);
                 continue;
             }
             None => continue,
         };
         let mut eggs = recipe_egg(buildout, &name);
         parts.recipes.extend(eggs.dists.values().map(|(_, place)| place.clone()));
-        match recipes::recipe(&name) {
-            Some(recipe) => {
-                native.insert(part.clone());
-                let files = recipe.expected(part, buildout);
-                merge(&mut eggs, &files);
-                if let Some(why) = &files.opaque {
-                    crate::expect::derive::opaque(manifest, &id, why.text.clone());
-                }
-                for (path, content) in files.scripts {
-                    let content = doubted(buildout, &path, content, &files.eggs);
-                    scripts.insert(path, (part.clone(), content));
-                }
+        if let Some(recipe) = recipes::recipe(&name) {
+            let files = recipe.expected(part, buildout);
+            merge(&mut eggs, &files);
+            if let Some(why) = &files.opaque {
+                crate::expect::derive::unknown(manifest, &id, why.clone());
             }
-            None => {
-                let why = format!("what the recipe `{name}` writes is not modelled; only that it is there is checked");
-                crate::expect::derive::opaque(manifest, &id, why);
+            for (path, content) in files.scripts {
+                let content = doubted(buildout, &path, content, &files.eggs);
+                scripts.insert(path, (part.clone(), content));
             }
+        } else {
+            let why = format!("what the recipe `{name}` writes is not modelled; only that it is there is checked");
+            crate::expect::derive::opaque(manifest, &id, why);
         }
         parts.eggs.insert(id, eggs);
     }

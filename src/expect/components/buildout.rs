@@ -90,7 +90,7 @@ impl Buildout {
             environment: Some(directory.clone()),
             executable: None,
             python: known_text(node, "python").filter(|python| python.contains('.')),
-            generation: version.as_deref().and_then(|version| version.split('.').next()?.parse().ok()),
+            version,
         };
         let added = Configuration::of(&resolved).and_then(|configuration| {
             let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);

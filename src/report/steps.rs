@@ -27,7 +27,7 @@ fn host(step: &StepView) -> &str {
 }
 
 fn step_lines(view: &View, step: &StepView, (width, options): (usize, Options), lines: &mut Vec<String>) {
-    let action = format!("{:9}", step.action.word());
+    let action = format!("{:10}", step.action.word());
     let action = match step.action {
         Action::Restore | Action::Hand => options.paint.tone(Tone::Bad, &action.to_uppercase()),
         _ => action,

@@ -1,7 +1,11 @@
 //! The program as its users call it: bytes on both streams, and exit codes.
 
 use crate::golden::fixture;
+use crate::sample;
+use rectify::cli::exit::{self, Gate};
+use rectify::model::eval::WhyKind;
 use rectify::report::formats::FORMATS;
+use rectify::report::view::Kind;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::process::Stdio;
@@ -135,6 +139,22 @@ fn the_verdict_decides_the_exit_code_only_where_it_was_asked_to() {
     assert_eq!(call(&["show", &incident(), "-qq"]).code, 0);
     let call = call(&["show", &incident(), "-qq", "--exit-code"]);
     assert_eq!((call.code, call.stdout.as_str()), (4, ""));
+}
+
+#[test]
+fn what_could_not_be_checked_trips_the_gate_only_when_it_is_strict_and_never_what_is_ignored() {
+    let doubtful = |kind| {
+        let mut view = sample::clean();
+        view.unverified = sample::view(Kind::Check).unverified;
+        view.unverified.iter_mut().for_each(|entry| entry.kind = kind);
+        view
+    };
+    let unknown = doubtful(WhyKind::NoReference);
+    let codes = [Gate::Off, Gate::On, Gate::Strict].map(|gate| exit::of(&unknown, gate).code());
+    assert_eq!(codes, [0, 0, 6]);
+    assert_eq!(exit::of(&doubtful(WhyKind::Ignored), Gate::Strict).code(), 0);
+    let damaged = sample::view(Kind::Check);
+    assert_eq!([Gate::Off, Gate::On, Gate::Strict].map(|gate| exit::of(&damaged, gate).code()), [0, 4, 4]);
 }
 
 #[test]

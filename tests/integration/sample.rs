@@ -225,7 +225,6 @@ pub(crate) fn findings() -> Findings {
         ],
         checked: 3630,
         intact: 3623,
-        ..Findings::default()
     }
 }
 

@@ -82,10 +82,15 @@ impl View<'_> {
     }
 
     fn judge_seen(&self, path: &TargetPath, unit: UnitId, seen: &Seen) -> Judged {
-        if let Some(owner) = self.owner_of(path) {
-            let evidence = vec![format!("nothing deploys it into {}", owner.path)];
-            let diagnosis = Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence);
-            return self.wrong(path, owner.unit.clone(), Some(seen), diagnosis);
+        match self.intruder(path) {
+            Some((owner, entry)) if entry == *path => {
+                let evidence = vec![format!("nothing deploys it into {}", owner.path)];
+                let diagnosis = Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence);
+                return self.wrong(path, owner.unit.clone(), Some(seen), diagnosis);
+            }
+            // Part of an entry that is told as a whole.
+            Some(_) => return Judged::Ignored,
+            None => {}
         }
         if let Some(SeenContent::Failed(failure)) = &seen.content {
             if failure.is_damage() {
@@ -138,9 +143,16 @@ impl View<'_> {
             .map_or(Changes::Any, |data| data.changes)
     }
 
-    /// The directory that the deployment owns completely and that holds the path.
-    fn owner_of(&self, path: &TargetPath) -> Option<&Artifact> {
-        self.complete.iter().copied().find(|directory| path.is_below(&directory.path))
+    /// The entry, at or above the path, that should not be in its directory, because the deployment decides about
+    /// all of that directory's entries and knows nothing of this one or of anything below it.
+    fn intruder(&self, path: &TargetPath) -> Option<(&Artifact, TargetPath)> {
+        path.ancestors().find_map(|entry| {
+            let parent = entry.parent()?;
+            let owner = self.complete.iter().copied().find(|directory| directory.path == parent)?;
+            let next = self.claims.range::<TargetPath, _>(&entry..).next();
+            let known = next.is_some_and(|(claimed, _)| claimed.is_below(&entry));
+            (!known).then_some((owner, entry))
+        })
     }
 
     fn unit_of(&self, path: &TargetPath) -> UnitId {

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Files nested by `extends`.
 const MAX_DEPTH: usize = 60;
 /// Files merged in all: diamonds upon diamonds double with every level.
-const MAX_LOADS: usize = 4096;
+const MAX_LOADS: usize = 2000;
 /// Bytes merged in all, for the same reason.
 const MAX_BYTES: usize = 256 << 20;
 /// Diagnostics that come with the source line.
@@ -125,6 +125,11 @@ impl<'a> Loader<'a> {
             }
             Some(Eval::Known(names)) if !names.is_empty() => {
                 for name in words(names) {
+                    if self.loads > MAX_LOADS {
+                        let (_, why) = Refusal::TooMany.describe(name);
+                        results.push(Loaded { file: file.clone(), layer: Layer::opaque(why) });
+                        break;
+                    }
                     let source = extends.as_ref().map(Key::source);
                     results.extend(self.open(&next_base, name, &options, source));
                 }

@@ -148,7 +148,7 @@ fn deployer(model: &BatouModel, project: &Project) -> Deployer {
     Deployer { id: deployer_id(), tool: "batou".into(), commands: vec![command], aborts_on_first_failure: true }
 }
 
-fn deployer_id() -> DeployerId {
+pub(super) fn deployer_id() -> DeployerId {
     "batou".into()
 }
 

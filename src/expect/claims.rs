@@ -160,6 +160,11 @@ impl Claims {
         self.0.entry(path).or_insert_with(otherwise)
     }
 
+    /// Every path with its claim, so far.
+    pub fn iter(&self) -> impl Iterator<Item = (&TargetPath, &Claim)> {
+        self.0.iter()
+    }
+
     /// Every path with its claim.
     pub fn into_iter(self) -> impl Iterator<Item = (TargetPath, Claim)> {
         self.0.into_iter()

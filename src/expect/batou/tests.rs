@@ -72,6 +72,7 @@ fn scan(manifest: &Manifest) -> Scan {
         observations: BTreeMap::new(),
         archives: BTreeMap::new(),
         checkouts: BTreeMap::new(),
+        points: None,
     };
     for (path, members) in archives() {
         let declared = manifest.artifacts.iter().find(|artifact| artifact.path == at(path)).map(|a| &a.expected);

@@ -91,6 +91,7 @@ fn scan(archive: &str, members: Vec<Member>, seen: &[(&str, u32)]) -> Scan {
         observations,
         archives: [(TargetPath::new("/w/a.tar"), Archive { broken: None, members })].into(),
         checkouts: BTreeMap::new(),
+        points: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn refined(input: &Input, checkout: Option<Checkout>) -> Manifest {
         observations: BTreeMap::new(),
         archives: BTreeMap::new(),
         checkouts: checkout.map(|checkout| (TargetPath::new("/w/c"), checkout)).into_iter().collect(),
+        points: None,
     };
     refine(&mut manifest, &[scan]);
     manifest

@@ -34,7 +34,7 @@
 //! - [`model`]: the words that the stages say to each other. Data only.
 //! - [`io`]: the only place that touches the machine: disk, processes, git, clock, output.
 //! - [`monitor`]: progress as a trait.
-//! - [`settings`]: `rectify.toml`.
+//! - [`settings`]: reads `rectify.toml`.
 //!
 //! What should be:
 //!

@@ -39,7 +39,7 @@ pub enum Gate {
     Off,
     /// The verdict decides.
     On,
-    /// The verdict decides, and what could not be checked counts as incomplete.
+    /// The verdict decides, and what could not be checked counts as incomplete (not what the settings say to ignore).
     Strict,
 }
 
@@ -53,6 +53,6 @@ pub fn of(view: &View, gate: Gate) -> Exit {
         Verdict::Damage => Exit::Damaged,
         Verdict::RestoreNeeded => Exit::RestoreNeeded,
     };
-    let doubtful = gate == Gate::Strict && !view.unverified.is_empty();
+    let doubtful = gate == Gate::Strict && view.doubts() > 0;
     if doubtful && matches!(exit, Exit::InSync | Exit::Differs) { Exit::Incomplete } else { exit }
 }

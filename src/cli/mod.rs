@@ -36,7 +36,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 /// Help and version are data; everything else that clap says is a usage error.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if !error.use_stderr() {
-        return output::to_stdout(&error.render().to_string()).map_or(Exit::Failed, |()| Exit::InSync);
+        return output::to_stdout(error.render().to_string()).map_or(Exit::Failed, |()| Exit::InSync);
     }
     if arguments.iter().any(|argument| argument == "--json") {
         let text = error.render().to_string();

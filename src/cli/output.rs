@@ -51,13 +51,13 @@ impl Output {
         if self.files.iter().any(|out| out.path.as_os_str() == "-") {
             return Ok(());
         }
-        to_stdout(&format.render(view, &Options { detail, paint: self.paint }))
+        to_stdout(format.render(view, &Options { detail, paint: self.paint }))
     }
 
     /// The view in one format to one file.
     pub(super) fn write(&self, view: &View, format: &dyn Format, path: &Path) -> Result<(), Trouble> {
         let detail = self.detail.unwrap_or(Detail::Units);
-        data(path, &format.render(view, &Options { detail, paint: Paint::Plain }))
+        data(path, format.render(view, &Options { detail, paint: Paint::Plain }))
     }
 
     /// Text to standard output, unless all is to be quiet.

@@ -39,7 +39,11 @@ pub struct Place {
 ///
 /// # Errors
 /// When the input of the rule cannot be written as JSON.
-pub fn manifest(definition: Definition, configuration: Configuration, place: &Place) -> Result<Manifest, serde_json::Error> {
+pub fn manifest(
+    definition: Definition,
+    configuration: Configuration,
+    place: &Place,
+) -> Result<Manifest, serde_json::Error> {
     let mut manifest = Manifest::new(definition);
     let deployer = DeployerId(format!("{}#buildout", place.host));
     manifest.hosts.push(Host {
@@ -60,7 +64,12 @@ pub fn manifest(definition: Definition, configuration: Configuration, place: &Pl
         aborts_on_first_failure: true,
     });
     let unit = UnitId(format!("{}#buildout", place.host));
-    add(&mut manifest, configuration, place, &Inside { unit: unit.clone(), parent: None, deployer, runs: Runs::Always })?;
+    add(
+        &mut manifest,
+        configuration,
+        place,
+        &Inside { unit: unit.clone(), parent: None, deployer, runs: Runs::Always },
+    )?;
     if let Some(environment) = &place.environment {
         add_environment(&mut manifest, place, environment, &unit)?;
     }
@@ -153,12 +162,19 @@ fn edges(manifest: &mut Manifest, configuration: &Configuration, inside: &Inside
         });
     }
     let part = |name: &String| configuration.parts.contains(name);
-    for reference in configuration.references.iter().filter(|one| one.from != one.to && part(&one.from) && part(&one.to)) {
+    for reference in
+        configuration.references.iter().filter(|one| one.from != one.to && part(&one.from) && part(&one.to))
+    {
         let kind = match reference.option.as_str() {
             "<part-dependencies>" => EdgeKind::PartDependency,
             _ => EdgeKind::Reference,
         };
-        manifest.edges.push(Edge { from: id(&reference.from), to: id(&reference.to), kind, label: reference.option.clone() });
+        manifest.edges.push(Edge {
+            from: id(&reference.from),
+            to: id(&reference.to),
+            kind,
+            label: reference.option.clone(),
+        });
     }
 }
 
@@ -182,10 +198,12 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             places.push(path);
         }
     }
-    let mut above: Vec<TargetPath> = places.iter().flat_map(|path| path.ancestors().skip(1).collect::<Vec<_>>()).collect();
+    let mut above: Vec<TargetPath> =
+        places.iter().flat_map(|path| path.ancestors().skip(1).collect::<Vec<_>>()).collect();
     for part in &configuration.parts {
         if let Some(Eval::Known(paths)) = configuration.option(part, "extra-paths") {
-            let paths = paths.lines().map(str::trim).filter(|path| !path.is_empty()).map(|path| place.directory.join(path));
+            let paths =
+                paths.lines().map(str::trim).filter(|path| !path.is_empty()).map(|path| place.directory.join(path));
             above.extend(paths.flat_map(|path| path.ancestors().collect::<Vec<_>>()));
         }
     }

@@ -6,5 +6,6 @@
 pub mod clock;
 pub mod disk;
 pub mod files;
+pub mod git;
 pub mod output;
 pub mod process;

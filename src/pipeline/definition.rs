@@ -8,7 +8,7 @@ use crate::definition::batou::{
 };
 use crate::expect;
 use crate::findings::Revision;
-use crate::io::files;
+use crate::io::{files, git};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -110,7 +110,7 @@ fn batou_manifest(
         sources.insert(name.clone(), source(project, &name, &model, &mut diagnostics));
     }
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
-    let git: Option<(String, bool)> = None;
+    let git = git::revision(project);
     let described = expect::batou::Project {
         directory: Some(project.display().to_string()),
         launcher: launcher(project),
@@ -166,12 +166,7 @@ fn from_batou(error: batou::LoadError) -> Error {
 }
 
 /// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
-fn source(
-    project: &Path,
-    name: &str,
-    model: &BatouModel,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Eval<Vec<Member>> {
+fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
     let tree = batou::sources::tree(&project.join(name), name);
     diagnostics.extend(tree.problems.iter().cloned());
     if !tree.problems.is_empty() {

@@ -78,7 +78,7 @@ fn add_references(root: &LiveRoot, manifest: &Manifest, scan: &mut Scan) {
                 scan.archives.insert(look.path.clone(), references::archive::list(root, &look.path));
             }
             (Depth::Checkout, Kind::Directory) => {
-                let _ = ();
+                scan.checkouts.insert(look.path.clone(), references::git_objects::read(root, &look.path));
             }
             _ => {}
         }

@@ -386,7 +386,7 @@ mod tests {
     fn listed(name: &str, bytes: &[u8]) -> Archive {
         let directory = tempfile::tempdir().expect("a temporary directory");
         write_atomically(&directory.path().join(name), bytes).expect("it can be written");
-        list(&LiveRoot::new(directory.path()), &TargetPath::new(name))
+        list(&LiveRoot::open(directory.path()).expect("it was just made"), &TargetPath::new(name))
     }
 
     /// A sound archive with a file, a directory, links and a long name.

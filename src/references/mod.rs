@@ -1,9 +1,13 @@
-//! Sources of expected content other than the definition: what vendors, archives and repositories on the target say.
+//! Sources of expected content beside the definition: what vendors, installers, archives and repositories on the
+//! target say.
 //!
-//! Each file reads one kind through `io` and gives data of `model`. Damage of a source itself is part of its answer,
-//! never an error: a damaged reference is a finding.
+//! Two sorts: what has to be read through `io` ([`archive`],
+//! [`git_objects`]), and what a scan has captured already, which is parsed
+//! purely ([`wheel_record`], [`python_metadata`], [`markers`]). Damage of a source itself is part of its answer, never
+//! an error: a damaged reference is a finding. What follows from it is `expect`'s to decide.
 
 pub mod archive;
+pub mod git_objects;
 pub mod markers;
 pub mod python_metadata;
 pub mod wheel_record;

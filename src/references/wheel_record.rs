@@ -140,7 +140,8 @@ fn digest(text: &str) -> Result<Hash, &'static str> {
     }
     let (name, encoded) = text.split_once('=').ok_or("the digest has no algorithm")?;
     let bytes = BASE64.decode(encoded).map_err(|_| "the digest is no base64")?;
-    let known = Algorithm::ALL.into_iter().find(|(algorithm, known)| *known == name && *algorithm != Algorithm::GitBlob);
+    let known =
+        Algorithm::ALL.into_iter().find(|(algorithm, known)| *known == name && *algorithm != Algorithm::GitBlob);
     match known {
         Some((algorithm, _)) if bytes.len() == algorithm.digest_length() => {
             Ok(Hash::Known(Digest { algorithm, bytes: bytes.into() }))

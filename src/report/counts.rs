@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn verdict(view: &View) -> String {
     let environment = plain(&view.definition.environment);
     match view.outcome {
-        Verdict::InSync if view.unverified.is_empty() => {
+        Verdict::InSync if view.doubts() == 0 => {
             format!("In sync: {environment} is what the deployment would make.")
         }
         Verdict::InSync => format!(
             "In sync as far as can be told: {environment} is what the deployment would make; {} could not be checked.",
-            count(view.unverified.len() as u64, "entry", "entries")
+            count(view.doubts(), "entry", "entries")
         ),
         Verdict::Change => {
             format!("Not yet deployed: {}. No drift, no damage.", differ(view, Class::Change))

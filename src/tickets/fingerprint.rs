@@ -1,12 +1,14 @@
 //! What makes two tickets the same: where, what and which incident. No counts, times, paths, versions or line numbers,
 //! as those change while the trouble stays.
 
-use sha2::{Digest, Sha256};
+use crate::model::content::Algorithm;
+use crate::model::hasher::digest_of;
 
 /// `rf1-` and 16 hex digits of SHA-256 over the canonical JSON of these words. The prefix is the recipe's version.
 pub(super) fn of(words: &[&str; 6]) -> String {
     let canonical = serde_json::to_string(words).expect("words are JSON");
-    let hex: String = Sha256::digest(canonical.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = digest_of(Algorithm::Sha256, canonical.as_bytes()).hex();
+    hex.truncate(16);
     format!("rf1-{hex}")
 }
 

@@ -15,8 +15,8 @@ fn source() -> TempDir {
     let at = top.path().join("app-1.0");
     write(&at.join("bin/run"), "#!/bin/sh\n");
     write(&at.join(format!("share/{}{}", "directory/".repeat(12), "name".repeat(20))), "deep\n");
-    let numbers: String = (0..20_000).map(|number| format!("{number}\n")).collect();
-    write(&at.join("data"), numbers);
+    let numbers: Vec<String> = (0..20_000).map(|number| number.to_string()).collect();
+    write(&at.join("data"), numbers.join("\n"));
     tool(&at, &["chmod", "755", "bin/run"]);
     tool(&at, &["ln", "-s", "bin/run", "soft"]);
     tool(&at, &["ln", "bin/run", "hard"]);
@@ -24,7 +24,7 @@ fn source() -> TempDir {
 }
 
 fn listed(top: &Path, name: &str) -> Archive {
-    list(&LiveRoot::new(top), &TargetPath::new(name))
+    list(&LiveRoot::open(top).expect("it was just made"), &TargetPath::new(name))
 }
 
 fn member<'a>(archive: &'a Archive, name: &str) -> &'a Member {

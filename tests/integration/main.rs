@@ -8,6 +8,7 @@ mod cli;
 mod golden;
 mod recipes;
 mod report;
+mod repositories;
 mod sample;
 mod tickets;
 mod tidy;

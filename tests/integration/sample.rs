@@ -208,6 +208,7 @@ pub(crate) fn findings() -> Findings {
     };
     let revision = Damage::NotDeployed { revision: "41c0ffe".into() };
     Findings {
+        irreplaceable: Vec::new(),
         findings: vec![
             finding("f1", "app01", buildout, "/srv/shop/bin/instance", Damage::Missing, Class::Damage),
             finding("f2", "app01", buildout, b"/srv/shop/eggs/caf\xe9\x1b[31m.py", Damage::Zeroed, Class::Damage),
@@ -224,6 +225,7 @@ pub(crate) fn findings() -> Findings {
         ],
         checked: 3630,
         intact: 3623,
+        ..Findings::default()
     }
 }
 

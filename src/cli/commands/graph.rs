@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
     } else {
         (pipeline::manifest(&request, monitor.as_ref())?, Selection::default())
     };
-    output::data(&args.output, &graph::render(&manifest, &selection, form))?;
+    output::data(&args.output, graph::render(&manifest, &selection, form))?;
     Ok(Exit::InSync)
 }
 

@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
     if !problems.is_empty() {
         output.note(&diagnostics::render(&problems, Paint::Plain));
     }
-    output::data(&args.output, &saved::manifest_bytes(&manifest))?;
+    output::data(&args.output, saved::manifest_bytes(&manifest))?;
     output.note(&format!("{} artifacts of {} units.", manifest.artifacts.len(), manifest.units.len()));
     Ok(Exit::InSync)
 }

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
         };
     }
     if let Some(path) = &args.output {
-        crate::cli::output::data(path, &crate::report::formats::json(&now))?;
+        crate::cli::output::data(path, crate::report::formats::json(&now))?;
         if path.as_os_str() == "-" {
             return Ok(super::exit::of(&now, optional_gate(global)));
         }

@@ -80,9 +80,7 @@ pub(super) fn versions(data: &mut Layer, request: &Request<'_>) -> Option<()> {
             key.value = Eval::Unknown(why.clone());
         } else {
             let open = data.open.clone();
-            data.sections
-                .entry("versions".to_owned())
-                .or_insert_with(|| RawSection { open, ..RawSection::default() });
+            data.sections.entry("versions".to_owned()).or_insert_with(|| RawSection { open, ..RawSection::default() });
         }
         data.buildout().options.insert("versions".to_owned(), key);
     }

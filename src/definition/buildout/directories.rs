@@ -18,8 +18,13 @@ use crate::model::{
 const STANDARD: [&str; 4] = ["bin-directory", "parts-directory", "eggs-directory", "develop-eggs-directory"];
 /// Options that must be exactly `true` or `false`, after substitution.
 const BOOLEANS: &[&str] = &[
-    "prefer-final", "use-dependency-links", "allow-picked-versions", "show-picked-versions", "abi-tag-eggs",
-    "install-from-cache", "offline",
+    "prefer-final",
+    "use-dependency-links",
+    "allow-picked-versions",
+    "show-picked-versions",
+    "abi-tag-eggs",
+    "install-from-cache",
+    "offline",
 ];
 
 /// Whether zc.buildout takes it for a truth value.
@@ -166,9 +171,7 @@ fn check_values(engine: &mut Engine<'_>) {
             engine.refuse("buildout", name, format!("`{name}` is `{value}`, but must be `true` or `false`"));
         }
     }
-    let is = |value: &Option<Eval<String>>, wanted: &str| {
-        matches!(value, Some(Eval::Known(value)) if value == wanted)
-    };
+    let is = |value: &Option<Eval<String>>, wanted: &str| matches!(value, Some(Eval::Known(value)) if value == wanted);
     let (cached, offline) = (engine.get("buildout", "install-from-cache"), engine.get("buildout", "offline"));
     if is(&cached, "true") && is(&offline, "true") {
         engine.refuse("buildout", "install-from-cache", "`install-from-cache` does not work with `offline`".to_owned());
@@ -198,8 +201,10 @@ fn versions(engine: &mut Engine<'_>) {
         Some(Eval::Known(name)) if !name.is_empty() => {
             let name = name.clone();
             if !engine.section(&name) && engine.data.open.is_none() {
-                let diagnostic =
-                    Diagnostic::error(BUILDOUT_REFERENCE, format!("`versions` names the section `{name}`, which does not exist"));
+                let diagnostic = Diagnostic::error(
+                    BUILDOUT_REFERENCE,
+                    format!("`versions` names the section `{name}`, which does not exist"),
+                );
                 engine.diagnostics.push(match raw {
                     Some(key) => diagnostic.at(origin_of(key.source(), "")),
                     None => diagnostic,

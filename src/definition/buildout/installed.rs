@@ -4,11 +4,7 @@
 //! Follows `_read_installed_part_options` and `_save_options` of zc.buildout 6.0.1, `buildout.py`. Where buildout would
 //! stop there is a diagnostic [`INSTALLED_CFG_BROKEN`], and what can still be read is given.
 
-use super::{
-    condition::Verdict,
-    parser,
-    python_text::words,
-};
+use super::{condition::Verdict, parser, python_text::words};
 use crate::model::{
     code::{BUILDOUT_LINT, INSTALLED_CFG_BROKEN},
     diagnostic::{Diagnostic, Severity},
@@ -85,9 +81,8 @@ pub fn parse(bytes: &[u8], file: &str) -> (Installed, Vec<Diagnostic>) {
     let last_line = layer.sections.values().flat_map(|section| section.options.values()).map(|key| key.sequence).max();
     let torn = !bytes.is_empty() && !bytes.ends_with(b"\n");
     if torn {
-        diagnostics.push(
-            damage("the file ends in the middle of a line").at(Origin::line(file, last_line.unwrap_or(1))),
-        );
+        diagnostics
+            .push(damage("the file ends in the middle of a line").at(Origin::line(file, last_line.unwrap_or(1))));
     }
     let mut installed = Installed { open: layer.open.take(), ..Installed::default() };
     if torn && installed.open.is_none() {
@@ -141,8 +136,9 @@ fn summary(buildout: Option<InstalledPart>, installed: &mut Installed, file: &st
 }
 
 fn damage(message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(INSTALLED_CFG_BROKEN, message)
-        .hint("restore the file from a backup; without it buildout forgets what it installed and installs every part again")
+    Diagnostic::error(INSTALLED_CFG_BROKEN, message).hint(
+        "restore the file from a backup; without it buildout forgets what it installed and installs every part again",
+    )
 }
 
 fn as_damage(mut found: Diagnostic) -> Diagnostic {

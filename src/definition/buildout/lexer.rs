@@ -40,11 +40,7 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
     // An expression holds neither `#` nor `;`, so the closing bracket is the last thing before one of them.
     let region = rstrip(&rest[..rest.find(['#', ';']).unwrap_or(rest.len())]);
     let expression = region.strip_suffix(']')?;
-    Some(Header {
-        name,
-        expression: (!expression.is_empty()).then_some(expression),
-        tail: &rest[expression.len()..],
-    })
+    Some(Header { name, expression: (!expression.is_empty()).then_some(expression), tail: &rest[expression.len()..] })
 }
 
 /// Reads an option line. `None` if zc.buildout would not take the line for one.
@@ -69,14 +65,8 @@ mod tests {
     #[test]
     fn a_header_takes_comments_and_conditions() {
         assert_eq!(header("[ a ] # c"), Some(Header { name: "a", expression: None, tail: "] # c" }));
-        assert_eq!(
-            header("[a: 1 ] # [x]"),
-            Some(Header { name: "a", expression: Some(" 1 "), tail: "] # [x]" })
-        );
-        assert_eq!(
-            header("[a: x[0] == 1]"),
-            Some(Header { name: "a", expression: Some(" x[0] == 1"), tail: "]" })
-        );
+        assert_eq!(header("[a: 1 ] # [x]"), Some(Header { name: "a", expression: Some(" 1 "), tail: "] # [x]" }));
+        assert_eq!(header("[a: x[0] == 1]"), Some(Header { name: "a", expression: Some(" x[0] == 1"), tail: "]" }));
         assert_eq!(header("[a:]"), Some(Header { name: "a", expression: None, tail: "]" }));
     }
 

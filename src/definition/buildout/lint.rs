@@ -4,11 +4,7 @@ use super::{
     option::{Key, Layer, Operation, Source},
     python_text::{is_space, strip},
 };
-use crate::model::{
-    code::BUILDOUT_LINT,
-    diagnostic::Diagnostic,
-    origin::Origin,
-};
+use crate::model::{code::BUILDOUT_LINT, diagnostic::Diagnostic, origin::Origin};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of a source line that are shown.

@@ -2,8 +2,7 @@
 //! loaded and merged twice, user defaults go under the first file without `extends`.
 
 use super::{
-    Request,
-    condition,
+    Request, condition,
     directories::is_boolean,
     lint::{self, Diamonds},
     merge::{update, update_section},
@@ -189,9 +188,8 @@ impl<'a> Loader<'a> {
             let bytes = error.as_bytes();
             Refusal::Undecodable { line: line_of(bytes, valid), byte: bytes.get(valid).copied().unwrap_or_default() }
         })?;
-        let decide = |expression: &str, tail: &str| {
-            condition::decide(expression, tail, self.request.facts, self.request.assume)
-        };
+        let decide =
+            |expression: &str, tail: &str| condition::decide(expression, tail, self.request.facts, self.request.assume);
         let (layer, diagnostics) = parser::parse(&text, file, &decide);
         self.diagnostics.extend(diagnostics);
         self.diagnostics.extend(lint::relative_extends(file, &layer));
@@ -257,9 +255,8 @@ impl<'a> Loader<'a> {
             options.options.get(option).and_then(|key| key.value.known().map(|value| (value.clone(), key)))
         };
         let newest = known("newest").filter(|(value, _)| !is_boolean(value));
-        let cache = known("extends-cache").filter(|(value, _)| {
-            value.find("${").is_some_and(|start| value[start..].contains('}'))
-        });
+        let cache = known("extends-cache")
+            .filter(|(value, _)| value.find("${").is_some_and(|start| value[start..].contains('}')));
         let mut found = Vec::new();
         if let Some((value, key)) = newest {
             found.push(super::directories::not_boolean("newest", &value, key));
@@ -331,7 +328,10 @@ impl Refusal {
                 Why::new(WhyKind::BrokenDefinition, format!("`{file}` is no UTF-8 text")),
             ),
             Self::Recursive => (
-                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` extends itself, directly or through others")),
+                Diagnostic::error(
+                    BUILDOUT_MISSING_FILE,
+                    format!("`{file}` extends itself, directly or through others"),
+                ),
                 Why::new(WhyKind::BrokenDefinition, format!("`{file}` extends itself")),
             ),
             Self::TooMany => (

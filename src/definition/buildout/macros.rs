@@ -93,10 +93,7 @@ impl<'a> Macros<'a> {
             ));
         }
         if self.doing.len() >= MAX_DEPTH || self.copies > MAX_COPIES {
-            return Err(Refused::error(
-                format!("`[{name}]` has more macros than are followed"),
-                WhyKind::NotModelled,
-            ));
+            return Err(Refused::error(format!("`[{name}]` has more macros than are followed"), WhyKind::NotModelled));
         }
         let data = self.data;
         match data.sections.get(base) {
@@ -135,7 +132,11 @@ impl Refused {
 
 /// What a section takes in memory, roughly.
 fn weight(section: &RawSection) -> usize {
-    section.options.values().map(|key| 256 + 2 * key.value.known().map_or(0, String::len) + 128 * key.history.len()).sum()
+    section
+        .options
+        .values()
+        .map(|key| 256 + 2 * key.value.known().map_or(0, String::len) + 128 * key.history.len())
+        .sum()
 }
 
 /// `result.update(base)`.

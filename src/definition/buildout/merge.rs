@@ -43,8 +43,7 @@ pub(super) fn update(under: &mut Layer, over: Layer, lints: &mut Vec<Diagnostic>
 ///
 /// zc.buildout cuts two characters off the name, whatever they are, so `opt+=1` defines `op`.
 fn first_definition(name: &str, mut section: RawSection, lints: &mut Vec<Diagnostic>) -> RawSection {
-    let relative: Vec<String> =
-        section.options.keys().filter(|option| option.ends_with(['+', '-'])).cloned().collect();
+    let relative: Vec<String> = section.options.keys().filter(|option| option.ends_with(['+', '-'])).cloned().collect();
     for option in relative {
         let cut = without_last(&option, 2).to_owned();
         if section.options.contains_key(&cut) {

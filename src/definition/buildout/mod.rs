@@ -30,23 +30,17 @@ mod option;
 mod parser;
 mod posix_path;
 mod python_text;
+mod reference;
 mod resolved;
 mod sources;
 mod substitution;
 
 pub use facts::{Dialect, TargetFacts};
 pub use option::{Operation, Provenance, Source};
-pub use resolved::{
-    Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name,
-};
+pub use resolved::{Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name};
 pub use sources::{MemorySources, SourceError, Sources};
 
-use crate::model::{
-    code::BUILDOUT_REFERENCE,
-    diagnostic::Diagnostic,
-    eval::Eval,
-    origin::Origin,
-};
+use crate::model::{code::BUILDOUT_REFERENCE, diagnostic::Diagnostic, eval::Eval, origin::Origin};
 use load::{Loader, origin_of};
 use option::Layer;
 use python_text::words;
@@ -97,8 +91,7 @@ pub fn resolve(request: &Request<'_>, sources: &dyn Sources) -> (Resolved, Vec<D
     let config = posix_path::absolute(request.directory, request.config);
     let mut command_line = defaults::command_line(request.command_line);
     let overrides = command_line.get("buildout").cloned().unwrap_or_default();
-    let command_line_extends =
-        command_line.get_mut("buildout").and_then(|buildout| buildout.options.remove("extends"));
+    let command_line_extends = command_line.get_mut("buildout").and_then(|buildout| buildout.options.remove("extends"));
     let mut loader = Loader::new(request, sources, overrides);
     let mut data = load(request, &mut loader, sources, &config, command_line_extends.as_ref());
     merge::update(&mut data, Layer { sections: command_line, open: None }, &mut loader.diagnostics);
@@ -106,9 +99,9 @@ pub fn resolve(request: &Request<'_>, sources: &dyn Sources) -> (Resolved, Vec<D
     if versions.is_none() {
         let key = data.buildout().options.get("versions").cloned();
         let origin = key.map_or_else(|| Origin::file(&config), |key| origin_of(key.source(), &config));
-        loader.diagnostics.push(
-            Diagnostic::error(BUILDOUT_REFERENCE, "`versions` names a section that does not exist").at(origin),
-        );
+        loader
+            .diagnostics
+            .push(Diagnostic::error(BUILDOUT_REFERENCE, "`versions` names a section that does not exist").at(origin));
     }
     let mut diagnostics = std::mem::take(&mut loader.diagnostics);
     diagnostics.extend(directories::absolutise(data.buildout(), request));
@@ -205,9 +198,7 @@ fn install(engine: &mut Engine<'_>, part: &str) {
             Some(why) => engine.doubt(&why),
             None => engine.refuse("buildout", "parts", format!("the part `{part}` has no section")),
         }
-    } else if engine.get(part, "recipe").is_none()
-        && engine.live.get(part).is_some_and(|live| live.open.is_none())
-    {
+    } else if engine.get(part, "recipe").is_none() && engine.live.get(part).is_some_and(|live| live.open.is_none()) {
         engine.refuse("buildout", "parts", format!("the part `{part}` has no recipe"));
     }
 }
@@ -240,8 +231,7 @@ fn pins(engine: &mut Engine<'_>) -> Pins {
 fn section(engine: &mut Engine<'_>, name: &str) -> Section {
     let Some(live) = engine.live.get(name) else { return Section::default() };
     let open = live.open.clone();
-    let keys: Vec<(String, option::Key)> =
-        live.raw.iter().map(|(option, key)| (option.clone(), key.clone())).collect();
+    let keys: Vec<(String, option::Key)> = live.raw.iter().map(|(option, key)| (option.clone(), key.clone())).collect();
     let mut options = BTreeMap::new();
     for (option, key) in keys {
         if let Some(value) = engine.get(name, &option) {
@@ -252,11 +242,7 @@ fn section(engine: &mut Engine<'_>, name: &str) -> Section {
 }
 
 /// Origins below the directory become relative to it.
-fn finish(
-    mut resolved: Resolved,
-    mut diagnostics: Vec<Diagnostic>,
-    directory: &str,
-) -> (Resolved, Vec<Diagnostic>) {
+fn finish(mut resolved: Resolved, mut diagnostics: Vec<Diagnostic>, directory: &str) -> (Resolved, Vec<Diagnostic>) {
     let prefix = format!("{}/", directory.trim_end_matches('/'));
     let relative = |origin: &mut Origin| {
         if let Some(rest) = origin.file.strip_prefix(&prefix) {
@@ -277,3 +263,6 @@ fn finish(
     }
     (resolved, diagnostics)
 }
+
+#[cfg(test)]
+mod tests;

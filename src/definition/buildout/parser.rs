@@ -150,18 +150,12 @@ impl Parser<'_> {
             Verdict::True => return Applies::Yes,
             Verdict::False => return Applies::No,
             Verdict::Undecidable(reason) => (
-                Diagnostic::warning(
-                    BUILDOUT_CONDITION,
-                    format!("the condition `{shown}` cannot be decided: {reason}"),
-                )
-                .hint(format!("tell the answer with `--assume '{shown}=true'` or `=false`")),
+                Diagnostic::warning(BUILDOUT_CONDITION, format!("the condition `{shown}` cannot be decided: {reason}"))
+                    .hint(format!("tell the answer with `--assume '{shown}=true'` or `=false`")),
                 format!("it depends on the condition `{shown}`"),
             ),
             Verdict::Error(reason) => (
-                Diagnostic::error(
-                    BUILDOUT_CONDITION,
-                    format!("buildout stops at the condition `{shown}`: {reason}"),
-                ),
+                Diagnostic::error(BUILDOUT_CONDITION, format!("buildout stops at the condition `{shown}`: {reason}")),
                 format!("the condition `{shown}` is an error"),
             ),
         };
@@ -183,7 +177,8 @@ impl Parser<'_> {
         let Assignment { name, value } = *assignment;
         self.option = Some(name.to_owned());
         self.block = value.is_empty();
-        let comment = lint::inline_comment(self.file, line, value, number).filter(|_| self.comments < MAX_REPORTED_LINES);
+        let comment =
+            lint::inline_comment(self.file, line, value, number).filter(|_| self.comments < MAX_REPORTED_LINES);
         self.comments += usize::from(comment.is_some());
         self.diagnostics.extend(comment);
         let new = match perhaps {

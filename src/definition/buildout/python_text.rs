@@ -26,11 +26,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Text mode's universal newlines: `\r\n` and `\r` become `\n`.
 pub(super) fn universal_newlines(text: &str) -> Cow<'_, str> {
-    if text.contains('\r') {
-        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
 }
 
 /// The text without its last `count` characters (`text[:-count]`).

@@ -79,9 +79,6 @@ impl Sources for MemorySources {
     }
 
     fn read_url(&self, url: &str) -> Result<Vec<u8>, SourceError> {
-        self.urls
-            .get(url)
-            .cloned()
-            .ok_or_else(|| SourceError::Unavailable(format!("no copy of {url} is at hand")))
+        self.urls.get(url).cloned().ok_or_else(|| SourceError::Unavailable(format!("no copy of {url} is at hand")))
     }
 }

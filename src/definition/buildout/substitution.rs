@@ -8,6 +8,7 @@ use super::{
     macros::Macros,
     option::{Key, Layer},
     python_text::words,
+    reference::{names, next_reference},
     resolved::Reference,
 };
 use crate::model::{
@@ -59,11 +60,7 @@ pub(super) struct Engine<'a> {
 type Seen = Vec<(String, String)>;
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(
-        data: &'a Layer,
-        recipes: &'a dyn RecipeOptions,
-        texts: &'a BTreeMap<String, String>,
-    ) -> Self {
+    pub(super) fn new(data: &'a Layer, recipes: &'a dyn RecipeOptions, texts: &'a BTreeMap<String, String>) -> Self {
         Self {
             data,
             macros: Macros::new(data),
@@ -118,7 +115,9 @@ impl<'a> Engine<'a> {
         let templates: Vec<(String, String)> = live
             .raw
             .iter()
-            .filter_map(|(option, key)| Some((option.clone(), key.value.known().filter(|value| value.contains("${"))?.clone())))
+            .filter_map(|(option, key)| {
+                Some((option.clone(), key.value.known().filter(|value| value.contains("${"))?.clone()))
+            })
             .collect();
         for (option, template) in templates {
             let mut seen = vec![(name.to_owned(), option.clone())];
@@ -205,7 +204,12 @@ impl<'a> Engine<'a> {
             value = if seen.contains(&key) {
                 self.circular(section, option)
             } else if self.depth >= MAX_DEPTH {
-                self.report(section, option, "${", "references are nested too deeply; Python would give up, too".to_owned());
+                self.report(
+                    section,
+                    option,
+                    "${",
+                    "references are nested too deeply; Python would give up, too".to_owned(),
+                );
                 Eval::Unknown(Why::new(WhyKind::NotModelled, "references are nested too deeply"))
             } else {
                 seen.push(key);
@@ -277,8 +281,11 @@ impl<'a> Engine<'a> {
                 return Eval::Unknown(why.clone());
             }
             let nearest = self.suggest(section, self.data.sections.keys());
-            let message =
-                format!("`{}` names the section `{}`, which does not exist{nearest}", lint::short(reference), lint::short(section));
+            let message = format!(
+                "`{}` names the section `{}`, which does not exist{nearest}",
+                lint::short(reference),
+                lint::short(section)
+            );
             return self.broken(from, option, reference, message);
         }
         if section != from {
@@ -393,29 +400,5 @@ impl<'a> Engine<'a> {
             Some(key) => show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle),
             None => diagnostic,
         }
-    }
-}
-
-/// The next `${…}` with what is before and after it; an unclosed one is plain text.
-fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
-    let start = text.find("${")?;
-    let end = start + text[start..].find('}')? + 1;
-    Some((&text[..start], &text[start..end], &text[end..]))
-}
-
-/// Section and option of a reference, or what is wrong with it.
-fn names(reference: &str) -> Result<(&str, &str), &'static str> {
-    let inner = &reference[2..reference.len() - 1];
-    let Some((section, option)) = inner.split_once(':') else { return Err("has no colon") };
-    if option.contains(':') {
-        return Err("has too many colons");
-    }
-    let allowed = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"- ._".contains(&byte));
-    if !allowed(section) {
-        Err("has characters in the section name that are not allowed")
-    } else if option.is_empty() || !allowed(option) {
-        Err("has characters in the option name that are not allowed, or none")
-    } else {
-        Ok((section, option))
     }
 }

@@ -1,25 +1,25 @@
 //! `Buildout`: a buildout in the working directory (`batou/lib/buildout.py`).
 //!
 //! batou looks at `bin/buildout` (presence), at the ages of `.installed.cfg` and of its own marker, and at changes of
-//! the configuration in this very run; never at what buildout made. Without `.installed.cfg` it runs buildout, which
-//! then makes every part anew. What the parts are comes from the rendered configuration: [`crate::expect::buildout`].
+//! the configuration in this very run; never at what buildout made. What that is comes from the configuration and
+//! buildout's own notes: rule `buildout`.
 
 use super::{Component, Context};
 use crate::{
     definition::{
         batou::model::Node,
-        buildout::{self as definition, Dialect, MemorySources, NoRecipes, TargetFacts},
+        buildout::{self, Dialect, MemorySources, NoRecipes, Request, TargetFacts},
     },
     expect::{
-        buildout::{Inside, Place, add},
+        buildout::{self as expect_buildout, Inside, Place},
         derive::buildout::{Configuration, Runs},
     },
     model::{
         artifact::{Content, Expected, Force, Vigilance},
         content::Blob,
-        eval::{Why, WhyKind},
+        eval::{Eval, Why, WhyKind},
         path::TargetPath,
-        unit::UnitKind,
+        unit::{DeployerId, UnitKind},
     },
 };
 use std::collections::BTreeMap;
@@ -40,76 +40,95 @@ impl Component for Buildout {
         let directory = context.workdir(node);
         let marker = directory.join(".batou.buildout.success");
         let claim = context.claim(node, Expected::File(Content::Bytes(Blob::default()))).noticed(Vigilance::Age);
-        context.claims.put(marker, claim);
+        context.claims.put(marker.clone(), claim);
         let Some(config) = context.needed(node, "config_file") else { return };
         let config = directory.join(config);
-        if let Err(why) = hand_over(node, directory, &config, context) {
-            context.opaque(why);
+        let Some(sources) = sources(&config, context) else { return };
+        self.resolve(node, context, &directory, &config, &sources, marker);
+    }
+}
+
+impl Buildout {
+    /// Works out the configuration and adds the buildout with its parts to the manifest.
+    fn resolve(
+        &self,
+        node: &Node,
+        context: &mut Context<'_>,
+        directory: &TargetPath,
+        config: &TargetPath,
+        sources: &MemorySources,
+        marker: TargetPath,
+    ) {
+        let version = known_text(node, "version");
+        let facts = facts(version.clone());
+        let (Some(start), Some(file)) = (directory.as_str(), config.as_str()) else {
+            context.opaque(Why::new(WhyKind::NotModelled, "its directory is not text"));
+            return;
+        };
+        let request = Request {
+            directory: start,
+            config: file,
+            command_line: &[],
+            facts: &facts,
+            dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
+            user_defaults: None,
+            assume: &BTreeMap::new(),
+            recipes: &NoRecipes,
+        };
+        let (resolved, diagnostics) = buildout::resolve(&request, sources);
+        context.manifest.diagnostics.extend(diagnostics);
+        let place = Place {
+            host: context.host.clone(),
+            directory: directory.clone(),
+            config: file.to_owned(),
+            environment: Some(directory.clone()),
+            executable: None,
+            python: known_text(node, "python").filter(|python| python.contains('.')),
+            version,
+        };
+        let added = Configuration::of(&resolved).and_then(|configuration| {
+            let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);
+            let inside = Inside {
+                unit: context.unit.clone(),
+                parent: unit.and_then(|unit| unit.parent.clone()),
+                deployer: DeployerId("batou".into()),
+                runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
+            };
+            expect_buildout::add(context.manifest, configuration, &place, &inside)
+        });
+        if let Err(error) = added {
+            context.opaque(Why::new(WhyKind::NotModelled, format!("its configuration cannot be handed on: {error}")));
         }
     }
 }
 
-/// Resolves the rendered configuration and adds the buildout's parts to the manifest.
-fn hand_over(node: &Node, directory: TargetPath, config: &TargetPath, context: &mut Context<'_>) -> Result<(), Why> {
-    let Some(config) = config.as_str() else {
-        return Err(Why::new(WhyKind::NotModelled, format!("the name of {config} is no text")));
-    };
-    let sources = rendered(context);
-    let text = |name: &str| node.text(name).known().copied().flatten().map(str::to_owned);
-    let version = text("version");
-    let request = definition::Request {
-        directory: &directory.display(),
-        config,
-        command_line: &[],
-        facts: &facts(version.clone(), context),
-        dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
-        user_defaults: None,
-        assume: &BTreeMap::new(),
-        recipes: &NoRecipes,
-    };
-    let (resolved, diagnostics) = definition::resolve(&request, &sources);
-    context.manifest.diagnostics.extend(diagnostics);
-    let not_understood =
-        |error| Why::new(WhyKind::NotModelled, format!("the configuration is not understood: {error}"));
-    let configuration = Configuration::of(&resolved).map_err(not_understood)?;
-    let notes = directory.join(".installed.cfg");
-    let place = Place {
-        host: context.host.clone(),
-        environment: Some(directory.clone()),
-        directory,
-        config: config.to_owned(),
-        executable: None,
-        python: text("python").filter(|version| version.contains('.')),
-        version,
-    };
-    let inside = Inside {
-        unit: context.unit.clone(),
-        parent: None,
-        deployer: super::super::batou::deployer_id(),
-        runs: Runs::AfterForcing(vec![Force::Remove(notes)]),
-    };
-    add(context.manifest, configuration, &place, &inside).map_err(not_understood)
-}
-
-/// What is known about the machine that runs buildout.
-fn facts(buildout_version: Option<String>, context: &Context<'_>) -> TargetFacts {
-    TargetFacts {
-        os_name: Some("posix".into()),
-        home: context.model.target.home.clone(),
-        buildout_version,
-        ..TargetFacts::default()
+fn known_text(node: &Node, attribute: &str) -> Option<String> {
+    match node.text(attribute) {
+        Eval::Known(text) => text.map(str::to_owned),
+        Eval::Unknown(_) => None,
     }
 }
 
-/// Every file that this root has rendered so far: the configuration may extend any of them.
-fn rendered(context: &Context<'_>) -> MemorySources {
+/// What holds for every target of batou: it runs on Unix only (`batou/lib` calls chmod, links and rsync throughout).
+fn facts(version: Option<String>) -> TargetFacts {
+    TargetFacts { os_name: Some("posix".into()), buildout_version: version, ..TargetFacts::default() }
+}
+
+/// Every file that this root has rendered so far, as the configuration may extend any of them; `None` if the
+/// configuration itself is not known, which makes the unit opaque.
+fn sources(config: &TargetPath, context: &mut Context<'_>) -> Option<MemorySources> {
     let mut sources = MemorySources::new();
+    let mut found = false;
     for (path, claim) in context.claims.iter() {
-        if let (Some(path), Expected::File(Content::Bytes(bytes))) = (path.as_str(), &claim.expected) {
-            sources = sources.with(path, bytes.0.clone());
+        if let (Some(name), Expected::File(Content::Bytes(bytes))) = (path.as_str(), &claim.expected) {
+            found |= path == config;
+            sources = sources.with(name, bytes.0.clone());
         }
     }
-    sources
+    if !found {
+        context.opaque(Why::new(WhyKind::NotModelled, format!("the text of {config} is not known")));
+    }
+    found.then_some(sources)
 }
 
 #[cfg(test)]

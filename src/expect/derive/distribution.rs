@@ -72,8 +72,11 @@ impl Distribution<'_> {
     }
 
     fn of_record(&self, record: &Record) -> Claims {
-        let directories: BTreeMap<&str, usize> =
-            record.rows.iter().filter(|row| !wheel_record::is_byte_code(&row.path)).fold(BTreeMap::new(), |mut all, row| {
+        let directories: BTreeMap<&str, usize> = record
+            .rows
+            .iter()
+            .filter(|row| !wheel_record::is_byte_code(&row.path))
+            .fold(BTreeMap::new(), |mut all, row| {
                 *all.entry(parent(&row.path)).or_default() += 1;
                 all
             });
@@ -133,9 +136,10 @@ impl Distribution<'_> {
                 Some(digest) => Content::Digest { digest, size: None },
                 None => Content::Unknown(Why::new(WhyKind::NoReference, "RECORD does not list its own digest")),
             }),
-            Hash::None => self.scan.seen(path).map(|_| {
-                Content::Unknown(Why::new(WhyKind::NoReference, "the installer recorded no digest for it"))
-            }),
+            Hash::None => self
+                .scan
+                .seen(path)
+                .map(|_| Content::Unknown(Why::new(WhyKind::NoReference, "the installer recorded no digest for it"))),
         }
     }
 
@@ -171,8 +175,9 @@ impl Distribution<'_> {
         let size = self.scan.seen(&self.info.join("RECORD"))?.size;
         let last = claims.keys().next_back()?;
         let beyond: BTreeSet<&TargetPath> = self.unclaimed(claims).filter(|path| *path > last).collect();
-        (size > 0 && size.is_multiple_of(512) && !beyond.is_empty())
-            .then(|| format!("it ends at byte {size}, a sector's end, and {} files come after its last row", beyond.len()))
+        (size > 0 && size.is_multiple_of(512) && !beyond.is_empty()).then(|| {
+            format!("it ends at byte {size}, a sector's end, and {} files come after its last row", beyond.len())
+        })
     }
 }
 
@@ -190,7 +195,13 @@ pub(crate) fn is_byte_code(path: &TargetPath) -> bool {
 }
 
 /// Byte code below a directory: rebuilt by Python from the modules, compared with nothing, trusted by nobody here.
-pub(crate) fn byte_code(scan: &Scan, directory: &TargetPath, host: &HostName, unit: &UnitId, mend: MendId) -> Vec<Artifact> {
+pub(crate) fn byte_code(
+    scan: &Scan,
+    directory: &TargetPath,
+    host: &HostName,
+    unit: &UnitId,
+    mend: MendId,
+) -> Vec<Artifact> {
     let why = Why::new(WhyKind::NoReference, "byte code has no recorded digest; Python makes it anew when it is gone");
     files(scan, directory)
         .filter(|path| is_byte_code(path))

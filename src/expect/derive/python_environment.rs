@@ -79,7 +79,9 @@ impl Rule for PythonEnvironment {
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
         match serde_json::from_value::<Input>(derivation.input.clone()) {
             Ok(input) => Environment { derivation, scan, input: &input }.derive(manifest),
-            Err(error) => super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}")),
+            Err(error) => {
+                super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}"))
+            }
         }
     }
 }
@@ -121,7 +123,13 @@ impl Environment<'_> {
         };
         let mend = manifest.add_mend(self.input.skeleton.clone());
         let host = &self.derivation.host;
-        manifest.artifacts.push(distribution::directory(host, &self.derivation.unit, path, Authority::Definition, mend));
+        manifest.artifacts.push(distribution::directory(
+            host,
+            &self.derivation.unit,
+            path,
+            Authority::Definition,
+            mend,
+        ));
         let why = "the environment has no site-packages, so what was installed is not known";
         super::opaque(manifest, &self.derivation.unit, why);
     }
@@ -235,9 +243,9 @@ impl Environment<'_> {
         let mend = manifest.add_mend(self.input.absent.clone());
         for (name, wanted) in &self.input.distributions {
             let name = python_metadata::canonical(name);
-            let there = found
-                .iter()
-                .any(|(other, version)| *other == name && wanted.version.as_ref().is_none_or(|wanted| same_version(wanted, version)));
+            let there = found.iter().any(|(other, version)| {
+                *other == name && wanted.version.as_ref().is_none_or(|wanted| same_version(wanted, version))
+            });
             if there {
                 continue;
             }
@@ -271,7 +279,8 @@ impl Environment<'_> {
         let path = self.input.directory.join("pyvenv.cfg");
         if let Note::Bytes(bytes) = evidence::note(self.scan, &path) {
             let sound = bytes.text().is_some_and(|text| {
-                !text.contains('\0') && text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "home"))
+                !text.contains('\0')
+                    && text.lines().any(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "home"))
             });
             if !sound {
                 manifest.broken.push(Broken {

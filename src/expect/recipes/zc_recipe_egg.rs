@@ -20,7 +20,9 @@ impl Recipe for Eggs {
 
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {
         match specs(part, buildout) {
-            Eval::Known(specs) => PartFiles { eggs: UsedEggs::of(&buildout.working_set(&specs)), ..PartFiles::default() },
+            Eval::Known(specs) => {
+                PartFiles { eggs: UsedEggs::of(&buildout.working_set(&specs)), ..PartFiles::default() }
+            }
             Eval::Unknown(why) => PartFiles { opaque: Some(why), ..PartFiles::default() },
         }
     }
@@ -54,9 +56,10 @@ impl Recipe for Scripts {
 
 /// The lines of the option `eggs`, which defaults to the part's name.
 fn specs(part: &str, buildout: &Buildout<'_>) -> Eval<Vec<String>> {
-    buildout.configuration().option_or(part, "eggs", part).map(|eggs| {
-        eggs.split('\n').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
-    })
+    buildout
+        .configuration()
+        .option_or(part, "eggs", part)
+        .map(|eggs| eggs.split('\n').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
 /// The options that say which scripts to make.
@@ -94,7 +97,8 @@ impl Options {
         let refused = || Why::new(WhyKind::BrokenDefinition, "an entry point of the part is malformed");
         let directory = buildout.directory();
         let extra = get("extra-paths")?.unwrap_or_default();
-        let extra_paths = extra.split('\n').map(str::trim).filter(|path| !path.is_empty()).map(|path| directory.join(path));
+        let extra_paths =
+            extra.split('\n').map(str::trim).filter(|path| !path.is_empty()).map(|path| directory.join(path));
         Ok(Some(Self {
             names,
             entry_points: entry_points.ok_or_else(refused)?,
@@ -189,9 +193,10 @@ impl Part<'_> {
         }
         if let Some(interpreter) = &self.options.interpreter {
             let path = self.options.bin.join(interpreter);
-            let content = frame.as_ref().map_err(Clone::clone).and_then(|frame| {
-                frame.interpreter(&path.display()).ok_or_else(|| unquotable(&path))
-            });
+            let content = frame
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|frame| frame.interpreter(&path.display()).ok_or_else(|| unquotable(&path)));
             files.scripts.push((path, content.unwrap_or_else(Content::Unknown)));
         }
     }

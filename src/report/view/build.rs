@@ -7,8 +7,10 @@ use super::{
 };
 use crate::model::artifact::{Content, Durability, Expected};
 use crate::model::command::{Command, Place};
+use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Class, Damage, Finding, Findings, Unverified};
+use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{BLOCK, Run};
 use crate::model::origin::Origin;
@@ -16,7 +18,6 @@ use crate::model::path::TargetPath;
 use crate::model::plan::{Action, Plan, Step};
 use crate::model::unit::{HostName, UnitId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a view says that neither manifest nor findings nor plan know.
@@ -94,12 +95,13 @@ fn definition(manifest: &Manifest, meta: &Meta) -> DefinitionView {
 /// `rp1-` and 12 hex digits over both digests and the steps. Every part is preceded by its length.
 fn plan_id(definition: &str, observations: &str, steps: &[StepView]) -> String {
     let steps = serde_json::to_string(steps).expect("steps are JSON");
-    let mut hash = Sha256::new();
+    let mut bytes = Vec::new();
     for part in [definition, observations, &steps] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        bytes.extend((part.len() as u64).to_be_bytes());
+        bytes.extend(part.as_bytes());
     }
-    let hex: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = digest_of(Algorithm::Sha256, &bytes).hex();
+    hex.truncate(12);
     format!("rp1-{hex}")
 }
 
@@ -226,17 +228,8 @@ fn name_from_id(id: &UnitId, host: &HostName) -> String {
     id.0.strip_prefix(&format!("{host}/")).unwrap_or(&id.0).to_owned()
 }
 
-/// The outermost unit; a circle of parents, which only a broken manifest has, ends where it would repeat.
 fn root_of(manifest: &Manifest, id: &UnitId) -> UnitId {
-    let mut seen = BTreeSet::from([id]);
-    let mut root = id;
-    while let Some(parent) = manifest.unit(root).and_then(|unit| unit.parent.as_ref()) {
-        if !seen.insert(parent) {
-            break;
-        }
-        root = parent;
-    }
-    root.clone()
+    manifest.lineage(id).last().map_or_else(|| id.clone(), |unit| unit.id.clone())
 }
 
 fn finding(finding: &Finding) -> FindingView {

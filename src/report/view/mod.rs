@@ -454,6 +454,11 @@ impl View {
         self.unit(id).map_or(id, |unit| &unit.root)
     }
 
+    /// What could not be checked and should have been: all but what the settings say to ignore.
+    pub fn doubts(&self) -> u64 {
+        self.unverified.iter().filter(|entry| entry.kind != WhyKind::Ignored).count() as u64
+    }
+
     /// The finding with this id.
     pub fn finding(&self, id: &str) -> Option<&FindingView> {
         self.findings.iter().find(|finding| finding.id == id)

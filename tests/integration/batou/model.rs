@@ -114,7 +114,7 @@ fn a_literal_declaration_is_what_batou_makes_of_it() {
     assert_eq!(
         show(&told),
         ["RCT009 environments/dev/environment.cfg: read without running batou: 40 literal declarations in 4 roots; \
-          11 declarations are computed and 0 roots are not understood"]
+          7 declarations are computed and 0 roots are not understood"]
     );
 }
 
@@ -173,11 +173,7 @@ fn a_broken_environment_is_told_completely_and_each_thing_once() {
     assert_eq!(shown[..3], native, "what batou says of the same is not told again");
     let batous = &shown[3..];
     let count = |text: &str| batous.iter().filter(|line| line.contains(text)).count();
-    assert_eq!(
-        count("RCT004 components/broken/component.py:11: `web1/broken`: KeyError: 'missing-thing'"),
-        1,
-        "{batous:?}"
-    );
+    assert_eq!(count("RCT004 components/broken/component.py:11: `web1/broken`: KeyError"), 1, "{batous:?}");
     assert_eq!(count("RCT011 components/broken/component.py:18: `Curious` tried to start a process"), 1, "{batous:?}");
     assert_eq!(count("Missing component") + count("Superfluous"), 0, "{batous:?}");
     let doubted = known_contents(&model);

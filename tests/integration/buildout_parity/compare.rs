@@ -157,7 +157,8 @@ fn history(expected: &Value, ours: &OptionValue, directory: &str, place: &str, f
     // A file of the command line has a relative name.
     let expected = expected.to_string();
     let ours = Value::Array(steps).to_string();
-    if expected != ours && expected.replace(&format!("{directory}/"), "") != ours.replace(&format!("{directory}/"), "") {
+    if expected != ours && expected.replace(&format!("{directory}/"), "") != ours.replace(&format!("{directory}/"), "")
+    {
         found.push(format!("history of {place}: {expected}, ours {ours}"));
     }
 }

@@ -36,28 +36,81 @@ impl Dice {
 
 const SECTIONS: &[&str] = &["a", "b", "c", "p", "q", "r", "sec.tion", "t-u"];
 const OPTIONS: &[&str] = &["x", "yy", "zed", "eggs", "opt-ion", "Upper"];
-const WORDS: &[&str] = 
+const WORDS: &[&str] =
     &["1", "two", "a b", "x=y", "ü", "$", "$$", "1 # c", "[b]", "-", "/p/q", "1", "two", "base p", "base a", "${"];
 const CONDITIONS: &[&str] = &[
-    "True", "False", "python3", "python27", "python_version > \"3\"", "sys_platform == 'win32'",
-    "sys.version_info >= (3,)", "linux and not windows", "platform.machine() == \"x86_64\" or windows",
-    "'linux' in sys_platform", "python_version in '2.7 3.4'", "sys.platform.startswith(\"linux\")", " 1 < 2 < 3 ",
-    "os.name == 'posix' and bits64", "not (python2 or windows)", "python_version ~= '3.5' and os_name != 'nt'",
-    "(1, 2) < sys.version_info[:2]", "[]", "0", "None", "'a'", "\"\\x23\" in \"a\\x3bb\"", "nosuch", "1 +", "'a' == 'a'",
+    "True",
+    "False",
+    "python3",
+    "python27",
+    "python_version > \"3\"",
+    "sys_platform == 'win32'",
+    "sys.version_info >= (3,)",
+    "linux and not windows",
+    "platform.machine() == \"x86_64\" or windows",
+    "'linux' in sys_platform",
+    "python_version in '2.7 3.4'",
+    "sys.platform.startswith(\"linux\")",
+    " 1 < 2 < 3 ",
+    "os.name == 'posix' and bits64",
+    "not (python2 or windows)",
+    "python_version ~= '3.5' and os_name != 'nt'",
+    "(1, 2) < sys.version_info[:2]",
+    "[]",
+    "0",
+    "None",
+    "'a'",
+    "\"\\x23\" in \"a\\x3bb\"",
+    "nosuch",
+    "1 +",
+    "'a' == 'a'",
 ];
 
 const BUILDOUT_LINES: &[&str] = &[
-    "eggs-directory = e", "eggs-directory = ~/e", "eggs-directory = ${buildout:directory}/e", "bin-directory = ../b",
-    "parts-directory = /abs/p", "develop-eggs-directory = ${buildout:parts-directory}/d", "download-cache = dc",
-    "download-cache = /dc", "extends-cache = ec", "eggs-directory-version =", "eggs-directory-version = v9",
-    "abi-tag-eggs = true", "versions = versions", "versions = v", "versions =", "newest = false", "offline = true",
-    "prefer-final = false", "log-level = 10", "installed =", "installed = /i.cfg", "find-links += http://x",
-    "find-links = y", "allow-hosts +=\n    *.x", "ref = ${a:x}", "ref = ${p:location}", "socket-timeout = 5",
-    "executable = /py", "show-picked-versions = true", "=> p", "own = ${:directory}",
+    "eggs-directory = e",
+    "eggs-directory = ~/e",
+    "eggs-directory = ${buildout:directory}/e",
+    "bin-directory = ../b",
+    "parts-directory = /abs/p",
+    "develop-eggs-directory = ${buildout:parts-directory}/d",
+    "download-cache = dc",
+    "download-cache = /dc",
+    "extends-cache = ec",
+    "eggs-directory-version =",
+    "eggs-directory-version = v9",
+    "abi-tag-eggs = true",
+    "versions = versions",
+    "versions = v",
+    "versions =",
+    "newest = false",
+    "offline = true",
+    "prefer-final = false",
+    "log-level = 10",
+    "installed =",
+    "installed = /i.cfg",
+    "find-links += http://x",
+    "find-links = y",
+    "allow-hosts +=\n    *.x",
+    "ref = ${a:x}",
+    "ref = ${p:location}",
+    "socket-timeout = 5",
+    "executable = /py",
+    "show-picked-versions = true",
+    "=> p",
+    "own = ${:directory}",
 ];
 const DOUBTFUL_LINES: &[&str] = &[
-    "offline = yes", "log-level = loud", "install-from-cache = true", "eggs-directory +=", "download-cache -= x",
-    "directory = ${:w}", "show-picked-versions = maybe", "<= a", "newest = ${a:x}", "verbosity = x", "verbosity = 10",
+    "offline = yes",
+    "log-level = loud",
+    "install-from-cache = true",
+    "eggs-directory +=",
+    "download-cache -= x",
+    "directory = ${:w}",
+    "show-picked-versions = maybe",
+    "<= a",
+    "newest = ${a:x}",
+    "verbosity = x",
+    "verbosity = 10",
 ];
 
 /// The case of a seed.
@@ -69,9 +122,7 @@ pub(super) fn case(seed: u64) -> Case {
     let count = if dice.sound { 2 + dice.below(4) } else { 1 + dice.below(4) };
     let places = ["", "", "s/", "s/t/", "remote/"];
     let names: Vec<String> = (0..count)
-        .map(|index| {
-            if index == 0 { "buildout.cfg".to_owned() } else { format!("{}f{index}.cfg", dice.pick(&places)) }
-        })
+        .map(|index| if index == 0 { "buildout.cfg".to_owned() } else { format!("{}f{index}.cfg", dice.pick(&places)) })
         .collect();
     for index in 0..count {
         let content = if hostile && dice.percent(50) {
@@ -102,7 +153,11 @@ fn argument(dice: &mut Dice, names: &[String]) -> String {
         return format!("buildout:extends={name}");
     }
     if dice.percent(20) && !dice.sound {
-        return format!("{}={}", dice.pick(&["newest", "offline", "eggs-directory", "own"]), dice.pick(&["true", "false"]));
+        return format!(
+            "{}={}",
+            dice.pick(&["newest", "offline", "eggs-directory", "own"]),
+            dice.pick(&["true", "false"])
+        );
     }
     let operator = dice.pick(&["", "", "+", "-", " +", " -"]);
     format!("{}:{}{operator}={}", dice.pick(SECTIONS), dice.pick(OPTIONS), value(dice, 0).trim())
@@ -207,8 +262,13 @@ fn buildout_section(dice: &mut Dice, index: usize, names: &[String], text: &mut 
         let _ = writeln!(text, "{line}");
     }
     if dice.percent(30) {
-        let _ = writeln!(text, "[{}]\n{} = {}", dice.pick(&["versions", "versions", "v"]),
-            dice.pick(&["A_b.c", "zc.buildout", "setuptools", "recipe"]), dice.pick(&["1.0", "2", ">=3"]));
+        let _ = writeln!(
+            text,
+            "[{}]\n{} = {}",
+            dice.pick(&["versions", "versions", "v"]),
+            dice.pick(&["A_b.c", "zc.buildout", "setuptools", "recipe"]),
+            dice.pick(&["1.0", "2", ">=3"])
+        );
     }
 }
 
@@ -280,7 +340,8 @@ fn words(dice: &mut Dice, position: usize) -> String {
 
 fn reference(dice: &mut Dice, position: usize) -> String {
     let later = SECTIONS.get(position + 1 + dice.below(SECTIONS.len())).copied();
-    let section = if dice.percent(if dice.sound { 1 } else { 4 }) { dice.pick(SECTIONS) } else { later.unwrap_or("buildout") };
+    let section =
+        if dice.percent(if dice.sound { 1 } else { 4 }) { dice.pick(SECTIONS) } else { later.unwrap_or("buildout") };
     let option = match section {
         "buildout" => dice.pick(&["directory", "bin-directory", "eggs-directory", "parts-directory", "executable"]),
         "p" | "q" | "r" if dice.percent(50) => "location",
@@ -304,11 +365,57 @@ fn reference(dice: &mut Dice, position: usize) -> String {
 /// Lines that are hardly a configuration.
 fn text(dice: &mut Dice) -> String {
     const PIECES: &[&str] = &[
-        "[a]", "[b]", "[a:False]", "[a:True]", "[buildout]", "[ a ]", "[a] ; c", "[a b]", "[a:", "[a:]", "x = 1",
-        "x=1", "y += 2", "y+=2", "y -= 2", "  cont", "\tcont", "    deeper", "", "   ", "# c", "; c", "  # c", "x",
-        "= 1", "<= b", "<=\n  b\n  c", "=> a", "x =", "y +=", "x y = 1", "x: 1", "\u{feff}", "\u{1c}a", "\u{85}b",
-        "\u{a0}c", "x =\u{2003}v\u{2003}", "ü = ü", "x = \x0c1", "+= 1", "a+ = 1", "a++= 1", "a +-= 1", "{x} = 1",
-        "x = a\u{2028}b", "[a]#", "[a\u{a0}]", "-= 1", "x-= 1", "y  += 3", "y  +=\n  3\n\n  4",
+        "[a]",
+        "[b]",
+        "[a:False]",
+        "[a:True]",
+        "[buildout]",
+        "[ a ]",
+        "[a] ; c",
+        "[a b]",
+        "[a:",
+        "[a:]",
+        "x = 1",
+        "x=1",
+        "y += 2",
+        "y+=2",
+        "y -= 2",
+        "  cont",
+        "\tcont",
+        "    deeper",
+        "",
+        "   ",
+        "# c",
+        "; c",
+        "  # c",
+        "x",
+        "= 1",
+        "<= b",
+        "<=\n  b\n  c",
+        "=> a",
+        "x =",
+        "y +=",
+        "x y = 1",
+        "x: 1",
+        "\u{feff}",
+        "\u{1c}a",
+        "\u{85}b",
+        "\u{a0}c",
+        "x =\u{2003}v\u{2003}",
+        "ü = ü",
+        "x = \x0c1",
+        "+= 1",
+        "a+ = 1",
+        "a++= 1",
+        "a +-= 1",
+        "{x} = 1",
+        "x = a\u{2028}b",
+        "[a]#",
+        "[a\u{a0}]",
+        "-= 1",
+        "x-= 1",
+        "y  += 3",
+        "y  +=\n  3\n\n  4",
     ];
     let mut text = String::new();
     if dice.percent(70) {
@@ -324,8 +431,25 @@ fn text(dice: &mut Dice) -> String {
 /// Options as `.installed.cfg` has them.
 pub(super) fn installed(seed: u64) -> BTreeMap<String, BTreeMap<String, String>> {
     const PIECES: &[&str] = &[
-        "a", " ", "\n", "\t", "\r", "\x0c", "\x0b", "b c", "\n\n", "  ", "%(", ")s", "%(__buildout_space__)s", "ü", "[x]",
-        "#", "=", "path/x", "\n  ",
+        "a",
+        " ",
+        "\n",
+        "\t",
+        "\r",
+        "\x0c",
+        "\x0b",
+        "b c",
+        "\n\n",
+        "  ",
+        "%(",
+        ")s",
+        "%(__buildout_space__)s",
+        "ü",
+        "[x]",
+        "#",
+        "=",
+        "path/x",
+        "\n  ",
     ];
     let mut dice = Dice { state: seed, sound: false };
     let mut sections = BTreeMap::new();
@@ -369,22 +493,104 @@ fn expression(dice: &mut Dice, depth: usize, marker: bool) -> String {
 }
 
 const MARKERS: &[&str] = &[
-    "python_version > '3'", "python_version == '3.*'", "python_version != \"3.11\"", "python_version >= '3.11.0'",
-    "'3.2' < python_version", "python_version in '3.10, 3.11'", "python_full_version ~= '3.8'", "os_name == 'posix'",
-    "os.name != 'nt'", "sys_platform == 'linux'", "'lin' in sys.platform", "'win' not in sys_platform",
-    "platform_machine == 'x86_64'", "platform_system == 'Linux'", "implementation_name == 'cpython'",
-    "platform_python_implementation == 'CPython'", "platform.python_implementation == 'PyPy'", "python_version < '3'",
-    "python_version ~= '3'", "python_version === '3.11'", "implementation_version >= '3.11'", "os_name >= 'a'",
-    "python_version > '3.11.*'", "python_version < '3.12rc1'", "extra == 'x'", "python_version == os_name",
+    "python_version > '3'",
+    "python_version == '3.*'",
+    "python_version != \"3.11\"",
+    "python_version >= '3.11.0'",
+    "'3.2' < python_version",
+    "python_version in '3.10, 3.11'",
+    "python_full_version ~= '3.8'",
+    "os_name == 'posix'",
+    "os.name != 'nt'",
+    "sys_platform == 'linux'",
+    "'lin' in sys.platform",
+    "'win' not in sys_platform",
+    "platform_machine == 'x86_64'",
+    "platform_system == 'Linux'",
+    "implementation_name == 'cpython'",
+    "platform_python_implementation == 'CPython'",
+    "platform.python_implementation == 'PyPy'",
+    "python_version < '3'",
+    "python_version ~= '3'",
+    "python_version === '3.11'",
+    "implementation_version >= '3.11'",
+    "os_name >= 'a'",
+    "python_version > '3.11.*'",
+    "python_version < '3.12rc1'",
+    "extra == 'x'",
+    "python_version == os_name",
 ];
 const PYTHON: &[&str] = &[
-    "True", "False", "None", "0", "1", "3", "'linux'", "''", "()", "(3, 11)", "[]", "[0]", "(3,)", "python3", "python27",
-    "python311", "python320", "linux", "windows", "posix", "cpython", "pypy", "bits64", "little_endian", "sys.platform",
-    "os.name", "sys.version_info", "sys.version_info[:2]", "sys.version_info[0]", "sys.version_info[-5]",
-    "sys.version_info[9]", "sys.version_info.minor", "platform.machine()", "platform.system().lower()", "sys.byteorder",
-    "sys.platform.startswith('lin')", "sys.platform.endswith(('x', 'y'))", "platform.python_version()",
-    "platform.python_version_tuple()[:2]", "'a' 'b'", "-1", "2 ** 3", "sys.maxsize", "platform.architecture()[0]", "len",
-    "open", "nosuch", "sys", "'x86_64'", "'a'[0]", "'abc'[1:]", "(1, 2)[1:]", "'%s' % 1", "[x for x in (1,)]", "{}",
-    "os.environ", "len('a')", "sys.maxsize > 2**32", "1 if linux else 0", "linux ]", "lambda: 0", "(linux", "sys.prefix",
-    "isinstance('a', str)", "3.5", "0x10", "u'a'", "b'a'", "not", "'a'.upper()", "(True)", "1 < 2 < 3",
+    "True",
+    "False",
+    "None",
+    "0",
+    "1",
+    "3",
+    "'linux'",
+    "''",
+    "()",
+    "(3, 11)",
+    "[]",
+    "[0]",
+    "(3,)",
+    "python3",
+    "python27",
+    "python311",
+    "python320",
+    "linux",
+    "windows",
+    "posix",
+    "cpython",
+    "pypy",
+    "bits64",
+    "little_endian",
+    "sys.platform",
+    "os.name",
+    "sys.version_info",
+    "sys.version_info[:2]",
+    "sys.version_info[0]",
+    "sys.version_info[-5]",
+    "sys.version_info[9]",
+    "sys.version_info.minor",
+    "platform.machine()",
+    "platform.system().lower()",
+    "sys.byteorder",
+    "sys.platform.startswith('lin')",
+    "sys.platform.endswith(('x', 'y'))",
+    "platform.python_version()",
+    "platform.python_version_tuple()[:2]",
+    "'a' 'b'",
+    "-1",
+    "2 ** 3",
+    "sys.maxsize",
+    "platform.architecture()[0]",
+    "len",
+    "open",
+    "nosuch",
+    "sys",
+    "'x86_64'",
+    "'a'[0]",
+    "'abc'[1:]",
+    "(1, 2)[1:]",
+    "'%s' % 1",
+    "[x for x in (1,)]",
+    "{}",
+    "os.environ",
+    "len('a')",
+    "sys.maxsize > 2**32",
+    "1 if linux else 0",
+    "linux ]",
+    "lambda: 0",
+    "(linux",
+    "sys.prefix",
+    "isinstance('a', str)",
+    "3.5",
+    "0x10",
+    "u'a'",
+    "b'a'",
+    "not",
+    "'a'.upper()",
+    "(True)",
+    "1 < 2 < 3",
 ];

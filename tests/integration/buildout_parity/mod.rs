@@ -3,6 +3,11 @@
 //! Needs a Python with zc.buildout: `RECTIFY_BUILDOUT_PYTHON=/path/to/python`. `RECTIFY_PARITY_COUNT` (default 300) and
 //! `RECTIFY_PARITY_SEED` (default 1) choose how many and which configurations.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test asks the real tool and makes what it reads"
+)]
 #![expect(clippy::print_stdout, reason = "how much was compared, and why not, is for whoever runs it")]
 
 mod compare;
@@ -118,7 +123,9 @@ fn ask_both(case: &Case, root: &std::path::Path, oracle: &mut Oracle) -> Compari
     let urls: BTreeMap<String, String> = case
         .files
         .keys()
-        .filter_map(|name| Some((format!("http://host/{}", name.strip_prefix("remote/")?), format!("{directory}/{name}"))))
+        .filter_map(|name| {
+            Some((format!("http://host/{}", name.strip_prefix("remote/")?), format!("{directory}/{name}")))
+        })
         .collect();
     let home = format!("{directory}/home");
     let answer = oracle.ask(&json!({
@@ -242,7 +249,6 @@ fn random_configurations_resolve_as_zc_buildout_resolves_them() {
     println!("{count} configurations compared, {broken} of them with an error, {different} differ; errors: {kinds:?}");
     assert_eq!(different, 0, "{report}");
 }
-
 
 #[test]
 fn installed_options_are_written_and_read_as_zc_buildout_does() {

@@ -41,7 +41,14 @@ setup(name="demo", version="1.0", packages=find_packages("src"), package_dir={""
 /// The parts: name, options.
 const PARTS: &[(&str, &[(&str, &str)])] = &[
     ("plain", &[("recipe", "zc.recipe.egg:eggs"), ("eggs", "tabulate")]),
-    ("scripts", &[("recipe", "zc.recipe.egg:scripts"), ("eggs", "tabulate\niniparse\nzope.event"), ("scripts", "tabulate=tab2")]),
+    (
+        "scripts",
+        &[
+            ("recipe", "zc.recipe.egg:scripts"),
+            ("eggs", "tabulate\niniparse\nzope.event"),
+            ("scripts", "tabulate=tab2"),
+        ],
+    ),
     (
         "rel",
         &[
@@ -97,11 +104,7 @@ impl Tree {
         let environment = Path::new(python).parent().and_then(Path::parent).expect("a Python in `bin`").to_path_buf();
         let directory = tempfile::tempdir().expect("a directory can be made");
         let root = rectify::io::files::canonical(directory.path()).expect("it is there");
-        let version = tool(
-            &root,
-            python,
-            &["-c", "import importlib.metadata as m; print(m.version('zc.buildout'))"],
-        );
+        let version = tool(&root, python, &["-c", "import importlib.metadata as m; print(m.version('zc.buildout'))"]);
         let old = version.starts_with('3');
         let pins = pins(old);
         crate::tools::write(&root.join("demo/setup.py"), SETUP);
@@ -118,7 +121,8 @@ impl Tree {
             python: None,
             version: None,
         };
-        let tree = Self { place, configuration, buildout: environment.join("bin/buildout"), root, _directory: directory };
+        let tree =
+            Self { place, configuration, buildout: environment.join("bin/buildout"), root, _directory: directory };
         assert_eq!(tree.run(), 0, "{python}: buildout runs");
         assert_eq!(tree.run(), 0, "{python}: buildout runs again");
         tree
@@ -212,7 +216,8 @@ impl Tree {
             Ok(metadata) => usize::try_from(metadata.len()).expect("it is small"),
             Err(_) => 300,
         };
-        let bytes: Vec<u8> = (0..size).map(|at| u8::try_from((at * 131 + 200) % 251).expect("it is small") | 0x80).collect();
+        let bytes: Vec<u8> =
+            (0..size).map(|at| u8::try_from((at * 131 + 200) % 251).expect("it is small") | 0x80).collect();
         self.put(path, &bytes);
     }
 
@@ -317,7 +322,8 @@ fn pins(old: bool) -> Vec<(&'static str, &'static str)> {
 
 fn configuration_text(pins: &[(&str, &str)]) -> String {
     let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
-    let mut text = format!("[buildout]\ndevelop = demo\nversions = versions\nparts = {}\n\n[versions]\n", names.join(" "));
+    let mut text =
+        format!("[buildout]\ndevelop = demo\nversions = versions\nparts = {}\n\n[versions]\n", names.join(" "));
     for (name, version) in pins {
         text += &format!("{name} = {version}\n");
     }

@@ -12,7 +12,11 @@ pub(super) struct NotAMarker;
 pub(super) enum Marker {
     /// Alternatives of conjunctions.
     Any(Vec<Vec<Marker>>),
-    Compare { left: Operand, operator: &'static str, right: Operand },
+    Compare {
+        left: Operand,
+        operator: &'static str,
+        right: Operand,
+    },
     /// Nested deeper than we follow.
     TooDeep,
 }
@@ -290,7 +294,9 @@ fn compare_versions(left: &str, operator: &str, right: &str) -> Result<bool, Sto
         "<=" => Ok(order.is_le()),
         ">" => Ok(order.is_gt()),
         ">=" => Ok(order.is_ge()),
-        "~=" if wanted.len() > 1 => Ok(order.is_ge() && padded(&have, wanted.len()).starts_with(&wanted[..wanted.len() - 1])),
+        "~=" if wanted.len() > 1 => {
+            Ok(order.is_ge() && padded(&have, wanted.len()).starts_with(&wanted[..wanted.len() - 1]))
+        }
         // Such a version is no specifier, and as text `~=` is not defined.
         "~=" => Err(Stop::Error(format!("`~= {right}` is no comparison of versions"))),
         _ => Err(undecided()),

@@ -4,6 +4,7 @@
 
 mod marker;
 mod python;
+mod python_names;
 mod python_value;
 mod tokens;
 
@@ -52,12 +53,7 @@ impl From<Stop> for Verdict {
 }
 
 /// Decides one condition. `tail` is the closing bracket of the header and what follows it.
-pub(super) fn decide(
-    expression: &str,
-    tail: &str,
-    facts: &TargetFacts,
-    assume: &BTreeMap<String, bool>,
-) -> Verdict {
+pub(super) fn decide(expression: &str, tail: &str, facts: &TargetFacts, assume: &BTreeMap<String, bool>) -> Verdict {
     let assumed = assume.iter().find(|(condition, _)| strip(condition) == strip(expression));
     if let Some((_, truth)) = assumed {
         return Verdict::from(*truth);

@@ -3,7 +3,8 @@
 
 use super::{
     MAX_DEPTH, Stop,
-    python_value::{Value, arithmetic, attribute, call, compare, name, subscript},
+    python_names::{attribute, call, name},
+    python_value::{Value, arithmetic, compare, subscript},
     tokens::{Token, tokens},
 };
 use crate::definition::buildout::facts::TargetFacts;
@@ -58,7 +59,9 @@ pub(super) fn evaluate(text: &str, facts: &TargetFacts) -> Result<bool, Stop> {
 fn is_not_modelled(token: &Token) -> bool {
     match token {
         Token::Name(name) => OTHER_KEYWORDS.contains(&name.as_str()),
-        Token::Symbol(symbol) => matches!(*symbol, "{" | "}" | ":" | "*" | "/" | "//" | "%" | "&" | "|" | "^" | "~" | "<<" | ">>" | "="),
+        Token::Symbol(symbol) => {
+            matches!(*symbol, "{" | "}" | ":" | "*" | "/" | "//" | "%" | "&" | "|" | "^" | "~" | "<<" | ">>" | "=")
+        }
         Token::Number(_) | Token::Text(_) => false,
     }
 }
@@ -87,7 +90,11 @@ impl Parser<'_> {
     }
 
     fn end(&self) -> Result<(), Stop> {
-        if self.position == self.tokens.len() { Ok(()) } else { Err(Stop::Error("it is no Python expression".to_owned())) }
+        if self.position == self.tokens.len() {
+            Ok(())
+        } else {
+            Err(Stop::Error("it is no Python expression".to_owned()))
+        }
     }
 
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {

@@ -4,8 +4,8 @@
 
 use crate::expect::derive::distribution::{Claims, Layout};
 use crate::expect::derive::evidence::{self, Note};
-use crate::model::content::{Algorithm, Blob};
 use crate::model::artifact::Content;
+use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::observation::{Kind, Scan};
 use crate::model::path::TargetPath;
@@ -173,7 +173,9 @@ impl Dist {
     pub(crate) fn requires(&self, scan: &Scan, claims: Option<&Claims>) -> Result<Vec<Requirement>, Why> {
         if self.layout == Layout::EggInfo {
             return match self.bytes(scan, claims, "requires.txt")? {
-                Some(bytes) => python_metadata::requires_txt(&bytes.0).map_err(|error| self.damaged("requires.txt", &error)),
+                Some(bytes) => {
+                    python_metadata::requires_txt(&bytes.0).map_err(|error| self.damaged("requires.txt", &error))
+                }
                 // Not every egg requires something; but an egg without metadata says nothing.
                 None => self.bytes(scan, claims, "PKG-INFO")?.map(|_| Vec::new()).ok_or_else(|| self.no_metadata()),
             };
@@ -203,9 +205,8 @@ impl Dist {
     fn bytes<'a>(&self, scan: &'a Scan, claims: Option<&Claims>, name: &str) -> Result<Option<&'a Blob>, Why> {
         let path = self.info.join(name);
         let claim = claims.and_then(|claims| claims.get(&path));
-        let trouble = |what: &str| {
-            Why::new(WhyKind::LiveTree, format!("`{name}` of {} {} {what}", self.key, self.version))
-        };
+        let trouble =
+            |what: &str| Why::new(WhyKind::LiveTree, format!("`{name}` of {} {} {what}", self.key, self.version));
         if let Some(Content::Digest { digest, .. }) = claim
             && digest.algorithm == Algorithm::Sha256
             && scan.seen(&path).and_then(|seen| seen.digest(Algorithm::Sha256)) != Some(digest)

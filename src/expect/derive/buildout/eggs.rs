@@ -43,7 +43,9 @@ pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest)
             || dist.source == Source::Egg && wanted(buildout, dist);
         let claims = if own {
             let claims = record.claims(manifest);
-            if let Some(evidence) = claims.as_ref().filter(|_| dist.source == Source::Egg).and_then(|all| record.cut_off(all)) {
+            if let Some(evidence) =
+                claims.as_ref().filter(|_| dist.source == Source::Egg).and_then(|all| record.cut_off(all))
+            {
                 record.broken(manifest, dist.info.join("RECORD"), evidence);
             }
             claims
@@ -79,7 +81,8 @@ fn wanted(buildout: &Buildout<'_>, dist: &Dist) -> bool {
 
 /// Artifacts and units of all eggs.
 pub(super) fn expect(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
-    let used: BTreeSet<&TargetPath> = parts.eggs.values().flat_map(|eggs| eggs.dists.values()).map(|(_, place)| place).collect();
+    let used: BTreeSet<&TargetPath> =
+        parts.eggs.values().flat_map(|eggs| eggs.dists.values()).map(|(_, place)| place).collect();
     for dist in buildout.catalog.all() {
         match dist.source {
             Source::Egg if wanted(buildout, dist) || used.contains(&dist.location) => {
@@ -158,7 +161,10 @@ fn unlisted<'a>(
             let content = if inits.contains(path) {
                 Content::Bytes(Blob::from(NAMESPACE_INIT))
             } else if dist.layout == Layout::EggInfo && path.name() == b"requires.txt" {
-                Content::Unknown(Why::new(WhyKind::NotModelled, "setuptools makes it of METADATA when it makes the egg"))
+                Content::Unknown(Why::new(
+                    WhyKind::NotModelled,
+                    "setuptools makes it of METADATA when it makes the egg",
+                ))
             } else {
                 Content::Unknown(Why::new(WhyKind::NoReference, "the egg's RECORD does not list it"))
             };
@@ -233,7 +239,13 @@ fn unit_id(buildout: &Buildout<'_>, dist: &Dist) -> UnitId {
     if alone { unit } else { unit.within(format_args!("=={}", dist.version)) }
 }
 
-fn push_unit(buildout: &Buildout<'_>, id: &UnitId, name: String, directory: Option<TargetPath>, manifest: &mut Manifest) {
+fn push_unit(
+    buildout: &Buildout<'_>,
+    id: &UnitId,
+    name: String,
+    directory: Option<TargetPath>,
+    manifest: &mut Manifest,
+) {
     let parent = &buildout.derivation.unit;
     let deployer = crate::expect::derive::deployer(manifest, parent);
     manifest.units.push(Unit {

@@ -132,7 +132,10 @@ impl Configuration {
     /// An option: `None` when it is certainly not set.
     pub fn option(&self, section: &str, option: &str) -> Option<Eval<String>> {
         let Some(known) = self.sections.get(section) else {
-            return Some(Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("there is no section [{section}]"))));
+            return Some(Eval::Unknown(Why::new(
+                WhyKind::BrokenDefinition,
+                format!("there is no section [{section}]"),
+            )));
         };
         match known.options.get(option) {
             Some(value) => Some(value.value.clone()),

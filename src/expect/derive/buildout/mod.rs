@@ -14,8 +14,8 @@ mod parts;
 mod working_set;
 
 pub(crate) use catalog::Dist;
-pub(crate) use parts::unit as part_unit;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
+pub(crate) use parts::unit as part_unit;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;
@@ -122,7 +122,9 @@ impl<'a> Buildout<'a> {
         let mut catalog = Catalog::default();
         let directories = &input.configuration.directories;
         if let Some(eggs) = directories.eggs.known() {
-            catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref()).into_iter().for_each(|dist| catalog.add(dist));
+            catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref())
+                .into_iter()
+                .for_each(|dist| catalog.add(dist));
         }
         if let Some(develop) = directories.develop_eggs.known().map(TargetPath::new) {
             let editable = catalog::installed(scan, &develop, Source::Develop);
@@ -207,8 +209,9 @@ impl<'a> Buildout<'a> {
         path.extend(extra.iter().cloned());
         let mut unique = Vec::new();
         for place in path {
-            let real = evidence::real_path(self.scan, &place)
-                .ok_or_else(|| Why::new(WhyKind::TargetFact, format!("whether `{place}` is reached by links was not seen")))?;
+            let real = evidence::real_path(self.scan, &place).ok_or_else(|| {
+                Why::new(WhyKind::TargetFact, format!("whether `{place}` is reached by links was not seen"))
+            })?;
             let text = real.as_str().map(str::to_owned);
             let text = text.ok_or_else(|| Why::new(WhyKind::NotModelled, format!("`{real}` is no text")))?;
             if !unique.contains(&text) {

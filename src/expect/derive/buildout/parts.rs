@@ -102,7 +102,8 @@ fn doubted(buildout: &Buildout<'_>, path: &TargetPath, content: Content, eggs: &
         let name = line.rsplit('/').next()?.trim_end_matches([',', ')', '\'', '"']);
         let egg = EggName::parse(name.as_bytes())?;
         let key = canonical(&egg.name);
-        let other = eggs.unpinned.contains(&key) && eggs.dists.get(&key).is_some_and(|(version, _)| *version != egg.version);
+        let other =
+            eggs.unpinned.contains(&key) && eggs.dists.get(&key).is_some_and(|(version, _)| *version != egg.version);
         other.then_some(key)
     });
     match others.into_iter().next() {
@@ -198,7 +199,8 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
     let why = match evidence::note(buildout.scan, &path) {
         Note::Bytes(bytes) => match installed::parse(&bytes.0) {
             Ok(installed) => {
-                let why = Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
+                let why =
+                    Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
                 push_installed(host, unit, path, why, mend, manifest);
                 return Some(installed);
             }

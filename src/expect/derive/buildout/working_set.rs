@@ -144,7 +144,10 @@ impl<'a> Chooser<'a> {
         let Some(pin) = pin else {
             return match preferred(candidates, |_| true)[..] {
                 [only] => Choice::Only(only),
-                [] => Choice::Doubt(Why::new(WhyKind::LiveTree, format!("no egg of {key} is there, and it is not pinned"))),
+                [] => Choice::Doubt(Why::new(
+                    WhyKind::LiveTree,
+                    format!("no egg of {key} is there, and it is not pinned"),
+                )),
                 _ => Choice::Doubt(Why::new(
                     WhyKind::LiveTree,
                     format!("several versions of {key} are there, and none is pinned"),
@@ -152,10 +155,9 @@ impl<'a> Chooser<'a> {
             };
         };
         match preferred(candidates, |dist| same_version(&dist.version, pin) || dist.version == "?")[..] {
-            [only] if only.version == "?" => Choice::Doubt(Why::new(
-                WhyKind::LiveTree,
-                format!("the version of the develop egg {key} is not known"),
-            )),
+            [only] if only.version == "?" => {
+                Choice::Doubt(Why::new(WhyKind::LiveTree, format!("the version of the develop egg {key} is not known")))
+            }
             [only] => Choice::Pinned(only),
             [] => Choice::Missing(pin.to_owned()),
             _ => Choice::Doubt(Why::new(WhyKind::LiveTree, format!("{key} {pin} is there more than once"))),
@@ -173,7 +175,12 @@ impl<'a> Chooser<'a> {
                 Sighting::Present(seen) => match seen.captured().and_then(|bytes| bytes.text()) {
                     Some(text) if text.contains("pkg_resources") && !text.contains("pkgutil") => return Ok(true),
                     Some(_) => {}
-                    None => return Err(Why::new(WhyKind::LiveTree, format!("whether `{path}` needs setuptools is not known"))),
+                    None => {
+                        return Err(Why::new(
+                            WhyKind::LiveTree,
+                            format!("whether `{path}` needs setuptools is not known"),
+                        ));
+                    }
                 },
                 Sighting::Unseen(failure) => return Err(Why::new(WhyKind::Unreadable, failure.text)),
             }

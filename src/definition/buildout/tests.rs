@@ -1,0 +1,332 @@
+//! What resolving promises beyond parity: unknown where it cannot know, every error with its place, no panic.
+
+use super::*;
+use crate::model::{
+    code::{BUILDOUT_CONDITION, BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX},
+    diagnostic::Severity,
+    eval::WhyKind,
+};
+use proptest::prelude::*;
+
+struct Project {
+    sources: MemorySources,
+    facts: TargetFacts,
+    command_line: Vec<(String, String, String)>,
+    assume: BTreeMap<String, bool>,
+    dialect: Dialect,
+}
+
+impl Project {
+    fn new(buildout_cfg: &str) -> Self {
+        Self {
+            sources: MemorySources::new().with("/d/buildout.cfg", buildout_cfg),
+            facts: TargetFacts::default(),
+            command_line: Vec::new(),
+            assume: BTreeMap::new(),
+            dialect: Dialect::V6,
+        }
+    }
+
+    fn with(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.sources = self.sources.with(&format!("/d/{name}"), content);
+        self
+    }
+
+    fn resolve_with(&self, recipes: &dyn RecipeOptions) -> (Resolved, Vec<Diagnostic>) {
+        let request = Request {
+            directory: "/d",
+            config: "buildout.cfg",
+            command_line: &self.command_line,
+            facts: &self.facts,
+            dialect: self.dialect,
+            user_defaults: None,
+            assume: &self.assume,
+            recipes,
+        };
+        resolve(&request, &self.sources)
+    }
+
+    fn resolve(&self) -> (Resolved, Vec<Diagnostic>) {
+        self.resolve_with(&NoRecipes)
+    }
+}
+
+fn known<'a>(resolved: &'a Resolved, section: &str, option: &str) -> Option<&'a str> {
+    resolved.value(section, option).and_then(Eval::known).map(String::as_str)
+}
+
+fn why(resolved: &Resolved, section: &str, option: &str) -> Option<WhyKind> {
+    resolved.value(section, option).and_then(Eval::why).map(|why| why.kind)
+}
+
+fn lints(diagnostics: &[Diagnostic]) -> Vec<&str> {
+    let lints = diagnostics.iter().filter(|found| found.code == BUILDOUT_LINT);
+    lints.map(|lint| lint.message.as_str()).collect()
+}
+
+#[test]
+fn what_only_the_recipe_knows_taints_what_is_made_from_it() {
+    let project =
+        Project::new("[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${q:location}/x\ny = ${:x}/y\n[q]\nrecipe = q.q\n");
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!(diagnostics, []);
+    assert_eq!(why(&resolved, "p", "y"), Some(WhyKind::Code));
+    assert_eq!(resolved.parts, ["q", "p"]);
+    assert_eq!(resolved.parts_doubt, None);
+}
+
+#[test]
+fn a_known_recipe_tells_its_options_in_buildouts_syntax() {
+    struct Locations;
+    impl RecipeOptions for Locations {
+        fn option(&self, recipe: &str, section: &str, option: &str) -> Option<String> {
+            (recipe == "q.q" && option == "location").then(|| format!("${{buildout:parts-directory}}/{section}"))
+        }
+    }
+    let project = Project::new("[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${q:location}/x\n[q]\nrecipe = q.q\n");
+    let (resolved, _) = project.resolve_with(&Locations);
+    assert_eq!(known(&resolved, "p", "x"), Some("/d/parts/q/x"));
+}
+
+#[test]
+fn a_missing_option_of_a_section_without_recipe_is_an_error_with_the_nearest_name() {
+    let project = Project::new("[buildout]\nparts =\n[a]\nx =\n    1\n    ${b:lenght}\n[b]\nlength = 2\n");
+    let (resolved, diagnostics) = project.resolve();
+    let [error] = diagnostics.as_slice() else { panic!("{diagnostics:?}") };
+    assert_eq!(error.message, "`${b:lenght}` names an option that `[b]` does not have; is it `length`?");
+    assert_eq!(error.origin, Some(Origin::line("buildout.cfg", 6)));
+    let excerpt = error.excerpt.as_ref().expect("the line");
+    assert_eq!(&excerpt.text[excerpt.start..excerpt.end], "${b:lenght}");
+    assert_eq!(why(&resolved, "a", "x"), Some(WhyKind::BrokenDefinition));
+    assert_eq!(known(&resolved, "b", "length"), Some("2"));
+}
+
+#[test]
+fn a_remote_file_that_is_not_at_hand_makes_unknown_what_it_may_set_and_nothing_else() {
+    let project = Project::new(
+        "[buildout]\nextends = base.cfg http://x/y.cfg late.cfg\nparts = p\nbin-directory = b\n[p]\nrecipe = r\nx += 1\nz = ${new:opt}\n",
+    )
+    .with("base.cfg", "[p]\nx = 0\ny = 0\n[old]\no = 1\n")
+    .with("late.cfg", "[p]\nw = known\nv += 1\n");
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+    assert_eq!((diagnostics[0].code, diagnostics[0].severity), (BUILDOUT_MISSING_FILE, Severity::Warning));
+    for (section, option) in
+        [("p", "x"), ("p", "y"), ("p", "z"), ("p", "v"), ("old", "o"), ("buildout", "eggs-directory")]
+    {
+        assert_eq!(why(&resolved, section, option), Some(WhyKind::Unreadable), "{section}:{option}");
+    }
+    assert_eq!(known(&resolved, "p", "w"), Some("known"));
+    assert_eq!(known(&resolved, "p", "recipe"), Some("r"));
+    assert_eq!(resolved.parts, ["p"]);
+    assert!(resolved.open.is_some());
+}
+
+#[test]
+fn the_extends_cache_stands_in_for_remote_files() {
+    let project = Project::new("[buildout]\nextends = http://x/y.cfg\nextends-cache = cache\nparts =\n")
+        .with("cache/f01c30f2dd4f92ec7baad4a1aa5a2ba3", "[a]\nx = wrong\n")
+        .with(&format!("cache/{}", md5_hex("http://x/y.cfg")), "[buildout]\nextends = z.cfg\n[a]\nx = 1\n")
+        .with(&format!("cache/{}", md5_hex("http://x/z.cfg")), "[a]\ny = 2\n");
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!(diagnostics, []);
+    assert_eq!(known(&resolved, "a", "x"), Some("1"));
+    assert_eq!(known(&resolved, "a", "y"), Some("2"));
+    assert_eq!(resolved.files, ["/d/buildout.cfg", "http://x/y.cfg", "http://x/z.cfg"]);
+}
+
+fn md5_hex(text: &str) -> String {
+    use md5::Digest as _;
+    md5::Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn an_undecidable_section_taints_only_what_it_sets_until_somebody_tells() {
+    let text = "[buildout]\nparts =\n[a]\nx = 1\ny = ${:x}\nz = 3\n[a:linux]\nx = 2\n";
+    let mut project = Project::new(text);
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!(why(&resolved, "a", "y"), Some(WhyKind::TargetFact));
+    assert_eq!(known(&resolved, "a", "z"), Some("3"));
+    assert_eq!(diagnostics[0].code, BUILDOUT_CONDITION);
+    project.assume.insert("linux".to_owned(), true);
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!((known(&resolved, "a", "y"), diagnostics.len()), (Some("2"), 0));
+}
+
+#[test]
+fn facts_that_are_not_given_are_not_taken_from_this_machine() {
+    let (resolved, _) = Project::new("[buildout]\nparts =\neggs-directory = ~/eggs\n").resolve();
+    assert_eq!(why(&resolved, "buildout", "executable"), Some(WhyKind::TargetFact));
+    assert_eq!(why(&resolved, "buildout", "eggs-directory"), Some(WhyKind::TargetFact));
+    assert!(resolved.versions["zc-buildout"].why().is_some());
+}
+
+#[test]
+fn a_file_that_is_no_text_is_named_with_its_line() {
+    let project = Project::new("[buildout]\nextends = b.cfg\nparts =\n").with("b.cfg", b"[a]\nx = \xff\n".to_vec());
+    let (resolved, diagnostics) = project.resolve();
+    assert_eq!(diagnostics[0].code, BUILDOUT_SYNTAX);
+    assert_eq!(diagnostics[0].origin, Some(Origin::line("b.cfg", 2)));
+    assert!(resolved.open.is_some());
+}
+
+#[test]
+fn the_eggs_directory_has_a_subdirectory_since_version_5() {
+    let mut project = Project::new("[buildout]\nparts =\n");
+    for (dialect, eggs) in [(Dialect::V3, "/d/eggs"), (Dialect::V4, "/d/eggs"), (Dialect::V5, "/d/eggs/v5")] {
+        project.dialect = dialect;
+        let (resolved, _) = project.resolve();
+        assert_eq!(resolved.directories.eggs, Eval::Known(eggs.to_owned()));
+    }
+}
+
+#[test]
+fn pins_have_canonical_names() {
+    let (resolved, _) = Project::new("[buildout]\nparts =\n[versions]\nZope_Interface..x = 5\n").resolve();
+    assert_eq!(resolved.versions["zope-interface-x"], Eval::Known("5".to_owned()));
+}
+
+#[test]
+fn parts_need_each_other_also_through_other_sections() {
+    let project = Project::new(
+        "[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${s:x}\n=> t\n[s]\nx = ${q:y}\n[q]\nrecipe = r\ny = 1\n[t]\nrecipe = r\n",
+    );
+    let (resolved, _) = project.resolve();
+    let edges: Vec<_> = resolved.part_edges().into_iter().map(|edge| (edge.from, edge.to, edge.option)).collect();
+    let edge = |to: &str, option: &str| ("p".to_owned(), to.to_owned(), option.to_owned());
+    assert_eq!(edges, [edge("q", "x"), edge("t", "<part-dependencies>")]);
+    assert_eq!(resolved.parts, ["q", "t", "p"]);
+}
+
+#[test]
+fn surprises_are_pointed_out() {
+    let project = Project::new(
+        "[buildout]\nextends = b.cfg c.cfg\nextends += x.cfg\nparts =\n[n]\nopt+=1\n[m]\ny += 2\n[i]\nx = 1 # c\ny =\n    # d\n",
+    )
+    .with("b.cfg", "[buildout]\nextends = d.cfg\n[a]\nx += b\n[base]\ny = 1\n[m]\n<= base\n")
+    .with("c.cfg", "[buildout]\nextends = d.cfg\n")
+    .with("d.cfg", "[a]\nx = d\nz += 1\n");
+    let (_, diagnostics) = project.resolve();
+    let found = lints(&diagnostics);
+    for lint in [
+        "`extends +=` loads no file",
+        "`opt+=` defines the option `op` of `[n]`, not `opt`",
+        "the value that `y` of `[m]` gets from its macro is lost",
+        "this `+=` on `x` of `[a]` is lost: d.cfg:2 sets it again afterwards",
+        "this file is merged twice, so `z +=` of `[a]` is added twice",
+        "there are no comments behind a value: this is part of it",
+        "an indented `#` starts no comment: this is a line of the value",
+    ] {
+        assert!(found.iter().any(|text| text.replace("/d/", "") == lint), "{lint}: {found:#?}");
+    }
+}
+
+#[test]
+fn the_history_tells_who_set_a_value() {
+    let mut project = Project::new("[buildout]\nextends = b.cfg\nparts =\n[a]\nx += 2\n").with("b.cfg", "[a]\nx = 1\n");
+    project.command_line.push(("a".to_owned(), "x-".to_owned(), "1".to_owned()));
+    let (resolved, _) = project.resolve();
+    let steps: Vec<_> =
+        resolved.sections["a"].options["x"].history.iter().map(|step| (step.operation, step.source.clone())).collect();
+    assert_eq!(
+        steps,
+        [
+            (Operation::Set, Source::File(Origin::line("b.cfg", 2))),
+            (Operation::Add, Source::File(Origin::line("buildout.cfg", 5))),
+            (Operation::Remove, Source::CommandLine),
+        ]
+    );
+    assert_eq!(known(&resolved, "a", "x"), Some("2"));
+}
+
+/// Inputs that would take minutes, or the stack, if anything grew with the square or with the depth.
+#[test]
+fn hostile_configurations_take_little_time_and_no_stack() {
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let start = "[buildout]\nparts =\n";
+    for text in [
+        format!("{start}[a]\nx =\n{}", "    line\n".repeat(200_000)),
+        format!("{start}[a]\n{}", "x += 1\n".repeat(100_000)),
+        format!("{start}[a]\n{}", "garbage\n".repeat(200_000)),
+        "garbage\n".repeat(200_000),
+        format!("{start}{}", lines(20_000, &|n| format!("[a{n}: open({n})]\nx = 1\n"))),
+        format!("{start}{}", lines(20_000, &|n| format!("[a{n}]\nx = ${{a{}:x}}\n", n + 1))),
+        format!("{start}{}", lines(3_000, &|n| format!("[a{n}]\n<= a{}\nx{n} = 1\n", n + 1))),
+        format!(
+            "{start}[a]\nx0 = {}\n{}",
+            "y".repeat(1000),
+            lines(40, &|n| format!("x{} = ${{:x{n}}}${{:x{n}}}\n", n + 1))
+        ),
+        format!("{start}[a]\n{}", lines(20_000, &|n| format!("x{n} = ${{b:y{n}}}\n"))),
+        format!("{start}[a]\nx = {}\n", "${".repeat(200_000)),
+        format!("{start}[a]\nx = {}\n", "${:x}".repeat(20_000)),
+        format!("{start}[a:{}]\n", "(".repeat(200_000)),
+        format!("{start}[{}\n", "[".repeat(1_000_000)),
+        format!("{start}[a]\n{}=\n", "x ".repeat(500_000)),
+        format!("[buildout]\nextends = {}\nparts =\n", "b.cfg ".repeat(50_000)),
+    ] {
+        let (resolved, _) = Project::new(&text).resolve();
+        assert!(!resolved.sections.is_empty());
+    }
+}
+
+#[test]
+fn diamonds_upon_diamonds_are_cut_off() {
+    let mut project = Project::new("[buildout]\nextends = f0.cfg f0.cfg\nparts =\n");
+    for level in 0..40 {
+        let next = level + 1;
+        project = project.with(
+            &format!("f{level}.cfg"),
+            format!("[buildout]\nextends = f{next}.cfg f{next}.cfg\n[a]\nx += {level}\n"),
+        );
+    }
+    let (_, diagnostics) = project.with("f40.cfg", "[a]\ny = 1\n").resolve();
+    assert!(diagnostics.iter().any(|found| found.code == BUILDOUT_MISSING_FILE));
+}
+
+fn lines() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("[a]\n".to_owned()),
+        Just("[buildout]\n".to_owned()),
+        Just("[a:python3]\n".to_owned()),
+        Just("x = ${b:y}\n".to_owned()),
+        Just("y += 1\n".to_owned()),
+        Just("<= b\n".to_owned()),
+        Just("[b]\n".to_owned()),
+        Just("extends = b.cfg\n".to_owned()),
+        "[a-c]{0,2} ?[-+]?=.{0,12}\n",
+        "\\[[a-c]?:?.{0,12}\\]\n",
+        "\\PC{0,20}",
+        "[ \t\r\x0c]{0,3}.{0,10}\n",
+    ];
+    prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_resolver_panic(first in lines(), second in lines()) {
+        let (resolved, _) = Project::new(&first).with("b.cfg", second).resolve();
+        prop_assert!(resolved.sections.contains_key("buildout"));
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_installed_cfg_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        installed::parse(&bytes, "f");
+    }
+
+    #[test]
+    fn every_cut_of_a_file_gives_only_known_values_of_the_whole(cut in 0usize..120) {
+        let whole = "[buildout]\nparts = p q\n\n[p]\nrecipe = r.r\nx = 1\n\t2\n\n[q]\nrecipe = q\n__buildout_installed__ = /a\n\t/b\n";
+        let cut = cut.min(whole.len());
+        let (full, _) = installed::parse(whole.as_bytes(), "f");
+        let (torn, diagnostics) = installed::parse(&whole.as_bytes()[..cut], "f");
+        prop_assert!(cut == whole.len() || !diagnostics.is_empty() || whole.as_bytes()[cut - 1] == b'\n');
+        for (name, part) in torn.sections.iter().filter(|(name, _)| full.sections.contains_key(*name)) {
+            for (option, value) in &part.options {
+                if let (Eval::Known(value), false) = (value, whole.as_bytes()[..cut].ends_with(b"\n")) {
+                    prop_assert_eq!(Some(value), full.sections[name].options[option].known());
+                }
+            }
+        }
+    }
+}

@@ -44,61 +44,58 @@ impl Component for Buildout {
         let Some(config) = context.needed(node, "config_file") else { return };
         let config = directory.join(config);
         let Some(sources) = sources(&config, context) else { return };
-        self.resolve(node, context, &directory, &config, &sources, marker);
+        resolve(node, context, &directory, &config, &sources, marker);
     }
 }
 
-impl Buildout {
-    /// Works out the configuration and adds the buildout with its parts to the manifest.
-    fn resolve(
-        &self,
-        node: &Node,
-        context: &mut Context<'_>,
-        directory: &TargetPath,
-        config: &TargetPath,
-        sources: &MemorySources,
-        marker: TargetPath,
-    ) {
-        let version = known_text(node, "version");
-        let facts = facts(version.clone());
-        let (Some(start), Some(file)) = (directory.as_str(), config.as_str()) else {
-            context.opaque(Why::new(WhyKind::NotModelled, "its directory is not text"));
-            return;
+/// Works out the configuration and adds the buildout with its parts to the manifest.
+fn resolve(
+    node: &Node,
+    context: &mut Context<'_>,
+    directory: &TargetPath,
+    config: &TargetPath,
+    sources: &MemorySources,
+    marker: TargetPath,
+) {
+    let version = known_text(node, "version");
+    let facts = facts(version.clone());
+    let (Some(start), Some(file)) = (directory.as_str(), config.as_str()) else {
+        context.opaque(Why::new(WhyKind::NotModelled, "its directory is not text"));
+        return;
+    };
+    let request = Request {
+        directory: start,
+        config: file,
+        command_line: &[],
+        facts: &facts,
+        dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
+        user_defaults: None,
+        assume: &BTreeMap::new(),
+        recipes: &NoRecipes,
+    };
+    let (resolved, diagnostics) = buildout::resolve(&request, sources);
+    context.manifest.diagnostics.extend(diagnostics);
+    let place = Place {
+        host: context.host.clone(),
+        directory: directory.clone(),
+        config: file.to_owned(),
+        environment: Some(directory.clone()),
+        executable: None,
+        python: known_text(node, "python").filter(|python| python.contains('.')),
+        version,
+    };
+    let added = Configuration::of(&resolved).and_then(|configuration| {
+        let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);
+        let inside = Inside {
+            unit: context.unit.clone(),
+            parent: unit.and_then(|unit| unit.parent.clone()),
+            deployer: DeployerId("batou".into()),
+            runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
         };
-        let request = Request {
-            directory: start,
-            config: file,
-            command_line: &[],
-            facts: &facts,
-            dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
-            user_defaults: None,
-            assume: &BTreeMap::new(),
-            recipes: &NoRecipes,
-        };
-        let (resolved, diagnostics) = buildout::resolve(&request, sources);
-        context.manifest.diagnostics.extend(diagnostics);
-        let place = Place {
-            host: context.host.clone(),
-            directory: directory.clone(),
-            config: file.to_owned(),
-            environment: Some(directory.clone()),
-            executable: None,
-            python: known_text(node, "python").filter(|python| python.contains('.')),
-            version,
-        };
-        let added = Configuration::of(&resolved).and_then(|configuration| {
-            let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);
-            let inside = Inside {
-                unit: context.unit.clone(),
-                parent: unit.and_then(|unit| unit.parent.clone()),
-                deployer: DeployerId("batou".into()),
-                runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
-            };
-            expect_buildout::add(context.manifest, configuration, &place, &inside)
-        });
-        if let Err(error) = added {
-            context.opaque(Why::new(WhyKind::NotModelled, format!("its configuration cannot be handed on: {error}")));
-        }
+        expect_buildout::add(context.manifest, configuration, &place, &inside)
+    });
+    if let Err(error) = added {
+        context.opaque(Why::new(WhyKind::NotModelled, format!("its configuration cannot be handed on: {error}")));
     }
 }
 

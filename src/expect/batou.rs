@@ -148,7 +148,7 @@ fn deployer(model: &BatouModel, project: &Project) -> Deployer {
     Deployer { id: deployer_id(), tool: "batou".into(), commands: vec![command], aborts_on_first_failure: true }
 }
 
-fn deployer_id() -> DeployerId {
+pub(super) fn deployer_id() -> DeployerId {
     "batou".into()
 }
 
@@ -175,7 +175,7 @@ fn deploy(model: &BatouModel, project: &Project, root: &Root, manifest: &mut Man
     if let Some(tree) = &root.tree {
         walk(tree, context);
     }
-    for (path, claim) in claims.into_iter() {
+    for (path, claim) in claims.into_entries() {
         let artifact = claim.into_artifact(host.clone(), path, manifest);
         manifest.artifacts.push(artifact);
     }
@@ -212,10 +212,10 @@ fn walk(tree: &Node, mut context: Context<'_>) {
                 let outer = context.unit.clone();
                 if let Some(kind) = components::component_of(node).unit(node).filter(|_| !std::ptr::eq(node, tree)) {
                     context.unit = add_unit(kind, node, &mut context);
-                    if outer == top {
-                        if let Some(earlier) = before.replace(context.unit.clone()) {
-                            context.manifest.edges.push(in_order(&context.unit, &earlier));
-                        }
+                    if outer == top
+                        && let Some(earlier) = before.replace(context.unit.clone())
+                    {
+                        context.manifest.edges.push(in_order(&context.unit, &earlier));
                     }
                 }
                 open.push(Open::Unit(outer));

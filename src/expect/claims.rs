@@ -160,8 +160,13 @@ impl Claims {
         self.0.entry(path).or_insert_with(otherwise)
     }
 
+    /// Every path with its claim, so far.
+    pub fn iter(&self) -> impl Iterator<Item = (&TargetPath, &Claim)> {
+        self.0.iter()
+    }
+
     /// Every path with its claim.
-    pub fn into_iter(self) -> impl Iterator<Item = (TargetPath, Claim)> {
+    pub fn into_entries(self) -> impl Iterator<Item = (TargetPath, Claim)> {
         self.0.into_iter()
     }
 }
@@ -180,7 +185,7 @@ mod tests {
         let mut claims = Claims::default();
         claims.put(TargetPath::new("/x"), Claim { mode: Some(0o640), ..claim() });
         claims.put(TargetPath::new("/x"), Claim { expected: Expected::Present, ..claim() });
-        let (_, merged) = claims.into_iter().next().expect("there is one claim");
+        let (_, merged) = claims.into_entries().next().expect("there is one claim");
         assert_eq!((merged.expected, merged.mode), (Expected::Present, Some(0o640)));
     }
 }

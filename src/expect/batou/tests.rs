@@ -122,6 +122,8 @@ fn file(mode: u32, content: Option<SeenContent>) -> Sighting {
 fn refined() -> Manifest {
     let mut manifest = manifest(&model(), &project());
     let scan = scan(&manifest);
+    // Environments need RECORDs as evidence; their rows are made from what the rule is handed.
+    manifest.derivations.retain(|derivation| derivation.rule != "python-environment");
     derive::refine(&mut manifest, &[scan]);
     manifest
 }

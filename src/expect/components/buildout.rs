@@ -18,7 +18,6 @@ use crate::{
         artifact::{Content, Expected, Force, Vigilance},
         content::Blob,
         eval::{Eval, Why, WhyKind},
-        manifest::Depth,
         path::TargetPath,
         unit::{DeployerId, UnitKind},
     },
@@ -44,67 +43,59 @@ impl Component for Buildout {
         context.claims.put(marker.clone(), claim);
         let Some(config) = context.needed(node, "config_file") else { return };
         let config = directory.join(config);
-        let mut files = vec![config.clone()];
-        match node.texts("config_files") {
-            Eval::Known(more) => files.extend(more.iter().map(|path| directory.join(path))),
-            Eval::Unknown(why) => return context.opaque(why),
-        }
-        let Some(sources) = sources(&files, context) else { return };
-        self.resolve(node, context, &directory, &config, &sources, marker);
+        let Some(sources) = sources(&config, context) else { return };
+        resolve(node, context, &directory, &config, &sources, marker);
     }
 }
 
-impl Buildout {
-    /// Works out the configuration and adds the buildout with its parts to the manifest.
-    fn resolve(
-        &self,
-        node: &Node,
-        context: &mut Context<'_>,
-        directory: &TargetPath,
-        config: &TargetPath,
-        sources: &MemorySources,
-        marker: TargetPath,
-    ) {
-        let version = known_text(node, "version");
-        let facts = facts(version.clone());
-        let (Some(start), Some(file)) = (directory.as_str(), config.as_str()) else {
-            context.opaque(Why::new(WhyKind::NotModelled, "its directory is not text"));
-            return;
+/// Works out the configuration and adds the buildout with its parts to the manifest.
+fn resolve(
+    node: &Node,
+    context: &mut Context<'_>,
+    directory: &TargetPath,
+    config: &TargetPath,
+    sources: &MemorySources,
+    marker: TargetPath,
+) {
+    let version = known_text(node, "version");
+    let facts = facts(version.clone());
+    let (Some(start), Some(file)) = (directory.as_str(), config.as_str()) else {
+        context.opaque(Why::new(WhyKind::NotModelled, "its directory is not text"));
+        return;
+    };
+    let request = Request {
+        directory: start,
+        config: file,
+        command_line: &[],
+        facts: &facts,
+        dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
+        user_defaults: None,
+        assume: &BTreeMap::new(),
+        recipes: &NoRecipes,
+    };
+    let (resolved, diagnostics) = buildout::resolve(&request, sources);
+    context.manifest.diagnostics.extend(diagnostics);
+    let place = Place {
+        host: context.host.clone(),
+        directory: directory.clone(),
+        config: file.to_owned(),
+        environment: Some(directory.clone()),
+        executable: None,
+        python: known_text(node, "python").filter(|python| python.contains('.')),
+        version,
+    };
+    let added = Configuration::of(&resolved).and_then(|configuration| {
+        let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);
+        let inside = Inside {
+            unit: context.unit.clone(),
+            parent: unit.and_then(|unit| unit.parent.clone()),
+            deployer: DeployerId("batou".into()),
+            runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
         };
-        let request = Request {
-            directory: start,
-            config: file,
-            command_line: &[],
-            facts: &facts,
-            dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
-            user_defaults: None,
-            assume: &BTreeMap::new(),
-            recipes: &NoRecipes,
-        };
-        let (resolved, diagnostics) = buildout::resolve(&request, sources);
-        context.manifest.diagnostics.extend(diagnostics);
-        let place = Place {
-            host: context.host.clone(),
-            directory: directory.clone(),
-            config: file.to_owned(),
-            environment: Some(directory.clone()),
-            executable: None,
-            python: known_text(node, "python").filter(|python| python.contains('.')),
-            version,
-        };
-        let added = Configuration::of(&resolved).and_then(|configuration| {
-            let unit = context.manifest.units.iter().find(|unit| unit.id == context.unit);
-            let inside = Inside {
-                unit: context.unit.clone(),
-                parent: unit.and_then(|unit| unit.parent.clone()),
-                deployer: DeployerId("batou".into()),
-                runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
-            };
-            expect_buildout::add(context.manifest, configuration, &place, &inside)
-        });
-        if let Err(error) = added {
-            context.opaque(Why::new(WhyKind::NotModelled, format!("its configuration cannot be handed on: {error}")));
-        }
+        expect_buildout::add(context.manifest, configuration, &place, &inside)
+    });
+    if let Err(error) = added {
+        context.opaque(Why::new(WhyKind::NotModelled, format!("its configuration cannot be handed on: {error}")));
     }
 }
 
@@ -120,19 +111,59 @@ fn facts(version: Option<String>) -> TargetFacts {
     TargetFacts { os_name: Some("posix".into()), buildout_version: version, ..TargetFacts::default() }
 }
 
-/// The rendered configuration files; `None` if one is not known, which makes the unit opaque.
-fn sources(files: &[TargetPath], context: &mut Context<'_>) -> Option<MemorySources> {
+/// Every file that this root has rendered so far, as the configuration may extend any of them; `None` if the
+/// configuration itself is not known, which makes the unit opaque.
+fn sources(config: &TargetPath, context: &mut Context<'_>) -> Option<MemorySources> {
     let mut sources = MemorySources::new();
-    for path in files {
-        let text = match context.claims.get_mut(path).map(|claim| &claim.expected) {
-            Some(Expected::File(Content::Bytes(bytes))) => bytes.text().map(str::to_owned),
-            _ => None,
-        };
-        let (Some(text), Some(name)) = (text, path.as_str()) else {
-            context.opaque(Why::new(WhyKind::NotModelled, format!("the text of {path} is not known")));
-            return None;
-        };
-        sources = sources.with(name, text);
+    let mut found = false;
+    for (path, claim) in context.claims.iter() {
+        if let (Some(name), Expected::File(Content::Bytes(bytes))) = (path.as_str(), &claim.expected) {
+            found |= path == config;
+            sources = sources.with(name, bytes.0.clone());
+        }
     }
-    Some(sources)
+    if !found {
+        context.opaque(Why::new(WhyKind::NotModelled, format!("the text of {config} is not known")));
+    }
+    found.then_some(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        definition::batou::model::{BatouModel, parse},
+        expect::batou::{Project, manifest},
+        model::unit::UnitId,
+    };
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde_json::json;
+
+    fn model(config: &str) -> BatouModel {
+        let work = "/srv/app/work/web";
+        let content = json!({"sha256": "0".repeat(64), "size": config.len(), "b64": STANDARD.encode(config)});
+        let path = format!("{work}/buildout.cfg");
+        let file = json!({"kind": "Content", "path": path, "content": content, "workdir": work});
+        let buildout = json!({
+            "kind": "Buildout", "breadcrumb": "Web > Buildout", "workdir": work, "sub": [file],
+            "attrs": {"config_file": path, "version": "3.0.1", "python": "3"},
+        });
+        let tree = json!({"kind": "Container", "breadcrumb": "Web", "workdir": work, "sub": [buildout]});
+        let root = json!({
+            "id": "h/web", "host": "h", "name": "web", "workdir": work, "configured": true, "tree": tree,
+        });
+        let text = json!({"probe_format": 1, "hosts": [{"name": "h"}], "roots": [root]}).to_string();
+        parse(text.as_bytes()).expect("it is a model")
+    }
+
+    #[test]
+    fn a_rendered_configuration_becomes_units_of_parts_inside_the_root() {
+        let config = "[buildout]\nparts = app\n\n[app]\nrecipe = zc.recipe.egg\neggs = app\n";
+        let manifest = manifest(&model(config), &Project::default());
+        let unit = |id: &str| manifest.unit(&UnitId(id.to_owned()));
+        let buildout = unit("h/web#buildout").expect("the buildout is a unit");
+        assert_eq!(buildout.parent, Some(UnitId("h/web".into())));
+        assert!(buildout.opaque.is_none(), "{:?}", buildout.opaque);
+        assert!(unit("h/web#buildout:app").is_some_and(|part| part.deployer == buildout.deployer));
+        assert!(manifest.derivations.iter().any(|derivation| derivation.rule == "buildout"));
+    }
 }

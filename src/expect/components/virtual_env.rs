@@ -99,7 +99,8 @@ pub(super) fn derive(
         "absent": environment.absent,
         "remove_first": false,
     });
-    if let Some(version) = python {
+    // `3` names an interpreter, but not the directory of its modules.
+    if let Some(version) = python.filter(|version| version.contains('.')) {
         input["python"] = version.into();
     }
     context.derive(RULE, input);

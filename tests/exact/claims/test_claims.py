@@ -164,7 +164,7 @@ def remove(path):
 
 def overwrite(path, source=None):
     """Damage in place: size and times stay; where there is a source, its times, which are rsync's measure."""
-    if os.path.isdir(os.path.dirname(path) + "/.git"):
+    if path.endswith("/clobbered/README"):  # in the other clones it is told by ctime, or never looked at
         hide_ctime(path)
     before = os.stat(source if source and os.path.isfile(source) else path)
     with open(path, "r+b") as f:

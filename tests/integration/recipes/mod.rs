@@ -23,7 +23,8 @@ enum Run {
 /// A damage, and what we claim about it.
 struct Case {
     name: &'static str,
-    /// Relative to the tree, `{egg:NAME}` for an egg's directory and `{info:NAME}` for its metadata.
+    /// Relative to the tree, `{egg:NAME}` for an egg's directory and `{info:NAME}` for its metadata. Passed over where
+    /// this generation of buildout makes no such file.
     path: &'static str,
     damage: fn(&Tree, &str),
     run: Run,
@@ -46,7 +47,8 @@ const CASES: &[Case] = &[
     },
     Case { name: "lost RECORD", path: "{info:six}/RECORD", damage: Tree::remove, run: Run::Ignores },
     Case { name: "cut RECORD", path: "{info:six}/RECORD", damage: Tree::halve, run: Run::Ignores },
-    Case { name: "random metadata", path: "{info:six}/{METADATA}", damage: Tree::scramble, run: Run::Aborts },
+    Case { name: "random metadata", path: "{info:six}/METADATA", damage: Tree::scramble, run: Run::Aborts },
+    Case { name: "random old metadata", path: "{info:six}/PKG-INFO", damage: Tree::scramble, run: Run::Ignores },
     Case {
         name: "lost entry points",
         path: "{info:tabulate}/entry_points.txt",

@@ -11,6 +11,8 @@ mod eggs;
 mod input;
 pub(crate) mod installed;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod working_set;
 
 pub(crate) use catalog::Dist;

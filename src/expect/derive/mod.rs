@@ -8,6 +8,8 @@ mod distribution;
 mod evidence;
 pub mod git_checkout;
 pub mod python_environment;
+#[cfg(test)]
+mod sample;
 mod umask;
 
 use crate::model::eval::{Why, WhyKind};

@@ -342,3 +342,6 @@ fn remove_modules(mut mend: Mend, site: &TargetPath, claims: &Claims) -> Mend {
     mend.force.extend(rest);
     mend
 }
+
+#[cfg(test)]
+mod tests;

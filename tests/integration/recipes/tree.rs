@@ -166,9 +166,8 @@ impl Tree {
         if kind == "info" {
             path = path.join(find(&path, &|name| name == "EGG-INFO" || name.ends_with(".dist-info")));
         }
-        let metadata = if path.ends_with("EGG-INFO") { "PKG-INFO" } else { "METADATA" };
         let path = path.strip_prefix(&self.root).expect("eggs lie in the tree").to_str().expect("it is text");
-        format!("{path}{}", rest.replace("{METADATA}", metadata))
+        format!("{path}{rest}")
     }
 
     /// Whether this generation of buildout does not make such a file.

@@ -135,8 +135,24 @@ pub(crate) fn installed(scan: &Scan, directory: &TargetPath, source: Source) -> 
         .collect()
 }
 
+/// The develop eggs. One that is there both as a link and as a `*.dist-info` counts once: of equal versions
+/// `pkg_resources` takes the one whose location sorts last (`Distribution.hashcmp`, setuptools 80).
+pub(crate) fn develop(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
+    let mut dists = installed(scan, develop_eggs, Source::Develop);
+    for link in linked(scan, develop_eggs) {
+        match dists.iter_mut().find(|other| other.key == link.key) {
+            None => dists.push(link),
+            Some(other) if other.version == link.version && link.location.as_bytes() > other.location.as_bytes() => {
+                *other = link;
+            }
+            Some(_) => {}
+        }
+    }
+    dists
+}
+
 /// Develop eggs by `NAME.egg-link`, whose notes lie in the source directory.
-pub(crate) fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
+fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
     let mut dists = Vec::new();
     for link in evidence::entries(scan, develop_eggs) {
         let Some(stem) = link.name().strip_suffix(b".egg-link") else { continue };

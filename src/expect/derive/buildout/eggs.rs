@@ -130,7 +130,7 @@ fn claimed(buildout: &Buildout<'_>, dist: &Dist, run_by: Code, manifest: &mut Ma
         Code::OfRecipes => manifest.add_mend(recipe_mend(content)),
     };
     let mend_of = |path: &TargetPath| match path.name() {
-        b"METADATA" | b"PKG-INFO" if path.is_below(&dist.info) => notes,
+        b"METADATA" if path.is_below(&dist.info) => notes,
         name if name.ends_with(b".py") || name.ends_with(b".so") => modules,
         _ => plain,
     };
@@ -301,7 +301,8 @@ fn content_mend(buildout: &Buildout<'_>, dist: &Dist) -> Mend {
     }
 }
 
-/// Metadata that cannot be read stops buildout, and the part that needs it is deleted.
+/// Metadata that cannot be read stops buildout, and the part that needs it is deleted. (The `PKG-INFO` of the older
+/// layout is hardly read: the name of the egg tells its version, `requires.txt` the rest.)
 fn notes_mend(mut mend: Mend) -> Mend {
     if mend.vigilance == Vigilance::Nothing {
         mend.aborts = Aborts::Always;

@@ -11,6 +11,8 @@ mod eggs;
 mod input;
 pub(crate) mod installed;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod working_set;
 
 pub(crate) use catalog::Dist;
@@ -125,11 +127,7 @@ impl<'a> Buildout<'a> {
             catalog.extend(catalog::eggs(scan, &TargetPath::new(eggs), minor.as_deref()));
         }
         if let Some(develop) = directories.develop_eggs.known().map(TargetPath::new) {
-            let editable = catalog::installed(scan, &develop, Source::Develop);
-            let linked = catalog::linked(scan, &develop);
-            let hidden = |dist: &Dist| editable.iter().any(|other| other.key == dist.key);
-            catalog.extend(linked.into_iter().filter(|dist| !hidden(dist)).collect());
-            catalog.extend(editable);
+            catalog.extend(catalog::develop(scan, &develop));
         }
         if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
             let site = environment.join(format!("lib/python{minor}/site-packages"));

@@ -1,0 +1,92 @@
+use super::*;
+use crate::expect::derive::refine;
+use crate::expect::derive::sample::{row, scan};
+use crate::model::artifact::{Aborts, Vigilance};
+use crate::model::manifest::{Definition, Evaluation};
+use serde_json::json;
+
+const SITE: &str = "/e/lib/python3.11/site-packages";
+
+fn refined(files: &[(&str, &str)], remove_first: bool) -> Manifest {
+    let mend = Mend {
+        vigilance: Vigilance::Nothing,
+        metadata: Vigilance::Nothing,
+        force: vec![Force::Remove(TargetPath::new("/e/marker"))],
+        aborts: Aborts::Never,
+        replaces: Vec::new(),
+        hazards: Vec::new(),
+    };
+    let input = json!({
+        "directory": "/e",
+        "distributions": { "Demo": { "version": "1.0" }, "lost_one": { "version": "2.0" } },
+        "skeleton": mend, "content": mend, "absent": mend,
+        "remove_first": remove_first,
+    });
+    let mut manifest = Manifest::new(Definition {
+        tool: "batou".into(),
+        tool_version: None,
+        environment: "dev".into(),
+        evaluation: Evaluation::Native,
+        digest: String::new(),
+        revision: None,
+        dirty: false,
+        inputs: BTreeMap::new(),
+    });
+    manifest.derivations.push(Derivation { host: "h".into(), unit: "u".into(), rule: NAME.into(), input });
+    let record = row("demo.py", "code\n") + &row("../../../bin/demo", "script\n") + "demo-1.0.dist-info/RECORD,,\n";
+    let info = format!("{SITE}/demo-1.0.dist-info/RECORD");
+    let module = format!("{SITE}/demo.py");
+    let mut all =
+        vec![("/e/pyvenv.cfg", "home = /usr/bin\n"), (info.as_str(), record.as_str()), (module.as_str(), "code\n")];
+    all.extend(files);
+    refine(&mut manifest, &[scan(&all)]);
+    manifest
+}
+
+fn at<'a>(manifest: &'a Manifest, path: &str) -> Option<&'a Artifact> {
+    manifest.artifacts.iter().find(|artifact| artifact.path == TargetPath::new(path))
+}
+
+#[test]
+fn modules_and_scripts_are_expected_as_record_says() {
+    let manifest = refined(&[], false);
+    for path in [&format!("{SITE}/demo.py"), "/e/bin/demo"] {
+        let artifact = at(&manifest, path).expect("it is expected");
+        assert!(matches!(artifact.expected, Expected::File(Content::Digest { .. })), "{path}");
+    }
+}
+
+#[test]
+fn a_wanted_distribution_without_metadata_is_missed() {
+    let manifest = refined(&[], false);
+    assert!(at(&manifest, &format!("{SITE}/lost_one-2.0.dist-info")).is_some());
+    assert!(at(&manifest, &format!("{SITE}/demo-1.0.dist-info")).is_none(), "it is there");
+}
+
+#[test]
+fn what_no_record_lists_is_unknown_and_byte_code_is_derived() {
+    let (extra, code) = (format!("{SITE}/extra.pth"), format!("{SITE}/__pycache__/demo.cpython-311.pyc"));
+    let manifest = refined(&[(&extra, ""), (&code, "x")], false);
+    let extra = at(&manifest, &extra).expect("it is listed");
+    assert!(matches!(extra.expected, Expected::File(Content::Unknown(_))));
+    let code = at(&manifest, &code).expect("it is listed");
+    assert_eq!(code.durability, crate::model::artifact::Durability::Derived);
+}
+
+#[test]
+fn an_installer_that_looks_at_metadata_is_forced_by_removing_it_with_the_modules() {
+    let manifest = refined(&[], true);
+    let module = at(&manifest, &format!("{SITE}/demo.py")).expect("it is expected");
+    let removed = [format!("{SITE}/demo-1.0.dist-info"), format!("{SITE}/demo.py"), "/e/marker".to_owned()];
+    let mut force = manifest.mend(module.mend).force.clone();
+    force.sort();
+    let mut expected: Vec<Force> = removed.iter().map(|path| Force::Remove(TargetPath::new(path))).collect();
+    expected.sort();
+    assert_eq!(force, expected);
+}
+
+#[test]
+fn a_zeroed_pyvenv_cfg_is_broken() {
+    let manifest = refined(&[("/e/pyvenv.cfg", "\0\0\0")], false);
+    assert_eq!(manifest.broken[0].path, TargetPath::new("/e/pyvenv.cfg"));
+}

@@ -21,7 +21,7 @@ pub(crate) use parts::unit as part_unit;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;
-use super::evidence::{self, Note};
+use crate::expect::evidence::{self, Note};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::Scan;
@@ -244,7 +244,9 @@ impl<'a> Buildout<'a> {
         }
         let own = self.input.environment.iter().map(|environment| environment.join("bin/buildout")).find_map(|path| {
             let claim = self.catalog.claims.values().flatten().find_map(|claims| claims.get(&path))?;
-            (super::distribution::matches(self.scan, &path, claim) == Some(true)).then(|| self.shebang(&path)).flatten()
+            (crate::expect::distribution::matches(self.scan, &path, claim) == Some(true))
+                .then(|| self.shebang(&path))
+                .flatten()
         });
         if let Some(executable) = own {
             return Ok(executable);

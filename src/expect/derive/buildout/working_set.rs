@@ -6,7 +6,7 @@
 
 use super::catalog::{Catalog, Dist, Source};
 use super::input::Configuration;
-use crate::expect::derive::python_environment::same_version;
+use crate::expect::distribution::same_version;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::observation::{Scan, Sighting};
 use crate::references::markers::{self, PythonFacts};

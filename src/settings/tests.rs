@@ -1,8 +1,12 @@
 use super::*;
 use proptest::prelude::*;
 
+fn known() -> Known<'static> {
+    Known { now: 1_763_000_000_000_000_000, backup_kinds: vec!["snapshot-tree"] }
+}
+
 fn read(text: &str) -> (Settings, Vec<Diagnostic>) {
-    parse(text, "rectify.toml", Path::new("/project"), 1_763_000_000_000_000_000)
+    parse(text, "rectify.toml", Path::new("/project"), &known())
 }
 
 const WHOLE: &str = r#"

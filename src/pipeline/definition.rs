@@ -54,7 +54,10 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
         Some(file) => saved_manifest(file, request)?,
         None => evaluate(request, config, monitor)?,
     };
-    manifest.data.extend(config.settings.data.iter().cloned());
+    // A saved manifest has those of its time.
+    let declared = &config.settings.data;
+    manifest.data.retain(|old| declared.iter().all(|new| (&new.host, &new.path) != (&old.host, &old.path)));
+    manifest.data.extend(declared.iter().cloned());
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();
     Ok(manifest)

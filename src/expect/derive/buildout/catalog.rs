@@ -40,6 +40,8 @@ pub(crate) struct Dist {
 pub(crate) struct Catalog {
     pub(crate) dists: BTreeMap<String, Vec<Dist>>,
     pub(crate) claims: BTreeMap<TargetPath, Option<Claims>>,
+    /// Why it is not known what the environment's `site-packages` holds.
+    pub(crate) site_unknown: Option<Why>,
 }
 
 impl Catalog {

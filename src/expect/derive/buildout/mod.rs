@@ -24,7 +24,7 @@ use super::Rule;
 use crate::expect::evidence::{self, Note};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
-use crate::model::observation::Scan;
+use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::references::markers::PythonFacts;
 use crate::references::python_metadata::EntryPoint;
@@ -132,6 +132,10 @@ impl<'a> Buildout<'a> {
         if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
             let site = environment.join(format!("lib/python{minor}/site-packages"));
             catalog.extend(catalog::installed(scan, &site, Source::Site));
+            if !matches!(scan.sighting(&site), Sighting::Present(seen) if seen.kind == Kind::Directory) {
+                catalog.site_unknown =
+                    Some(Why::new(WhyKind::LiveTree, format!("`{site}`, where it may be installed, cannot be seen")));
+            }
         }
         let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {

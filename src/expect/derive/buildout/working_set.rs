@@ -34,6 +34,9 @@ pub(crate) struct Chooser<'a> {
     pub(crate) facts: &'a PythonFacts,
 }
 
+/// What runs buildout is usually installed in its environment, and is no egg then.
+const OF_ENVIRONMENT: [&str; 4] = ["pip", "setuptools", "wheel", "zc-buildout"];
+
 enum Choice<'a> {
     Pinned(&'a Dist),
     Only(&'a Dist),
@@ -159,7 +162,10 @@ impl<'a> Chooser<'a> {
                 Choice::Doubt(Why::new(WhyKind::LiveTree, format!("the version of the develop egg {key} is not known")))
             }
             [only] => Choice::Pinned(only),
-            [] => Choice::Missing(pin.to_owned()),
+            [] => match &self.catalog.site_unknown {
+                Some(why) if OF_ENVIRONMENT.contains(&key) => Choice::Doubt(why.clone()),
+                _ => Choice::Missing(pin.to_owned()),
+            },
             _ => Choice::Doubt(Why::new(WhyKind::LiveTree, format!("{key} {pin} is there more than once"))),
         }
     }

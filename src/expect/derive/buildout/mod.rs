@@ -136,6 +136,9 @@ impl<'a> Buildout<'a> {
                 catalog.site_unknown =
                     Some(Why::new(WhyKind::LiveTree, format!("`{site}`, where it may be installed, cannot be seen")));
             }
+        } else {
+            let text = "where the Python that runs buildout has its packages is not known";
+            catalog.site_unknown = Some(Why::new(WhyKind::LiveTree, text));
         }
         let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {

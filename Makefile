@@ -14,12 +14,9 @@ export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 export RECTIFY_PARITY_COUNT ?= 100
 export RECTIFY_PARITY_SEED ?= 1
 
-# The rows of fixtures/cases/claims that CI holds against batou: `make claims` takes all (some minutes more).
-CLAIMS ?= -k vigilance
-
 .PHONY: test install prepare format lint doc test-rust test-python claims generations bless
 
-test: install format lint doc prepare test-rust test-python
+test: install format lint doc prepare test-rust test-python claims
 
 install:
 	.ci/install
@@ -48,7 +45,6 @@ test-rust:
 
 test-python:
 	for test in tests/exact/test_*.py; do python3 -B -m unittest -v "$$test" || exit 1; done
-	$(RECTIFY_BATOU_PYTHON) -B -m unittest discover -s tests/exact/claims $(CLAIMS)
 
 # Every claim about batou's components, held against the real batou.
 claims:

@@ -172,3 +172,12 @@ proptest! {
         read(&format!("{}{put}{}", &WHOLE[..at], &WHOLE[end..]));
     }
 }
+
+#[test]
+fn the_readme_shows_settings_that_are_understood() {
+    let readme = include_str!("../../README.md");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let (settings, diagnostics) = read(example);
+    assert_eq!(diagnostics, []);
+    assert!(!settings.backups.is_empty() && !settings.data.is_empty() && !settings.ignore.is_empty());
+}

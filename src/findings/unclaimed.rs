@@ -25,7 +25,8 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
     judged
 }
 
-/// Files and links that nobody claims and nothing speaks against.
+/// Files and links that nobody claims and nothing speaks against. What lies in a directory that should be none has no
+/// place to go back to: it stays in the quarantine.
 pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
     let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
     let wrong: BTreeSet<&TargetPath> =
@@ -41,12 +42,18 @@ pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, fi
         matches!(seen.kind, Kind::File | Kind::Link)
             && !claims.contains_key(path)
             && !wrong.contains(path)
+            && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(is_no_directory))
             && !is_derived(path)
             && !view.is_repository(path)
             && !displaced.iter().any(|displaced| path.is_below(displaced))
             && !view.belongs_to_environment(path)
     };
     scan.observations.iter().filter(keeps).map(|(path, _)| path.clone()).collect()
+}
+
+/// Whether the deployment puts a file or a link there.
+fn is_no_directory(claim: &Claim<'_>) -> bool {
+    matches!(claim.artifact.expected, Expected::File(_) | Expected::Link { .. })
 }
 
 struct View<'a> {
@@ -184,8 +191,16 @@ impl View<'_> {
         })
     }
 
+    /// The unit with the nearest directory; a directory that a unit claims counts as well.
     fn unit_of(&self, path: &TargetPath) -> UnitId {
         let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
+        let claimed = path.ancestors().skip(1).find_map(|above| self.claims.get(&above));
+        if let (Some(claim), Some((directory, _))) = (claimed, deepest)
+            && claim.artifact.path != **directory
+            && claim.artifact.path.is_below(directory)
+        {
+            return claim.artifact.unit.clone();
+        }
         deepest.map_or_else(|| UnitId(self.scan.host.0.clone()), |(_, unit)| (*unit).clone())
     }
 

@@ -1,6 +1,7 @@
 //! From a directory to a manifest: settings, saved manifest or definition, hosts, earlier revisions.
 
 use super::{Error, Evaluate, Request, Trouble, saved};
+use crate::backups;
 use crate::definition::batou::{
     self,
     model::BatouModel,
@@ -20,7 +21,7 @@ use crate::model::origin::Origin;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Known, Settings};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,7 +38,8 @@ pub(super) struct Config {
 pub(super) fn settings(request: &Request, now: i64) -> Result<Config, Error> {
     let file = request.config.clone().or_else(|| settings::find(&request.directory));
     let Some(file) = file else { return Ok(Config::default()) };
-    let (settings, diagnostics) = settings::load(&file, now);
+    let known = Known { now, backup_kinds: backups::KINDS.iter().map(|kind| kind.name).collect() };
+    let (settings, diagnostics) = settings::load(&file, &known);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         let what = format!("`{}` has errors", file.display());
         return Err(Error::new(Trouble::Failed, what).because(diagnostics));
@@ -52,7 +54,10 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
         Some(file) => saved_manifest(file, request)?,
         None => evaluate(request, config, monitor)?,
     };
-    manifest.data.extend(config.settings.data.iter().cloned());
+    // A saved manifest has those of its time.
+    let declared = &config.settings.data;
+    manifest.data.retain(|old| declared.iter().all(|new| (&new.host, &new.path) != (&old.host, &old.path)));
+    manifest.data.extend(declared.iter().cloned());
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();
     Ok(manifest)

@@ -10,6 +10,7 @@ mod recipes;
 mod report;
 mod repositories;
 mod sample;
+mod shop;
 mod tickets;
 mod tidy;
 mod tools;

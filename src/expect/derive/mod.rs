@@ -4,13 +4,8 @@
 
 pub mod archive;
 pub mod buildout;
-mod distribution;
-mod evidence;
 pub mod git_checkout;
 pub mod python_environment;
-#[cfg(test)]
-mod sample;
-mod umask;
 
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};

@@ -7,6 +7,7 @@ pub mod buildout;
 mod distribution;
 mod evidence;
 pub mod git_checkout;
+pub mod purge;
 pub mod python_environment;
 #[cfg(test)]
 mod sample;
@@ -32,6 +33,7 @@ pub static RULES: &[&dyn Rule] = &[
     &archive::ArchiveRule,
     &buildout::BuildoutRule,
     &git_checkout::GitCheckoutRule,
+    &purge::PurgeRule,
     &python_environment::PythonEnvironment,
 ];
 

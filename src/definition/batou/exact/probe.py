@@ -975,6 +975,7 @@ class Run:
             text = str(e)
         except Exception:
             text = repr(e)
+        text = re.sub(r" at 0x[0-9a-f]+\b", "", text)  # the address of an object: no two runs have the same
         root_name = getattr(e, "component_root_name", None) or getattr(e, "root_name", None)
         host = getattr(e, "affected_hostname", None) or getattr(e, "root_host_name", None)
         if root_name is None and getattr(e, "component_breadcrumbs", None):

@@ -267,8 +267,8 @@ def judge(path, artifact):
         return "different", "it is there"
     if kind == "directory":
         return ("equal", "") if os.path.isdir(path) else ("different", "no directory")
-    if kind in ("link", "symlink"):
-        target = value if isinstance(value, str) else value.get("target", value.get("known"))
+    if kind == "link":
+        target = value["target"].get("known")
         if not isinstance(target, str):
             return "unknown", json.dumps(value)
         there = os.fsencode(os.readlink(path)) if os.path.islink(path) else None

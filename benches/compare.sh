@@ -42,7 +42,7 @@ for r in runs:
         r["median"] / median["rectify check"]))
 model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
 print()
-print("%d runs each after one to warm up; %d CPUs, %s; load %.1f at the end; Linux %s; Python %s; %s; commit %s; %s" % (
+print("%d runs each after one to warm up; %d CPUs, %s; load %.1f at the end; Linux %s; Python %s; %s; checkout at %s; %s" % (
     len(runs[0]["times"]), os.cpu_count(), model, os.getloadavg()[0], platform.release(), platform.python_version(),
     say(rectify, "--version"), say("git", "rev-parse", "--short", "HEAD", cwd=top),
     datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")))

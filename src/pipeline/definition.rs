@@ -5,13 +5,13 @@ use crate::backups;
 use crate::definition::batou::{
     self,
     model::BatouModel,
-    sources::{SourceContent, SourceEntry},
+    sources::{SourceContent, SourceEntry, SourceTree},
 };
 use crate::expect;
 use crate::findings::Revision;
 use crate::io::{files, git};
 use crate::model::code;
-use crate::model::content::{Algorithm, Blob};
+use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::hasher::digest_of;
@@ -110,9 +110,11 @@ fn batou_manifest(
         ..batou::Request::new(project, &environment)
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut configurations) = (BTreeMap::new(), BTreeMap::new());
     for name in expect::batou::wanted_sources(&model) {
-        sources.insert(name.clone(), source(project, &name, &model, &mut diagnostics));
+        let tree = batou::sources::tree(&project.join(&name), &name);
+        configurations.extend(tree.entries.iter().filter_map(configuration));
+        sources.insert(name.clone(), source(tree, &name, &model, &mut diagnostics));
     }
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
     let git = git::revision(project);
@@ -123,6 +125,7 @@ fn batou_manifest(
         revision: git.as_ref().map(|(commit, _)| commit.clone()),
         dirty: git.is_some_and(|(_, dirty)| dirty),
         sources,
+        configurations,
         diagnostics,
     };
     Ok(expect::batou::manifest(&model, &described))
@@ -171,8 +174,7 @@ fn from_batou(error: batou::LoadError) -> Error {
 }
 
 /// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
-fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
-    let tree = batou::sources::tree(&project.join(name), name);
+fn source(tree: SourceTree, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
     diagnostics.extend(tree.problems.iter().cloned());
     if !tree.problems.is_empty() {
         return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("its source `{name}` cannot be read whole")));
@@ -182,6 +184,16 @@ fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<
         batou::sources::is_transferred(&from_project, &model.settings)
     };
     Eval::Known(tree.entries.into_iter().filter(arrives).map(|(path, entry)| member(path, entry)).collect())
+}
+
+/// What a configuration file holds, by its digest.
+fn configuration((path, entry): (&Vec<u8>, &SourceEntry)) -> Option<(Digest, Blob)> {
+    match entry {
+        SourceEntry::File { content: SourceContent::Bytes(bytes), .. } if path.ends_with(b".cfg") => {
+            Some((digest_of(Algorithm::Sha256, &bytes.0), bytes.clone()))
+        }
+        _ => None,
+    }
 }
 
 fn member(path: Vec<u8>, entry: SourceEntry) -> Member {

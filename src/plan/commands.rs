@@ -4,7 +4,6 @@ use crate::model::command::Command;
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
 use crate::model::unit::HostName;
-use std::collections::BTreeMap;
 
 /// The most paths in one command: far below any limit of the system, and still readable.
 const BATCH: usize = 100;
@@ -24,21 +23,10 @@ pub(super) fn remove(host: &HostName, paths: &[TargetPath]) -> Vec<Command> {
 /// Copies paths with their full names, modes and times into the quarantine directory.
 pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath]) -> Vec<Command> {
     let mut commands = vec![Command::on(host, ["install", "-d", "-m", "0700", "--", directory])];
-    let mut by_parent: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for path in paths {
-        let parent = path.parent().filter(|parent| !parent.is_root()).map_or_else(String::new, |parent| text(&parent));
-        by_parent.entry(format!("{directory}{parent}")).or_default().push(text(path));
-    }
-    let parents: Vec<String> = by_parent.keys().cloned().collect();
-    for batch in parents.chunks(BATCH) {
-        let fixed = ["mkdir", "-p", "--"].map(str::to_owned);
-        commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().cloned())));
-    }
-    for (parent, paths) in by_parent {
-        for batch in paths.chunks(BATCH) {
-            let fixed = ["cp", "-a", "-t", &parent, "--"].map(str::to_owned);
-            commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().cloned())));
-        }
+    for batch in paths.chunks(BATCH) {
+        let fixed = ["cp", "-a", "--parents", "-t", directory, "--"].map(str::to_owned);
+        // GNU cp 9.1 (Debian 12) looks for the parents of absolute paths below the working directory and fails.
+        commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().map(text))).in_directory("/"));
     }
     commands
 }

@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod buildout;
 pub mod git_checkout;
+pub mod purge;
 pub mod python_environment;
 
 use crate::model::eval::{Why, WhyKind};
@@ -27,6 +28,7 @@ pub static RULES: &[&dyn Rule] = &[
     &archive::ArchiveRule,
     &buildout::BuildoutRule,
     &git_checkout::GitCheckoutRule,
+    &purge::PurgeRule,
     &python_environment::PythonEnvironment,
 ];
 

@@ -2,6 +2,7 @@
 
 mod archives;
 mod backups;
+mod bad_input;
 mod batou;
 mod buildout_parity;
 mod cli;
@@ -11,6 +12,7 @@ mod recipes;
 mod report;
 mod repositories;
 mod sample;
+mod secrets;
 mod sound;
 mod split;
 mod tickets;

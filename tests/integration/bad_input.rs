@@ -186,7 +186,11 @@ fn a_directory_that_may_not_be_listed_is_unseen_and_never_sound() {
     let arguments =
         ["--reuid=65534", "--regid=65534", "--clear-groups", "--", "./rectify", "check", "e", "--no-progress"];
     let call = run(project.path(), Path::new("setpriv"), &arguments);
-    let texts = ["INCOMPLETE: 2 entries could not be looked at", "a  2 paths: not seen: Permission denied", "2 checked, 2 intact"];
+    let texts = [
+        "INCOMPLETE: 2 entries could not be looked at",
+        "a  2 paths: not seen: Permission denied",
+        "2 checked, 2 intact",
+    ];
     assert_says(&call, 6, &texts);
     assert!(!call.stdout.contains("In sync"), "{}", call.stdout);
 }

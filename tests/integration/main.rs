@@ -7,6 +7,8 @@ mod batou;
 mod buildout_parity;
 mod cli;
 mod golden;
+mod judging;
+mod live;
 mod program;
 mod recipes;
 mod report;

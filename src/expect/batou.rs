@@ -186,10 +186,12 @@ fn deploy(model: &BatouModel, project: &Project, root: &Root, manifest: &mut Man
 
 /// Why a root's picture has gaps, if it has.
 fn incomplete(root: &Root) -> Option<Why> {
-    if root.tree.is_none() || !root.configured {
-        return Some(Why::new(WhyKind::BrokenDefinition, "batou could not configure it to the end"));
+    // Of the static reader: what batou would say is not known.
+    if root.incomplete {
+        return Some(Why::new(WhyKind::NotModelled, "it was read without running batou"));
     }
-    root.incomplete.then(|| Why::new(WhyKind::NotModelled, "it was read without running batou"))
+    let whole = root.tree.is_some() && root.configured;
+    (!whole).then(|| Why::new(WhyKind::BrokenDefinition, "batou could not configure it to the end"))
 }
 
 /// What is left to do in a walk over a tree, last first.

@@ -4,12 +4,15 @@
 //! says something. One path of one root becomes one [`Artifact`].
 
 use crate::model::{
-    artifact::{Aborts, Artifact, Authority, Durability, Expected, Force, Mend, Principal, Vigilance},
+    artifact::{Aborts, Artifact, Authority, Content, Durability, Expected, Force, Mend, Principal, Vigilance},
     code::Code,
+    content::Algorithm,
+    hasher::digest_of,
     manifest::Manifest,
     origin::Origin,
     path::TargetPath,
     plan::Hazard,
+    secrecy::redacted,
     unit::{HostName, UnitId},
 };
 use std::collections::BTreeMap;
@@ -112,6 +115,7 @@ impl Claim {
         if declared && self.authority == Authority::Definition {
             self.mend.metadata = Vigilance::Content;
         }
+        self.withhold_secrets(&path);
         Artifact {
             host,
             path,
@@ -125,6 +129,19 @@ impl Claim {
             mend: manifest.add_mend(self.mend),
             secret: self.secret,
             origin: self.origin,
+        }
+    }
+}
+
+impl Claim {
+    /// Of a secret only the digest is kept. A configuration with a password in it is one, too, whether it was declared so or
+    /// not.
+    fn withhold_secrets(&mut self, path: &TargetPath) {
+        let Expected::File(Content::Bytes(bytes)) = &self.expected else { return };
+        self.secret |= path.name().ends_with(b".cfg") && redacted(&bytes.0) != bytes.0;
+        if self.secret {
+            let (digest, size) = (digest_of(Algorithm::Sha256, &bytes.0), Some(bytes.0.len() as u64));
+            self.expected = Expected::File(Content::Digest { digest, size });
         }
     }
 }

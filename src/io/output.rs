@@ -16,12 +16,19 @@ pub struct WriteError {
 /// Writes a file so that a reader sees the old or the new content, never a part: a temporary file beside it,
 /// flushed to disk, renamed over it. Readable by its owner only, as plans and scans name what is weak.
 ///
+/// What is there and is no plain file (a device, a pipe, a link) is written through and never replaced: renaming over
+/// `/dev/null` would leave a machine without it.
+///
 /// # Errors
 /// When the directory is missing or not writable, or the disk is full.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     use std::os::unix::fs::OpenOptionsExt;
     let fail = |source| WriteError { path: path.to_owned(), source };
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let file = std::fs::OpenOptions::new().write(true).truncate(true).open(path);
+        return file.and_then(|mut file| file.write_all(content)).map_err(fail);
+    }
     let name = path.file_name().ok_or_else(|| fail(std::io::Error::other("this names no file")))?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
@@ -48,4 +55,27 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), WriteError> {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
 pub fn make_directory(path: &Path) -> Result<(), WriteError> {
     std::fs::create_dir_all(path).map_err(|source| WriteError { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test looks at what was written")]
+    fn what_is_no_plain_file_is_written_through_and_never_replaced() {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let link = directory.path().join("link");
+        let target = directory.path().join("target");
+        std::fs::write(&target, "something longer").expect("it is writable");
+        std::os::unix::fs::symlink(&target, &link).expect("a link can be made");
+        write_atomically(&link, b"new").expect("it is writable");
+        assert!(std::fs::symlink_metadata(&link).expect("it is there").is_symlink());
+        assert_eq!(std::fs::read(&target).expect("it is there"), b"new");
+        let full = directory.path().join("full");
+        std::os::unix::fs::symlink("/dev/full", &full).expect("a link can be made");
+        let error = write_atomically(&full, b"new").expect_err("it is always full");
+        assert_eq!(error.source.raw_os_error(), Some(28), "{error}");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("it is a directory").count(), 3);
+    }
 }

@@ -5,6 +5,7 @@ use crate::model::content::{Algorithm, Blob};
 use crate::model::hasher::Hasher;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
+use crate::model::secrecy::redacted;
 use crate::monitor::Monitor;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -96,7 +97,9 @@ fn read_once(root: &LiveRoot, wanted: &FileToRead, buffer: &mut [u8]) -> Result<
         return Ok(None);
     }
     let digests = hashers.into_iter().map(Hasher::finish).collect();
-    Ok(Some(SeenContent::Read { digests, captured: captured.map(Blob), closer: None }))
+    // buildout notes the options of its parts, passwords among them: they stay on the host.
+    let keep = |bytes: Vec<u8>| if wanted.path.name().ends_with(b".cfg") { redacted(&bytes) } else { bytes };
+    Ok(Some(SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }))
 }
 
 /// The whole content of a file that is expected to be small.

@@ -15,4 +15,5 @@ pub mod origin;
 pub mod path;
 pub mod plan;
 pub mod restore;
+pub mod secrecy;
 pub mod unit;

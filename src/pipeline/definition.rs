@@ -14,12 +14,13 @@ use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::eval::{Eval, Why, WhyKind};
+use crate::model::graph::Graph;
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{Kind, Member, Scan};
 use crate::model::origin::Origin;
 use crate::model::restore::RestorePoints;
-use crate::model::unit::HostName;
+use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
 use crate::settings::{self, Known, Settings};
 use std::collections::BTreeMap;
@@ -58,9 +59,38 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
     let declared = &config.settings.data;
     manifest.data.retain(|old| declared.iter().all(|new| (&new.host, &new.path) != (&old.host, &old.path)));
     manifest.data.extend(declared.iter().cloned());
+    name_cycles(&mut manifest);
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();
     Ok(manifest)
+}
+
+/// Roots that need each other in a circle: batou's own message does not show where the circle closes.
+fn name_cycles(manifest: &mut Manifest) {
+    // Parts of a buildout may refer to later ones: buildout sorts that out by itself.
+    let required: Vec<Edge> = manifest.edges.iter().filter(|edge| edge.kind == EdgeKind::Requires).cloned().collect();
+    let cycles = Graph::new(manifest.units.iter().map(|unit| &unit.id), &required).cycles();
+    if cycles.is_empty() {
+        return;
+    }
+    manifest.diagnostics.retain(|diagnostic| diagnostic.code != code::CYCLE);
+    for cycle in cycles {
+        let closed: Vec<&UnitId> = cycle.iter().chain(cycle.first()).collect();
+        let names: Vec<&str> = closed.iter().map(|unit| unit.0.as_str()).collect();
+        let label = |pair: &[&UnitId]| {
+            let edge = required.iter().find(|edge| edge.from == *pair[0] && edge.to == *pair[1])?;
+            Some(format!("`{}` requires `{}`", pair[0], edge.label))
+        };
+        let labels: Vec<String> = closed.windows(2).filter_map(label).collect();
+        let problem =
+            Diagnostic::error(code::CYCLE, format!("the dependencies go in a circle: {}", names.join(" -> ")))
+                .hint(format!("take one of these away: {}", labels.join(", ")));
+        let origin = manifest.unit(&cycle[0]).and_then(|unit| unit.origin.clone());
+        manifest.diagnostics.push(match origin {
+            Some(origin) => problem.at(origin),
+            None => problem,
+        });
+    }
 }
 
 /// A saved manifest; where the definition lies beside us, it must still be the one that was evaluated.

@@ -3,6 +3,7 @@
 use super::escape::{count, number, plain, shell};
 use super::view::{Kind, Verdict, View};
 use crate::model::code::Code;
+use crate::model::diagnostic::Severity;
 use crate::model::finding::Class;
 use crate::model::plan::Action;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +142,9 @@ pub fn next(view: &View) -> Option<String> {
     let environment = shell(&view.definition.environment);
     match (view.kind, view.outcome) {
         (_, Verdict::InSync) => None,
+        (_, Verdict::Incomplete) if view.diagnostics.iter().any(|one| one.severity == Severity::Error) => {
+            Some(format!("mend the definition, then rectify check {environment}"))
+        }
         (_, Verdict::Incomplete) => {
             Some(format!("make the unseen parts readable, then rectify check {environment}; -v names them"))
         }

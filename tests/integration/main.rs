@@ -2,15 +2,22 @@
 
 mod archives;
 mod backups;
+mod bad_input;
 mod batou;
 mod buildout_parity;
 mod cli;
 mod golden;
+mod judging;
+mod live;
+mod program;
 mod recipes;
 mod report;
 mod repositories;
 mod sample;
+mod secrets;
 mod shop;
+mod sound;
+mod split;
 mod tickets;
 mod tidy;
 mod tools;

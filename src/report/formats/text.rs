@@ -1,6 +1,7 @@
 //! For people: verdict first, counts last, in between as much as was asked for.
 
 use super::{Detail, Format, Options};
+use crate::model::diagnostic::Severity;
 use crate::model::finding::Class;
 use crate::report::counts;
 use crate::report::diagnostics;
@@ -8,7 +9,7 @@ use crate::report::escape::{count, number, plain};
 use crate::report::listing;
 use crate::report::paint::Tone;
 use crate::report::steps;
-use crate::report::view::{Kind, Verdict, View};
+use crate::report::view::{DiagnosticView, Kind, Verdict, View};
 
 /// For people.
 pub(super) struct Text;
@@ -85,15 +86,22 @@ fn diagnostic_section(view: &View, options: Options) -> Option<String> {
     if view.diagnostics.is_empty() {
         return None;
     }
-    if options.detail < Detail::Files {
-        let total = view.diagnostics.len() as u64;
-        let codes = counts::codes(view.diagnostics.iter().map(|one| one.code));
-        return Some(format!(
-            "Definition: {} ({codes}); -v shows them",
-            count(total, "thing to look at", "things to look at")
-        ));
+    if options.detail >= Detail::Files {
+        return Some(diagnostics::render(&view.diagnostics, options.paint));
     }
-    Some(diagnostics::render(&view.diagnostics, options.paint))
+    // An error keeps its part of the deployment from being checked at all: it is never folded away.
+    let (errors, others): (Vec<DiagnosticView>, Vec<DiagnosticView>) =
+        view.diagnostics.iter().cloned().partition(|one| one.severity == Severity::Error);
+    let mut parts = Vec::new();
+    if !errors.is_empty() {
+        parts.push(diagnostics::render(&errors, options.paint));
+    }
+    if !others.is_empty() {
+        let codes = counts::codes(others.iter().map(|one| one.code));
+        let total = count(others.len() as u64, "thing to look at", "things to look at");
+        parts.push(format!("Definition: {total} ({codes}); -v shows them"));
+    }
+    Some(parts.join("\n\n"))
 }
 
 fn ending(view: &View) -> String {

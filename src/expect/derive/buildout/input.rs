@@ -3,6 +3,7 @@
 use crate::model::artifact::Force;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::path::TargetPath;
+use crate::model::secrecy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,7 +127,26 @@ impl Configuration {
     /// # Errors
     /// When `resolved` does not serialise to the fields of this type.
     pub fn of(resolved: &impl Serialize) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(serde_json::to_value(resolved)?)
+        let mut configuration: Self = serde_json::from_value(serde_json::to_value(resolved)?)?;
+        configuration.withhold_secrets();
+        Ok(configuration)
+    }
+
+    /// A manifest travels: the values of secret options, and whatever else holds such a value, do not.
+    fn withhold_secrets(&mut self) {
+        let mut secrets = BTreeSet::new();
+        for section in self.sections.values_mut() {
+            for (name, option) in &mut section.options {
+                secrets.extend(secrecy::withhold(name, &mut option.value));
+            }
+        }
+        // Shorter values are in other ones by chance.
+        secrets.retain(|secret| secret.trim().len() >= 4);
+        for option in self.sections.values_mut().flat_map(|section| section.options.values_mut()) {
+            if option.value.known().is_some_and(|value| secrets.iter().any(|secret| value.contains(secret.trim()))) {
+                option.value = Eval::Unknown(Why::new(WhyKind::Secret, "it holds the value of a secret option"));
+            }
+        }
     }
 
     /// An option: `None` when it is certainly not set.

@@ -1,0 +1,291 @@
+//! Looking at a live tree: whatever lies there, nothing blocks, nothing escapes, and what cannot be read is said.
+
+#![expect(clippy::disallowed_methods, reason = "tests make what rectify looks at")]
+
+use crate::program::{is_root, skip};
+use crate::tools::{tool, write};
+use rectify::io::disk::LiveRoot;
+use rectify::live;
+use rectify::model::content::Algorithm;
+use rectify::model::hasher::digest_of;
+use rectify::model::manifest::{Definition, Depth, Evaluation, Look, Manifest};
+use rectify::model::observation::{Kind, Scan, SeenContent, Sighting};
+use rectify::model::path::TargetPath;
+use rectify::monitor::{Monitor, Silent};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+fn manifest(look: &[(&str, Depth)]) -> Manifest {
+    let mut manifest = Manifest::new(Definition {
+        tool: "batou".into(),
+        tool_version: None,
+        environment: "e".into(),
+        evaluation: Evaluation::Exact,
+        digest: String::new(),
+        revision: None,
+        dirty: false,
+        inputs: BTreeMap::new(),
+    });
+    let place = |(path, depth): &(&str, Depth)| Look {
+        host: "h".into(),
+        path: TargetPath::new(path),
+        depth: *depth,
+        capture: Vec::new(),
+    };
+    manifest.look = look.iter().map(place).collect();
+    manifest
+}
+
+fn scan_with(base: &Path, look: &[(&str, Depth)], monitor: &dyn Monitor) -> Scan {
+    let root = LiveRoot::open(base).expect("it is a directory");
+    live::scan(&root, &manifest(look), &"h".into(), 0, monitor)
+}
+
+fn scan(base: &Path) -> Scan {
+    scan_with(base, &[("/srv", Depth::Whole)], &Silent)
+}
+
+fn sighting(scan: &Scan, path: &str) -> Sighting {
+    scan.sighting(&TargetPath::new(path))
+}
+
+fn kind(scan: &Scan, path: &str) -> Option<Kind> {
+    scan.seen(&TargetPath::new(path)).map(|seen| seen.kind)
+}
+
+fn tree() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    std::fs::create_dir(directory.path().join("srv")).expect("it is writable");
+    directory
+}
+
+#[test]
+fn pipes_sockets_and_devices_are_told_and_never_opened() {
+    let tree = tree();
+    let srv = tree.path().join("srv");
+    tool(&srv, &["mkfifo", "pipe"]);
+    let _socket = std::os::unix::net::UnixListener::bind(srv.join("socket")).expect("it can be bound");
+    if is_root() {
+        // A device that would wind back, block or answer: the null device of the kernel's memory driver.
+        tool(&srv, &["mknod", "device", "c", "1", "3"]);
+    }
+    let scan = scan(tree.path());
+    assert_eq!(kind(&scan, "/srv/pipe"), Some(Kind::Fifo));
+    assert_eq!(kind(&scan, "/srv/socket"), Some(Kind::Socket));
+    assert_eq!(kind(&scan, "/srv/device"), is_root().then_some(Kind::Device));
+    let root = LiveRoot::open(tree.path()).expect("it is a directory");
+    let error = root.open_file(&TargetPath::new("/srv/pipe")).expect_err("a pipe is no file");
+    assert_eq!(error.text, "not a regular file any more");
+}
+
+#[test]
+fn links_are_never_followed_out_of_the_root_nor_in_circles() {
+    let tree = tree();
+    let outside = tempfile::tempdir().expect("there is room for a directory");
+    write(&outside.path().join("secret"), "nobody may see this\n");
+    let digest = digest_of(Algorithm::Sha256, b"nobody may see this\n").to_string();
+    let srv = tree.path().join("srv");
+    let link = |target: &Path, name: &str| std::os::unix::fs::symlink(target, srv.join(name)).expect("a link");
+    link(&outside.path().join("secret"), "absolute");
+    link(outside.path(), "directory");
+    link(Path::new("../../../../../../../../../../etc/passwd"), "upwards");
+    link(Path::new("loop-b"), "loop-a");
+    link(Path::new("loop-a"), "loop-b");
+    link(Path::new("."), "self");
+    let look =
+        [("/srv", Depth::Whole), ("/srv/directory/secret", Depth::Itself), ("/srv/self/self/absolute", Depth::Itself)];
+    let scan = scan_with(tree.path(), &look, &Silent);
+    let text = String::from_utf8(rectify::pipeline::saved::scan_bytes(&scan)).expect("a scan is text");
+    assert!(!text.contains(&digest), "{text}");
+    for name in ["absolute", "directory", "upwards", "loop-a", "loop-b", "self"] {
+        assert_eq!(kind(&scan, &format!("/srv/{name}")), Some(Kind::Link), "{name}");
+    }
+    // As on the host itself, an absolute link is resolved from the host's root, where there is no such directory.
+    assert_eq!(sighting(&scan, "/srv/directory/secret"), Sighting::Absent);
+    let root = LiveRoot::open(tree.path()).expect("it is a directory");
+    for path in ["/srv/absolute", "/srv/directory/secret", "/srv/upwards", "/srv/loop-a", "/srv/loop-a/x"] {
+        assert!(root.open_file(&TargetPath::new(path)).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn names_that_are_no_text_are_seen_and_saved() {
+    let tree = tree();
+    let name = b"caf\xe9\nnew";
+    std::fs::write(tree.path().join("srv").join(OsStr::from_bytes(name)), "x").expect("it is writable");
+    let scan = scan(tree.path());
+    let path = TargetPath::new("/srv").join(name);
+    let saved = tree.path().join("scan.jsonl");
+    std::fs::write(&saved, rectify::pipeline::saved::scan_bytes(&scan)).expect("it is writable");
+    let back = rectify::pipeline::saved::read_scan(&saved).expect("it reads back");
+    assert_eq!(back, scan);
+    assert_eq!(
+        back.seen(&path).and_then(|seen| seen.digest(Algorithm::Sha256)),
+        Some(&digest_of(Algorithm::Sha256, b"x"))
+    );
+}
+
+/// Does something to the tree between listing and reading.
+struct Meddler<F>(F);
+
+impl<F: Fn() + Sync> Monitor for Meddler<F> {
+    fn begin(&self, what: &str, _total: Option<u64>) {
+        if what.starts_with("reading") {
+            (self.0)();
+        }
+    }
+    fn advance(&self, _by: u64) {}
+    fn end(&self) {}
+    fn note(&self, _text: &str) {}
+}
+
+#[test]
+fn a_file_that_vanishes_or_changes_while_it_is_read_is_unread_and_not_damaged() {
+    let tree = tree();
+    let srv = tree.path().join("srv");
+    for name in ["gone", "changed", "pipe", "same"] {
+        write(&srv.join(name), "before\n");
+    }
+    let meddler = Meddler(|| {
+        std::fs::remove_file(srv.join("gone")).expect("it is there");
+        std::fs::remove_file(srv.join("pipe")).expect("it is there");
+        tool(&srv, &["mkfifo", "pipe"]);
+        tool(&srv, &["sh", "-c", "echo after > changed; touch -d '2001-01-01' changed"]);
+    });
+    let scan = scan_with(tree.path(), &[("/srv", Depth::Whole)], &meddler);
+    let content = |path: &str| scan.seen(&TargetPath::new(path)).and_then(|seen| seen.content.clone());
+    for (path, text) in [
+        ("/srv/gone", "No such file"),
+        ("/srv/pipe", "not a regular file any more"),
+        ("/srv/changed", "it changed while it was read"),
+    ] {
+        let Some(SeenContent::Failed(failure)) = content(path) else { panic!("{path}: {:?}", content(path)) };
+        assert!(failure.text.contains(text), "{path}: {}", failure.text);
+        assert!(!failure.is_damage(), "{path}");
+    }
+    assert!(matches!(content("/srv/same"), Some(SeenContent::Read { .. })));
+}
+
+#[test]
+fn five_thousand_directories_in_each_other_are_walked() {
+    let tree = tree();
+    // Longer than any path that the kernel takes: made and removed from inside, step by step.
+    let script = "import os\nfor _ in range(5000):\n    os.mkdir('d'); os.chdir('d')\nopen('leaf', 'w').close()\n";
+    tool(&tree.path().join("srv"), &["python3", "-c", script]);
+    let scan = scan(tree.path());
+    let deepest = scan.observations.keys().map(|path| path.as_bytes().len()).max().expect("something was seen");
+    // PATH_MAX is 4096: what lies deeper must be said not to have been seen, and never be absent.
+    assert!(deepest > 4000, "{deepest}");
+    let below = TargetPath::new(format!("/srv{}/leaf", "/d".repeat(5000)));
+    assert!(!matches!(scan.sighting(&below), Sighting::Absent), "absence was claimed without a listing");
+    let remove = "import os, shutil\nos.system('rm -rf d')\n";
+    tool(&tree.path().join("srv"), &["python3", "-c", remove]);
+}
+
+/// The most memory that this process ever used, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("it is a number")
+}
+
+#[test]
+fn a_large_sparse_file_is_digested_without_being_held_in_memory() {
+    let tree = tree();
+    let file = std::fs::File::create(tree.path().join("srv/sparse")).expect("it is writable");
+    file.set_len(1 << 30).expect("the file system has holes");
+    drop(file);
+    let before = peak();
+    let scan = scan(tree.path());
+    assert!(scan.seen(&TargetPath::new("/srv/sparse")).is_some_and(|seen| seen.digest(Algorithm::Sha256).is_some()));
+    let grown = peak().saturating_sub(before);
+    // Other tests run beside this one: a fraction of the file is proof enough.
+    assert!(grown < 300 << 10, "{grown} KiB more");
+}
+
+#[test]
+fn what_somebody_else_may_not_read_is_unseen() {
+    if !is_root() {
+        return skip("only root can become somebody else");
+    }
+    let tree = tree();
+    let srv = tree.path().join("srv");
+    write(&srv.join("open"), "x");
+    write(&srv.join("closed"), "x");
+    write(&srv.join("vault/inside"), "x");
+    tool(tree.path(), &["sh", "-c", "chmod 755 . srv; chmod 000 srv/closed srv/vault"]);
+    // The library runs in this process, which is root: the program runs as somebody else in its place.
+    let spec = rectify::pipeline::saved::manifest_bytes(&{
+        let mut manifest = manifest(&[("/srv", Depth::Whole), ("/srv/vault/inside", Depth::Itself)]);
+        manifest.hosts.push(rectify::model::manifest::Host {
+            name: "h".into(),
+            ignored: false,
+            directory: None,
+            service_user: None,
+            local: true,
+        });
+        manifest
+    });
+    std::fs::write(tree.path().join("spec.json"), spec).expect("it is writable");
+    let program = tree.path().join("rectify");
+    tool(tree.path(), &["cp", &crate::program::program().to_string_lossy(), &program.to_string_lossy()]);
+    let root = format!("h={}", tree.path().display());
+    let call = crate::program::run(
+        tree.path(),
+        Path::new("setpriv"),
+        &[
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--",
+            "./rectify",
+            "scan",
+            "--manifest",
+            "spec.json",
+            "--root",
+            &root,
+        ],
+    );
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    let line = |path: &str| {
+        let wanted = format!("{{\"path\":\"{path}\"");
+        call.stdout.lines().find(|line| line.starts_with(&wanted)).unwrap_or_else(|| panic!("{path}: {}", call.stdout))
+    };
+    assert!(line("/srv/open").contains("sha256:"));
+    assert!(line("/srv/closed").contains("\"failed\":{\"errno\":13"), "{}", line("/srv/closed"));
+    assert!(line("/srv/vault").contains("\"unseen\":{\"errno\":13"), "{}", line("/srv/vault"));
+    assert!(!call.stdout.contains("absent"), "{}", call.stdout);
+}
+
+#[test]
+fn a_block_that_the_disk_cannot_read_is_damage() {
+    if !is_root() {
+        return skip("only root can map devices");
+    }
+    let tree = tree();
+    let name = format!("rectify-test-{}", std::process::id());
+    // A small file system whose file lies on a part of the device that answers with errors.
+    let script = format!(
+        "dmsetup version >&2 && truncate -s 16M image && mkfs.ext4 -q -O ^has_journal -d content image 2>&1 && \
+         start=$(debugfs -R 'blocks /file' image 2>/dev/null | awk '{{print $1}}') && size=$(stat -c %s image) && \
+         bs=$(dumpe2fs -h image 2>/dev/null | sed -n 's/^Block size: *//p') && loop=$(losetup -f --show image) && \
+         echo $loop > loop && at=$((start * bs / 512)) && n=$((bs / 512)) && all=$((size / 512)) && \
+         printf '0 %s linear %s 0\\n%s %s error\\n%s %s linear %s %s\\n' $at $loop $at $n $((at+n)) $((all-at-n)) $loop \
+         $((at+n)) | dmsetup create {name} && mount -o ro /dev/mapper/{name} srv"
+    );
+    write(&tree.path().join("content/file"), "x".repeat(4000));
+    let made = crate::program::run(tree.path(), Path::new("sh"), &["-ec", &script]);
+    let clean = format!("umount srv; dmsetup remove {name}; [ ! -e loop ] || losetup -d $(cat loop)");
+    if made.code == 0 {
+        let scan = scan(tree.path());
+        crate::program::run(tree.path(), Path::new("sh"), &["-c", &clean]);
+        let seen = scan.seen(&TargetPath::new("/srv/file")).expect("its inode is sound");
+        let Some(SeenContent::Failed(failure)) = &seen.content else { panic!("{:?}", seen.content) };
+        assert_eq!((failure.errno, failure.is_damage()), (5, true), "{}", failure.text);
+    } else {
+        crate::program::run(tree.path(), Path::new("sh"), &["-c", &clean]);
+        skip(&format!("no device mapper here: {}", made.stderr.trim()));
+    }
+}

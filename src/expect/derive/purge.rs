@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::{
-    expect::{claims::Claim, derive::evidence},
+    expect::{claims::Claim, evidence},
     model::{
         artifact::Expected,
         eval::{Why, WhyKind},

@@ -32,8 +32,9 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	shellcheck .ci/install .ci/prepare .ci/run
 
+# The library is for those who work on it: its pages name private modules, too.
 doc:
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 # cargo-nextest is faster, but building it is slow: where it is missing, cargo's own runner does.
 test-rust:

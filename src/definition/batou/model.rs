@@ -5,7 +5,7 @@
 //! major number of the format is refused ([`ModelError::Format`]).
 //!
 //! Values that cannot be told (secrets, objects of the project's own classes) are kept as the probe writes them and
-//! come out of [`Node::attribute`] and its typed brothers as [`Eval::Unknown`].
+//! come out of [`Node::attribute`] and its typed brothers as [`Eval::Unknown`](crate::model::eval::Eval::Unknown).
 
 mod node;
 

@@ -4,7 +4,7 @@
 //! section with its value and history, the parts in the order of installation, pins and directories. Files come
 //! through [`Sources`]; nothing here touches the machine.
 //!
-//! The way of the data: [`load`] follows `extends` and has [`parser`] read each file (its conditions decided by
+//! The way of the data: [`mod@load`] follows `extends` and has [`parser`] read each file (its conditions decided by
 //! [`condition`]), [`merge`] puts one over the other, [`directories`] makes paths absolute, [`substitution`] expands
 //! [`macros`] and references and finds the order of the parts.
 //!

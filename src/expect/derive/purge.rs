@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::{
-    expect::{claims::Claim, derive::evidence},
+    expect::{claims::Claim, evidence},
     model::{
         artifact::Expected,
         eval::{Why, WhyKind},
@@ -224,7 +224,7 @@ fn contains(set: &[u32], character: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expect::derive::sample;
+    use crate::expect::sample;
 
     fn pattern(path: &str) -> Pattern {
         Pattern { path: TargetPath::new(path), directories: path.ends_with('/') }

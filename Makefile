@@ -5,22 +5,32 @@ CACHE := $(CURDIR)/.cache
 
 export RECTIFY_BATOU_PYTHON ?= $(CACHE)/batou-2.7.1/bin/python
 export RECTIFY_BUILDOUT_PYTHON ?= $(CACHE)/buildout-6.0.1/bin/python
-export RECTIFY_BUILDOUT_PYTHONS ?= $(CACHE)/buildout-6.0.1/bin/python:$(CACHE)/buildout-5.2.0/bin/python:$(CACHE)/buildout-3.3/bin/python
+# One generation in CI: damaging, running and comparing takes minutes for each. `make generations` takes all.
+export RECTIFY_BUILDOUT_PYTHONS ?= $(CACHE)/buildout-6.0.1/bin/python
 export RECTIFY_TEST_BATOU ?= $(CACHE)/batou-probe
+export RECTIFY_TEST_BATOU_VERSIONS ?= 2.7.1 2.3.1
+export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
+# How many random configurations are compared with zc.buildout's own reading, and from which seed.
+export RECTIFY_PARITY_COUNT ?= 100
+export RECTIFY_PARITY_SEED ?= 1
 
-.PHONY: test install format lint doc test-rust test-python bless
+.PHONY: test install prepare format lint doc test-rust test-python claims generations bless
 
-test: install format lint doc test-rust test-python
+test: install format lint doc prepare test-rust test-python claims
 
 install:
 	.ci/install
+
+# Deploys the large fixture, for the convergence cases. Needs root and overlayfs, as they do.
+prepare: install
+	.ci/prepare $(RECTIFY_CONVERGENCE)
 
 format:
 	cargo fmt --check
 
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
-	shellcheck .ci/install .ci/run
+	shellcheck .ci/install .ci/prepare .ci/run
 
 doc:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
@@ -36,6 +46,15 @@ test-rust:
 test-python:
 	for test in tests/exact/test_*.py; do python3 -B -m unittest -v "$$test" || exit 1; done
 
+# Every claim about batou's components, held against the real batou.
+claims:
+	$(RECTIFY_BATOU_PYTHON) -B -m unittest discover -s tests/exact/claims
+
+# What we say about zc.buildout, held against every generation of it, with many random configurations.
+generations:
+	RECTIFY_BUILDOUT_PYTHONS=$(CACHE)/buildout-6.0.1/bin/python:$(CACHE)/buildout-5.2.0/bin/python:$(CACHE)/buildout-3.3/bin/python \
+	RECTIFY_PARITY_COUNT=1000 cargo test --locked --test integration -- buildout_parity recipes
+
 # Writes the golden files anew. Look at the difference before you commit it.
 bless:
-	RECTIFY_BLESS=1 cargo test --locked --test integration -- report tickets
+	RECTIFY_BLESS=1 cargo test --locked --test integration -- report shop tickets

@@ -14,8 +14,7 @@
 //!  references ──► vendor digests: RECORD, dpkg, rpm, …  ───┤
 //!                                                          ▼
 //!  live tree ───► live ────► OBSERVATIONS ───────────► findings ──► plan ──► report, tickets
-//!  data stores ─► stores ──► STORE REPORTS ────────────────▲          ▲
-//!  git history ─► which revision had this content ─────────┤          │
+//!                                                          ▲          ▲
 //!  backups ─────► RESTORE POINTS (older contents as evidence, too) ───┘
 //! ```
 //!
@@ -34,7 +33,7 @@
 //! - [`model`]: the words that the stages say to each other. Data only.
 //! - [`io`]: the only place that touches the machine: disk, processes, git, clock, output.
 //! - [`monitor`]: progress as a trait.
-//! - [`settings`]: reads `rectify.toml`.
+//! - [`settings`]: reads `rectify.toml`; imports [`io`] and [`model`].
 //!
 //! What should be:
 //!
@@ -45,9 +44,7 @@
 //! What is there:
 //!
 //! - [`live`]: walks, digests and classifies blocks. Observes, never judges.
-//! - `stores`: the integrity of data stores; one file each.
 //! - [`backups`]: which restore points there are; one file per source.
-//! - `logs`: unusual lines in application logs inside the incident window.
 //!
 //! What it means:
 //!
@@ -63,7 +60,7 @@
 //!
 //! # Who may import whom
 //!
-//! Stages import [`model`] only; those that read or observe ([`definition`], [`references`], [`live`], `stores`, [`backups`], `logs`) also
+//! Stages import [`model`] only; those that read or observe ([`definition`], [`references`], [`live`], [`backups`]) also
 //! [`io`] and [`monitor`]. [`expect`] imports [`definition`], and the pure parsers of [`references`]. [`tickets`] imports
 //! [`report`], whose view it renders. [`pipeline`] imports all stages; [`cli`] imports [`pipeline`], [`report`] and
 //! [`tickets`]. Plug-ins of one kind never import each other. Each external crate has one home. The test

@@ -165,12 +165,13 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     Ok(Outcome { manifest, scans, findings, points, plan, meta })
 }
 
-/// Reads the definition and makes the manifest.
+/// Reads the definition and makes the manifest, also where the settings name a saved one: it is how that is made anew.
 ///
 /// # Errors
 /// When there is no definition, or its environment does not exist.
 pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Error> {
-    let config = definition::settings(request, clock::now())?;
+    let mut config = definition::settings(request, clock::now())?;
+    config.settings.manifest = None;
     manifest_with(request, &config, monitor)
 }
 

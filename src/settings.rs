@@ -8,6 +8,7 @@
 
 mod reader;
 
+use crate::io::clock::time_zone;
 use crate::io::files::{self, Is};
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
@@ -44,6 +45,15 @@ pub struct Settings {
     pub owners: BTreeMap<String, String>,
     /// `[[ignore]]`, in file order, without those that have expired.
     pub ignore: Vec<Ignore>,
+}
+
+/// What a file is understood with.
+#[derive(Debug, Clone)]
+pub struct Known<'a> {
+    /// The time, nanoseconds since 1970 UTC: decides which rules have expired.
+    pub now: i64,
+    /// The kinds of backup that can be read.
+    pub backup_kinds: Vec<&'a str>,
 }
 
 /// What is deployed and how it is evaluated.
@@ -144,7 +154,7 @@ pub fn find(directory: &Path) -> Option<PathBuf> {
 }
 
 /// Reads a settings file. `now` (nanoseconds since 1970 UTC) decides which ignore rules have expired.
-pub fn load(file: &Path, now: i64) -> (Settings, Vec<Diagnostic>) {
+pub fn load(file: &Path, known: &Known<'_>) -> (Settings, Vec<Diagnostic>) {
     let shown = file.display().to_string();
     let unreadable = |message: String| {
         let diagnostic = Diagnostic::error(code::BAD_SETTINGS_FILE, message).at(Origin::file(shown.clone()));
@@ -155,13 +165,13 @@ pub fn load(file: &Path, now: i64) -> (Settings, Vec<Diagnostic>) {
         Err(error) => return unreadable(error.to_string()),
     };
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(text, &shown, file.parent().unwrap_or(Path::new(".")), now),
+        Ok(text) => parse(text, &shown, file.parent().unwrap_or(Path::new(".")), known),
         Err(error) => unreadable(format!("`{shown}` is no UTF-8 text from byte {} on", error.valid_up_to())),
     }
 }
 
 /// Understands the text of a settings file that is called `file` and lies in `directory`.
-pub fn parse(text: &str, file: &str, directory: &Path, now: i64) -> (Settings, Vec<Diagnostic>) {
+pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Settings, Vec<Diagnostic>) {
     let mut settings = Settings::default();
     let mut reader = Reader::new(text, file, directory);
     if let Some(mut top) = reader.top() {
@@ -174,13 +184,15 @@ pub fn parse(text: &str, file: &str, directory: &Path, now: i64) -> (Settings, V
         }
         let hosts = settings.hosts.len();
         let backups = top.tables("backups", &mut reader);
-        settings.backups = backups.into_iter().filter_map(|section| read_backup(section, hosts, &mut reader)).collect();
+        settings.backups =
+            backups.into_iter().filter_map(|section| read_backup(section, hosts, known, &mut reader)).collect();
         reject_equal_names(&settings.backups, &mut reader);
         let data = top.tables("data", &mut reader);
         settings.data = data.into_iter().filter_map(|section| read_data(section, &mut reader)).collect();
         settings.owners = read_owners(&mut top, &mut reader);
         let ignore = top.tables("ignore", &mut reader);
-        settings.ignore = ignore.into_iter().filter_map(|section| read_ignore(section, now, &mut reader)).collect();
+        settings.ignore =
+            ignore.into_iter().filter_map(|section| read_ignore(section, known.now, &mut reader)).collect();
         top.finish(&mut reader);
     }
     (settings, reader.into_diagnostics())
@@ -221,7 +233,12 @@ fn read_incident(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mut 
     section.finish(reader);
 }
 
-fn read_backup(mut section: Section<'_>, hosts_known: usize, reader: &mut Reader<'_>) -> Option<Backup> {
+fn read_backup(
+    mut section: Section<'_>,
+    hosts_known: usize,
+    known: &Known<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Backup> {
     let name = section.required_text("name", reader);
     let kind = section.text("kind", reader).unwrap_or_else(|| "snapshot-tree".to_owned());
     let path = section.path("path", reader);
@@ -234,7 +251,7 @@ fn read_backup(mut section: Section<'_>, hosts_known: usize, reader: &mut Reader
     let by_mtime = section.word("time", &words, reader).unwrap_or(false);
     let format = section.text("time_format", reader);
     let zone = section.text("time_zone", reader).unwrap_or_else(|| "UTC".to_owned());
-    if let Some(problem) = crate::backups::time_zone_problem(&Zone(zone.clone())) {
+    if let Err(problem) = time_zone(&Zone(zone.clone())) {
         section.reject("time_zone", &problem, reader);
     }
     let time = if by_mtime { Dating::Mtime } else { Dating::Name { format, zone: Zone(zone) } };
@@ -248,9 +265,8 @@ fn read_backup(mut section: Section<'_>, hosts_known: usize, reader: &mut Reader
         section.finish(reader);
         return None;
     }
-    if !crate::backups::KINDS.iter().any(|known| known.name == kind) {
-        let names: Vec<&str> = crate::backups::KINDS.iter().map(|known| known.name).collect();
-        section.reject_word("kind", &kind, &names, reader);
+    if !known.backup_kinds.contains(&kind.as_str()) {
+        section.reject_word("kind", &kind, &known.backup_kinds, reader);
     }
     let sound = section.finish(reader);
     Some(Backup { name: name?, kind, path: path?, hosts, time, prefix, duration }).filter(|_| sound)

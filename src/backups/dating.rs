@@ -2,6 +2,7 @@
 //!
 //! A name tells the begin. A name that is only a date stands for the end of that day, as late as it can be, because a snapshot that is thought older than it is could bring damage back.
 
+use crate::io::clock::time_zone;
 use crate::model::restore::Zone;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
@@ -26,24 +27,6 @@ const FORMATS: [&str; 16] = [
     "%Y-%m-%d",
     "%Y%m%d",
 ];
-
-/// Why this is no time zone, if so.
-pub fn time_zone_problem(zone: &Zone) -> Option<String> {
-    time_zone(zone).err()
-}
-
-fn time_zone(zone: &Zone) -> Result<TimeZone, String> {
-    let Zone(name) = zone;
-    if name == "UTC" || name == "Z" {
-        return Ok(TimeZone::UTC);
-    }
-    if let Ok(time) = strtime::parse("%:z", name)
-        && let Some(offset) = time.offset()
-    {
-        return Ok(TimeZone::fixed(offset));
-    }
-    TimeZone::get(name).map_err(|_| format!("`{name}` is neither an offset like `+01:00` nor a time zone known here"))
-}
 
 /// The latest moment at which a snapshot of this name can have been begun, nanoseconds since 1970 UTC.
 ///
@@ -118,7 +101,6 @@ mod tests {
     fn a_name_that_is_no_date_says_what_to_set() {
         let reason = begun("daily.0", None, &Zone("UTC".into())).expect_err("no date");
         assert!(reason.contains("time = \"mtime\""), "{reason}");
-        assert!(time_zone_problem(&Zone("Mars/Olympus".into())).is_some());
     }
 
     proptest! {

@@ -14,7 +14,6 @@ use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
 use crate::model::restore::{Backup, RestorePoint, RestorePoints};
 use crate::model::unit::HostName;
-pub use dating::time_zone_problem;
 use std::collections::BTreeMap;
 
 /// A kind of backup source.
@@ -77,6 +76,9 @@ pub struct Wanted<'a> {
     pub paths: &'a [TargetPath],
     /// The live tree, if it can be seen from here: to recognise copies that are no copies.
     pub live: Option<&'a LiveRoot>,
+    /// Begin of the incident, nanoseconds since 1970 UTC, if it is known. Then the date of a snapshot decides, and a version
+    /// that contradicts it is refused; otherwise nothing hangs on the date but the order.
+    pub window_start: Option<i64>,
 }
 
 /// What a source answers.
@@ -137,9 +139,9 @@ pub fn open(backups: &[Backup]) -> (Sources, Vec<(String, String)>) {
     (sources, failed)
 }
 
-/// What all sources hold of the paths of a host. `window_start` is the begin of the incident, nanoseconds since 1970 UTC.
-pub fn versions(sources: &[Box<dyn Source>], wanted: &Wanted<'_>, window_start: Option<i64>) -> RestorePoints {
-    let mut all = RestorePoints { window_start, ..RestorePoints::default() };
+/// What all sources hold of the paths of a host.
+pub fn versions(sources: &[Box<dyn Source>], wanted: &Wanted<'_>) -> RestorePoints {
+    let mut all = RestorePoints { window_start: wanted.window_start, ..RestorePoints::default() };
     for source in sources.iter().filter(|source| source.covers(wanted.host)) {
         let offer = source.versions(wanted);
         all.points.extend(offer.points);

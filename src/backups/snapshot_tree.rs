@@ -13,11 +13,11 @@ use super::{Held, Listing, Offer, Snapshot, Snapshots, Source, Wanted, dating};
 use crate::io::disk::{Identity, LiveRoot, bytes_of, io_failure};
 use crate::io::files;
 use crate::model::content::{Algorithm, Digest};
+use crate::model::hasher::Hasher;
 use crate::model::observation::{Failure, Kind, Seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::{Backup, Dating, RestorePoint};
 use crate::model::unit::HostName;
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
@@ -294,7 +294,8 @@ impl VersionReader<'_> {
             return Err(("its length changed while it was read".into(), content));
         }
         // Only a time that was not set by hand into the future tells when the bytes were written.
-        if seen.kind == Kind::File && seen.mtime > snapshot.taken_at && seen.mtime <= seen.ctime {
+        let dated_wrongly = seen.kind == Kind::File && seen.mtime > snapshot.taken_at && seen.mtime <= seen.ctime;
+        if dated_wrongly && self.wanted.window_start.is_some() {
             let reason = "it was changed after the snapshot was complete: the snapshot's date is wrong (is `duration` \
                           set?), or the backup was written to";
             return Err((reason.into(), content));
@@ -320,7 +321,7 @@ fn unreadable(failure: &Failure) -> String {
 
 fn read_content(base: &LiveRoot, place: &TargetPath) -> Result<Content, Failure> {
     let mut file = base.open_file(place)?;
-    let mut hasher = Sha256::new();
+    let mut hasher = Hasher::new(Algorithm::Sha256, 0);
     let mut buffer = vec![0; 256 << 10];
     let (mut zeros, mut run, mut length) = (0, 0, 0_u64);
     loop {
@@ -335,8 +336,7 @@ fn read_content(base: &LiveRoot, place: &TargetPath) -> Result<Content, Failure>
         length += bytes.len() as u64;
         count_zeros(bytes, &mut run, &mut zeros);
     }
-    let digest = Digest { algorithm: Algorithm::Sha256, bytes: hasher.finalize().to_vec().into() };
-    Ok(Content { digest, zeros, length })
+    Ok(Content { digest: hasher.finish(), zeros, length })
 }
 
 /// Follows the current and the longest run of zero bytes.

@@ -13,6 +13,7 @@ use crate::{
     definition::batou::model::{BatouModel, Node, Root},
     model::{
         command::{Command, Place},
+        content::{Blob, Digest},
         diagnostic::Diagnostic,
         eval::{Eval, Why, WhyKind},
         manifest::{Definition, Depth, Host, Look, Manifest},
@@ -38,6 +39,8 @@ pub struct Project {
     pub dirty: bool,
     /// What lies below the directories of [`wanted_sources`], by path relative to the project.
     pub sources: BTreeMap<String, Eval<Vec<Member>>>,
+    /// What the configuration files (`*.cfg`) among them hold: a buildout may extend them.
+    pub configurations: BTreeMap<Digest, Blob>,
     /// What is wrong with the definition.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -87,6 +87,13 @@ impl Claim {
         self
     }
 
+    /// A directory that is made when it is gone. What is in its place must be cleared away first: a link passes for the
+    /// directory, and where files are synchronised into it a file makes rsync fail. Forcing never removes a directory.
+    #[must_use]
+    pub fn made_when_absent(self) -> Self {
+        self.noticed(Vigilance::Absence).aborting(Aborts::OnWrongKind).forced_by([])
+    }
+
     /// The same with a hazard.
     #[must_use]
     pub fn with_hazard(mut self, code: Code, text: impl Into<String>) -> Self {

@@ -14,4 +14,11 @@ pub mod claims;
 pub mod components;
 pub mod context;
 pub mod derive;
+mod distribution;
+mod environment;
+mod evidence;
 pub mod recipes;
+#[cfg(test)]
+mod sample;
+mod script_text;
+mod umask;

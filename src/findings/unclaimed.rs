@@ -10,7 +10,8 @@ use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
 use crate::model::manifest::Changes;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::unit::{Unit, UnitId};
+use crate::model::restore::RestorePoint;
+use crate::model::unit::{Unit, UnitId, UnitKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
@@ -24,20 +25,35 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
     judged
 }
 
-/// Files and links that nobody claims and nothing speaks against.
+/// Files and links that nobody claims and nothing speaks against. What lies in a directory that should be none has no
+/// place to go back to: it stays in the quarantine.
 pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
-    let view = View { case, scan, claims, units: Vec::new(), complete: Vec::new() };
+    let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
     let wrong: BTreeSet<&TargetPath> =
         findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
+    // What lies in something that should not be there has no place to come back to.
+    let displaced: Vec<&TargetPath> = findings
+        .iter()
+        .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
+        .map(|finding| &finding.path)
+        .collect();
     let keeps = |(path, sighting): &(&TargetPath, &Sighting)| {
         let Sighting::Present(seen) = sighting else { return false };
         matches!(seen.kind, Kind::File | Kind::Link)
             && !claims.contains_key(path)
             && !wrong.contains(path)
+            && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(is_no_directory))
             && !is_derived(path)
             && !view.is_repository(path)
+            && !displaced.iter().any(|displaced| path.is_below(displaced))
+            && !view.belongs_to_environment(path)
     };
     scan.observations.iter().filter(keeps).map(|(path, _)| path.clone()).collect()
+}
+
+/// Whether the deployment puts a file or a link there.
+fn is_no_directory(claim: &Claim<'_>) -> bool {
+    matches!(claim.artifact.expected, Expected::File(_) | Expected::Link { .. })
 }
 
 struct View<'a> {
@@ -119,7 +135,7 @@ impl View<'_> {
             .filter(|point| point.host == self.scan.host && Some(point.taken_at) == newest)
             .filter(|point| !self.claims.contains_key(&point.path) && !is_derived(&point.path))
             .filter(|point| !is_passing(&point.path) && !self.is_repository(&point.path))
-            .filter(|point| self.scan.sighting(&point.path) == Sighting::Absent)
+            .filter(|point| self.scan.sighting(&point.path) == Sighting::Absent && !self.is_told_by_others(point))
             .map(|point| {
                 let evidence = vec![
                     "its directory was listed and the name is not there".to_owned(),
@@ -131,9 +147,29 @@ impl View<'_> {
             .collect()
     }
 
+    /// Whether the path is a part of a Python environment that its maker makes as a whole. What people put into its
+    /// `site-packages` is none.
+    fn belongs_to_environment(&self, path: &TargetPath) -> bool {
+        let unit = self.case.manifest.unit(&self.unit_of(path));
+        let environment = unit.is_some_and(|unit| {
+            matches!(unit.kind, UnitKind::PythonEnvironment | UnitKind::Distribution | UnitKind::Egg)
+        });
+        environment && !path.ancestors().any(|directory| directory.name() == b"site-packages")
+    }
+
     /// Whether the path is inside a repository whose objects were checked as a whole.
     fn is_repository(&self, path: &TargetPath) -> bool {
         self.scan.checkouts.keys().any(|checkout| path.is_below(&checkout.join(".git")))
+    }
+
+    /// Whether a directory comes back with what is in it: with claimed paths, or with other versions of the backup.
+    fn is_told_by_others(&self, point: &RestorePoint) -> bool {
+        let below = |next: Option<&TargetPath>| next.is_some_and(|next| next.is_below(&point.path));
+        let points = &self.case.points.points;
+        let after = points.partition_point(|other| (&other.host, &other.path) <= (&point.host, &point.path));
+        let next = points.get(after).filter(|other| other.host == point.host).map(|other| &other.path);
+        let claimed = self.claims.range::<TargetPath, _>(&point.path..).next().map(|(path, _)| *path);
+        point.kind == Kind::Directory && (below(next) || below(claimed))
     }
 
     fn changes(&self, path: &TargetPath) -> Changes {
@@ -155,8 +191,16 @@ impl View<'_> {
         })
     }
 
+    /// The unit with the nearest directory; a directory that a unit claims counts as well.
     fn unit_of(&self, path: &TargetPath) -> UnitId {
         let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
+        let claimed = path.ancestors().skip(1).find_map(|above| self.claims.get(&above));
+        if let (Some(claim), Some((directory, _))) = (claimed, deepest)
+            && claim.artifact.path != **directory
+            && claim.artifact.path.is_below(directory)
+        {
+            return claim.artifact.unit.clone();
+        }
         deepest.map_or_else(|| UnitId(self.scan.host.0.clone()), |(_, unit)| (*unit).clone())
     }
 

@@ -140,7 +140,8 @@ pub struct Derivation {
     pub host: HostName,
     /// For which unit.
     pub unit: UnitId,
-    /// Name of the rule in `expect::derive`'s table: `python-environment`, `buildout`, `archive`, `git-checkout`.
+    /// Name of the rule in `expect::derive`'s table: `python-environment`, `buildout`, `archive`, `git-checkout`,
+    /// `purge`.
     pub rule: String,
     /// The rule's own input.
     pub input: serde_json::Value,

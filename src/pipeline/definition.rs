@@ -1,16 +1,17 @@
 //! From a directory to a manifest: settings, saved manifest or definition, hosts, earlier revisions.
 
 use super::{Error, Evaluate, Request, Trouble, saved};
+use crate::backups;
 use crate::definition::batou::{
     self,
     model::BatouModel,
-    sources::{SourceContent, SourceEntry},
+    sources::{SourceContent, SourceEntry, SourceTree},
 };
 use crate::expect;
 use crate::findings::Revision;
 use crate::io::{files, git};
 use crate::model::code;
-use crate::model::content::{Algorithm, Blob};
+use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::graph::Graph;
@@ -21,7 +22,7 @@ use crate::model::origin::Origin;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Known, Settings};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -38,7 +39,8 @@ pub(super) struct Config {
 pub(super) fn settings(request: &Request, now: i64) -> Result<Config, Error> {
     let file = request.config.clone().or_else(|| settings::find(&request.directory));
     let Some(file) = file else { return Ok(Config::default()) };
-    let (settings, diagnostics) = settings::load(&file, now);
+    let known = Known { now, backup_kinds: backups::KINDS.iter().map(|kind| kind.name).collect() };
+    let (settings, diagnostics) = settings::load(&file, &known);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         let what = format!("`{}` has errors", file.display());
         return Err(Error::new(Trouble::Failed, what).because(diagnostics));
@@ -53,11 +55,10 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
         Some(file) => saved_manifest(file, request)?,
         None => evaluate(request, config, monitor)?,
     };
-    for data in &config.settings.data {
-        if !manifest.data.contains(data) {
-            manifest.data.push(data.clone());
-        }
-    }
+    // A saved manifest has those of its time.
+    let declared = &config.settings.data;
+    manifest.data.retain(|old| declared.iter().all(|new| (&new.host, &new.path) != (&old.host, &old.path)));
+    manifest.data.extend(declared.iter().cloned());
     name_cycles(&mut manifest);
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();
@@ -139,9 +140,11 @@ fn batou_manifest(
         ..batou::Request::new(project, &environment)
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut configurations) = (BTreeMap::new(), BTreeMap::new());
     for name in expect::batou::wanted_sources(&model) {
-        sources.insert(name.clone(), source(project, &name, &model, &mut diagnostics));
+        let tree = batou::sources::tree(&project.join(&name), &name);
+        configurations.extend(tree.entries.iter().filter_map(configuration));
+        sources.insert(name.clone(), source(tree, &name, &model, &mut diagnostics));
     }
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
     let git = git::revision(project);
@@ -152,6 +155,7 @@ fn batou_manifest(
         revision: git.as_ref().map(|(commit, _)| commit.clone()),
         dirty: git.is_some_and(|(_, dirty)| dirty),
         sources,
+        configurations,
         diagnostics,
     };
     Ok(expect::batou::manifest(&model, &described))
@@ -200,8 +204,7 @@ fn from_batou(error: batou::LoadError) -> Error {
 }
 
 /// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
-fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
-    let tree = batou::sources::tree(&project.join(name), name);
+fn source(tree: SourceTree, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
     diagnostics.extend(tree.problems.iter().cloned());
     if !tree.problems.is_empty() {
         return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("its source `{name}` cannot be read whole")));
@@ -211,6 +214,16 @@ fn source(project: &Path, name: &str, model: &BatouModel, diagnostics: &mut Vec<
         batou::sources::is_transferred(&from_project, &model.settings)
     };
     Eval::Known(tree.entries.into_iter().filter(arrives).map(|(path, entry)| member(path, entry)).collect())
+}
+
+/// What a configuration file holds, by its digest.
+fn configuration((path, entry): (&Vec<u8>, &SourceEntry)) -> Option<(Digest, Blob)> {
+    match entry {
+        SourceEntry::File { content: SourceContent::Bytes(bytes), .. } if path.ends_with(b".cfg") => {
+            Some((digest_of(Algorithm::Sha256, &bytes.0), bytes.clone()))
+        }
+        _ => None,
+    }
 }
 
 fn member(path: Vec<u8>, entry: SourceEntry) -> Member {

@@ -108,8 +108,8 @@ fn consult_backups(
     asked.extend(found.unverified.iter().filter_map(|unverified| unverified.path.clone()));
     asked.extend(vanished(manifest, scan, &sources, window_start, &mut failed));
     let asked: Vec<TargetPath> = asked.into_iter().collect();
-    let wanted = Wanted { host: &scan.host, paths: &asked, live: Some(root) };
-    let mut points = backups::versions(&sources, &wanted, window_start);
+    let wanted = Wanted { host: &scan.host, paths: &asked, live: Some(root), window_start };
+    let mut points = backups::versions(&sources, &wanted);
     points.failed.extend(failed);
     monitor.end();
     points

@@ -25,7 +25,8 @@ pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath])
     let mut commands = vec![Command::on(host, ["install", "-d", "-m", "0700", "--", directory])];
     for batch in paths.chunks(BATCH) {
         let fixed = ["cp", "-a", "--parents", "-t", directory, "--"].map(str::to_owned);
-        commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().map(text))));
+        // GNU cp 9.1 (Debian 12) looks for the parents of absolute paths below the working directory and fails.
+        commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().map(text))).in_directory("/"));
     }
     commands
 }

@@ -78,7 +78,8 @@ fn what<'a>(input: Input<'a>, finding: &'a Finding, restore: bool) -> What<'a> {
     if finding.path.as_str().is_none() {
         return hand("its name is not text, so no command can be written down for it");
     }
-    if matches!(finding.damage, Damage::Extraneous) {
+    // What the definition says is absent is removed by a deployment; everything else unexpected is nobody's.
+    if matches!(finding.damage, Damage::Extraneous) && finding.expected != Some(Expected::Absent) {
         return hand("nothing deploys it; whether it may go is for a person to say");
     }
     if finding.damage.is_metadata() {

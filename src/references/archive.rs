@@ -10,9 +10,9 @@
 
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::model::content::{Algorithm, Blob, Digest};
+use crate::model::hasher::Hasher;
 use crate::model::observation::{Archive, Kind, Member};
 use crate::model::path::TargetPath;
-use sha2::{Digest as _, Sha256};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
@@ -104,7 +104,7 @@ impl Listing {
 
     /// Reads content to its end, within the limit.
     fn digest(&mut self, content: &mut impl Read, limit: u64) -> Result<(Digest, u64), Reason> {
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::new(Algorithm::Sha256, 0);
         let mut buffer = vec![0; 64 << 10];
         let mut length = 0_u64;
         loop {
@@ -121,8 +121,7 @@ impl Listing {
                 return Err(too_large(limit));
             }
         }
-        let digest = Digest { algorithm: Algorithm::Sha256, bytes: hasher.finalize().to_vec().into() };
-        Ok((digest, length))
+        Ok((hasher.finish(), length))
     }
 }
 

@@ -1,8 +1,12 @@
 use super::*;
 use proptest::prelude::*;
 
+fn known() -> Known<'static> {
+    Known { now: 1_763_000_000_000_000_000, backup_kinds: vec!["snapshot-tree"] }
+}
+
 fn read(text: &str) -> (Settings, Vec<Diagnostic>) {
-    parse(text, "rectify.toml", Path::new("/project"), 1_763_000_000_000_000_000)
+    parse(text, "rectify.toml", Path::new("/project"), &known())
 }
 
 const WHOLE: &str = r#"
@@ -167,4 +171,13 @@ proptest! {
         let end = (at + length).min(WHOLE.len());
         read(&format!("{}{put}{}", &WHOLE[..at], &WHOLE[end..]));
     }
+}
+
+#[test]
+fn the_readme_shows_settings_that_are_understood() {
+    let readme = include_str!("../../README.md");
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let (settings, diagnostics) = read(example);
+    assert_eq!(diagnostics, []);
+    assert!(!settings.backups.is_empty() && !settings.data.is_empty() && !settings.ignore.is_empty());
 }

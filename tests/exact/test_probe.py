@@ -535,6 +535,21 @@ class Guarded(Case):
                 swallowed = contents(doc, "swallow")[p.path("work/swallow/id")]
                 self.assertEqual((text(swallowed), swallowed["doubts"]), ("none", ["side_effects"]))
 
+    def test_a_library_that_looks_for_ipv6_when_it_is_imported_is_no_side_effect(self):
+        for version in VERSIONS:
+            with self.subTest(version):
+                p = self.project({
+                    "environments/prod/environment.cfg": "[environment]\nconnect_method = local\n[hosts]\nlocalhost = app\n",
+                    "components/app/component.py": """\
+                        from batou.component import Component
+                        from batou.lib.download import Download  # imports requests with urllib3
+
+
+                        class App(Component):
+                            pass
+                        """})
+                self.assertEqual(p.probe()["side_effects"], [])
+
     @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
     def test_no_system_call_writes(self):
         p = self.project(KITCHEN)

@@ -35,7 +35,7 @@ fn open(backup: Backup) -> Sources {
 
 fn versions(sources: &Sources, live: Option<&LiveRoot>, paths: &[&str]) -> RestorePoints {
     let paths: Vec<TargetPath> = paths.iter().map(TargetPath::new).collect();
-    backups::versions(sources, &Wanted { host: &host(), paths: &paths, live }, None)
+    backups::versions(sources, &Wanted { host: &host(), paths: &paths, live, window_start: None })
 }
 
 fn host() -> HostName {
@@ -113,14 +113,17 @@ fn a_hard_link_to_the_live_file_is_no_backup() {
 }
 
 #[test]
-fn a_version_that_is_younger_than_its_snapshot_is_refused() {
+fn a_version_that_is_younger_than_its_snapshot_is_refused_where_the_date_decides() {
     let top = rsync_tree();
-    damage(&top.path().join("backups").join(TIMES[0].0).join("srv/app/changed"), 0, b"V");
+    // Long before the clock of any machine that runs this, so the file was written after it.
+    write(&top.path().join("backups/2001-01-01T02-00-00/srv/app/changed"), "version of a text\n");
     let sources = open(backup(&top.path().join("backups"), by_name(), ""));
-    let found = versions(&sources, None, &["/srv/app/changed"]);
-    // Written just now by the clock of this machine, which may stand before or after the snapshots of this test.
-    let point = &found.points[0];
-    assert_eq!(point.refused.is_some(), point.mtime > point.taken_at, "{point:?}");
+    let paths = [TargetPath::new("/srv/app/changed")];
+    let wanted = Wanted { host: &host(), paths: &paths, live: None, window_start: Some(TIMES[0].1 * SECOND) };
+    let found = backups::versions(&sources, &wanted);
+    assert!(found.points[0].refused.as_deref().is_some_and(|reason| reason.contains("changed after the snapshot")));
+    let found = backups::versions(&sources, &Wanted { window_start: None, ..wanted });
+    assert_eq!(found.points[0].refused, None, "without an incident nothing hangs on the date");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod report;
 mod repositories;
 mod sample;
 mod secrets;
+mod shop;
 mod sound;
 mod split;
 mod tickets;

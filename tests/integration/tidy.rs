@@ -53,9 +53,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli/"]),
     ("git2", &["io/"]),
     ("indicatif", &["cli/progress.rs"]),
+    ("md5", &["model/hasher.rs"]),
     ("minijinja", &["definition/batou/native/", "report/", "tickets/"]),
     ("petgraph", &["model/graph.rs"]),
     ("schemars", &["model/", "report/"]),
+    ("sha1", &["model/hasher.rs"]),
+    ("sha2", &["model/hasher.rs"]),
     ("similar", &["findings/", "report/"]),
     ("toml", &["settings.rs", "settings/"]),
 ];
@@ -194,18 +197,27 @@ fn table_faults(folder: &str, sources: &[&Source]) -> Vec<String> {
         if !entries.contains(&name.as_str()) {
             faults.push(format!("src/{folder}: `{name}` is not in the table"));
         }
-        for other in plugins.keys().filter(|other| *other != name) {
-            let absolute = format!("crate::{}::{other}", folder.replace('/', "::"));
-            for source in files {
-                let up = format!("{}{other}::", "super::".repeat(source.depth() - folder.split('/').count()));
-                let code = source.code();
-                if places(&code, &absolute).chain(places(&code, &up)).next().is_some() {
-                    faults.push(format!("src/{}: plug-ins do not import each other (`{other}`)", source.path));
-                }
+        for source in files {
+            let imported = siblings(folder, source);
+            for other in plugins.keys().filter(|other| *other != name && imported.contains(*other)) {
+                faults.push(format!("src/{}: plug-ins do not import each other (`{other}`)", source.path));
             }
         }
     }
     faults
+}
+
+/// The modules of a plug-in folder that one of its files names.
+fn siblings(folder: &str, source: &Source) -> BTreeSet<String> {
+    let code = source.code();
+    let absolute = format!("crate::{}::", folder.replace('/', "::"));
+    let up = "super::".repeat(source.depth() - folder.split('/').count());
+    let roots = [absolute.as_str(), up.as_str()];
+    roots
+        .iter()
+        .flat_map(|root| places(&code, root).map(|at| at + root.len()))
+        .flat_map(|at| first_names(&code[at..]))
+        .collect()
 }
 
 /// The plug-ins of a folder: files, or folders of their own.
@@ -323,7 +335,7 @@ fn a_plug_in_that_is_missing_unsorted_or_knows_another_is_caught() {
     assert_none(&faults(&[table("&a::A, &b::B"), plain("a"), plain("b")]));
     assert_eq!(faults(&[table("&a::A"), plain("a"), plain("b")]), ["src/stores: `b` is not in the table"]);
     assert_eq!(faults(&[table("&b::B, &a::A"), plain("a"), plain("b")]).len(), 1);
-    for text in ["use super::a::helper;", "use crate::stores::a::helper;"] {
+    for text in ["use super::a::helper;", "use super::{Store, a};", "use crate::stores::a::helper;"] {
         let curious = Source::new("stores/b.rs", text);
         assert_eq!(faults(&[table("&a::A, &b::B"), plain("a"), curious]).len(), 1, "{text}");
     }

@@ -49,6 +49,11 @@ KEYS = {
 }
 
 
+# As fsck names what it finds without a name. Nothing but damage makes such a file, and
+# git keeps no directory without one.
+LOST_AND_FOUND = "#1048577"
+
+
 class Refused(Exception):
     pass
 
@@ -165,7 +170,7 @@ def apply(tree, path, damage, dice):
     elif kind in ("swap-link-to-dir", "swap-file-to-dir"):
         remove(path)
         path.mkdir()
-        (path / "#1048577").write_bytes(dice.randbytes(300))
+        (path / LOST_AND_FOUND).write_bytes(dice.randbytes(300))
     elif kind in ("swap-dir-to-file", "swap-link-to-file"):
         remove(path)
         path.write_bytes(dice.randbytes(300))

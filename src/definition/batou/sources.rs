@@ -10,11 +10,11 @@ use crate::model::{
     code::BAD_SOURCE,
     content::{Algorithm, Blob, Digest},
     diagnostic::Diagnostic,
+    hasher::Hasher,
     observation::{Failure, Kind},
     origin::Origin,
     path::TargetPath,
 };
-use sha2::Digest as _;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -160,7 +160,7 @@ fn entry_at(disk: &LiveRoot, path: &TargetPath, budget: &mut u64) -> Result<Opti
 /// The bytes if they are few and the budget allows, else the digest; the file is read once, in pieces.
 fn read(disk: &LiveRoot, path: &TargetPath, budget: &mut u64) -> Result<SourceContent, Failure> {
     let mut file = disk.open_file(path)?;
-    let (mut hasher, mut size, mut kept) = (sha2::Sha256::new(), 0_u64, Some(Vec::new()));
+    let (mut hasher, mut size, mut kept) = (Hasher::new(Algorithm::Sha256, 0), 0_u64, Some(Vec::new()));
     let mut buffer = vec![0; 64 << 10];
     loop {
         let length = match file.read(&mut buffer) {
@@ -179,8 +179,7 @@ fn read(disk: &LiveRoot, path: &TargetPath, budget: &mut u64) -> Result<SourceCo
         }
     }
     let Some(bytes) = kept else {
-        let bytes = hasher.finalize().as_slice().into();
-        return Ok(SourceContent::Digest { digest: Digest { algorithm: Algorithm::Sha256, bytes }, size });
+        return Ok(SourceContent::Digest { digest: hasher.finish(), size });
     };
     *budget -= size;
     Ok(SourceContent::Bytes(Blob(bytes)))

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::model::{
     code::{BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX, BUILDOUT_VALUE},
+    content::Algorithm,
     diagnostic::Diagnostic,
     eval::{Eval, Why, WhyKind},
+    hasher::digest_of,
     origin::Origin,
 };
-use md5::{Digest, Md5};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Files nested by `extends`.
@@ -373,10 +374,7 @@ pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, nee
 
 /// The name of a remote file in `extends-cache`: the hexadecimal MD5 of its URL.
 fn cached_name(url: &str) -> String {
-    Md5::digest(url.as_bytes()).iter().fold(String::with_capacity(32), |mut name, byte| {
-        name.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-        name
-    })
+    digest_of(Algorithm::Md5, url.as_bytes()).hex()
 }
 
 fn line_of(bytes: &[u8], position: usize) -> u32 {

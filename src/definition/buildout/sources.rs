@@ -45,6 +45,7 @@ pub enum SourceError {
 pub struct MemorySources {
     files: BTreeMap<String, Vec<u8>>,
     urls: BTreeMap<String, Vec<u8>>,
+    withheld: BTreeMap<String, String>,
 }
 
 impl MemorySources {
@@ -61,6 +62,13 @@ impl MemorySources {
         self
     }
 
+    /// With a file that is there, but what it holds is not known for a reason.
+    #[must_use]
+    pub fn withholding(mut self, path: &str, reason: impl Into<String>) -> Self {
+        self.withheld.insert(posix_path::normalise(path), reason.into());
+        self
+    }
+
     /// With a copy of what is behind a URL.
     #[must_use]
     pub fn with_url(mut self, url: &str, content: impl Into<Vec<u8>>) -> Self {
@@ -71,11 +79,14 @@ impl MemorySources {
 
 impl Sources for MemorySources {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
-        self.files.get(&posix_path::normalise(path)).cloned().ok_or(SourceError::Missing)
+        let path = posix_path::normalise(path);
+        let missing = || self.withheld.get(&path).cloned().map_or(SourceError::Missing, SourceError::Unreadable);
+        self.files.get(&path).cloned().ok_or_else(missing)
     }
 
     fn exists(&self, path: &str) -> bool {
-        self.files.contains_key(&posix_path::normalise(path))
+        let path = posix_path::normalise(path);
+        self.files.contains_key(&path) || self.withheld.contains_key(&path)
     }
 
     fn read_url(&self, url: &str) -> Result<Vec<u8>, SourceError> {

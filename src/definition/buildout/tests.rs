@@ -3,8 +3,10 @@
 use super::*;
 use crate::model::{
     code::{BUILDOUT_CONDITION, BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX},
+    content::Algorithm,
     diagnostic::Severity,
     eval::WhyKind,
+    hasher::digest_of,
 };
 use proptest::prelude::*;
 
@@ -136,8 +138,7 @@ fn the_extends_cache_stands_in_for_remote_files() {
 }
 
 fn md5_hex(text: &str) -> String {
-    use md5::Digest as _;
-    md5::Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    digest_of(Algorithm::Md5, text.as_bytes()).hex()
 }
 
 #[test]

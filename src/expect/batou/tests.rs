@@ -6,6 +6,7 @@ use crate::{
         artifact::{Artifact, Expected, Force, Mend, Ownership},
         content::{Algorithm, Blob, Digest},
         eval::Eval,
+        hasher::digest_of,
         observation::{Archive, Checkout, Kind, Scan, Seen, SeenContent, Sighting},
     },
 };
@@ -20,8 +21,7 @@ fn model() -> BatouModel {
 }
 
 fn sha256(bytes: &[u8]) -> Digest {
-    use sha2::Digest as _;
-    Digest { algorithm: Algorithm::Sha256, bytes: sha2::Sha256::digest(bytes).as_slice().into() }
+    digest_of(Algorithm::Sha256, bytes)
 }
 
 fn member(path: &str, kind: Kind, mode: u32, content: &str) -> Member {

@@ -4,9 +4,10 @@
 //! is deleted and made anew. Its links and the text of the lock file are ordinary sub-components. `configure` reads the
 //! link `.appenv/current`, so anything else in that place stops the whole deployment.
 
-use super::{Component, Context, virtual_env};
+use super::{Component, Context};
 use crate::{
     definition::batou::model::{Node, Rendered},
+    expect::environment,
     model::{
         artifact::{Aborts, Expected, Force, Mend, Ownership, Vigilance},
         code::STOPS_ALL,
@@ -52,15 +53,15 @@ impl Component for AppEnv {
             hazards: Vec::new(),
         };
         let python = node.text("python_version").known().copied().flatten();
-        let known = virtual_env::Environment { distributions: locked(node), absent: content.clone(), content };
-        virtual_env::derive(context, &environment, python, &known);
+        let known = environment::Environment { distributions: locked(node), absent: content.clone(), content };
+        environment::derive(context, &environment, python, &known);
     }
 }
 
 /// `.appenv`: batou removes every environment in it but this one and the one before, which `current` names.
 fn put_collection(node: &Node, collection: &TargetPath, context: &mut Context<'_>) {
     let claim = context.claim(node, Expected::Directory { ownership: Ownership::Complete });
-    context.claims.put(collection.clone(), super::directory::shared(claim));
+    context.claims.put(collection.clone(), claim.made_when_absent());
     if let Some(current) = context.claims.get_mut(&collection.join("current")) {
         current.mend.aborts = Aborts::OnWrongKind;
         current.add_hazard(

@@ -111,16 +111,23 @@ fn facts(version: Option<String>) -> TargetFacts {
     TargetFacts { os_name: Some("posix".into()), buildout_version: version, ..TargetFacts::default() }
 }
 
-/// Every file that this root has rendered so far, as the configuration may extend any of them; `None` if the
-/// configuration itself is not known, which makes the unit opaque.
+/// Every file that this root has made so far, as the configuration may extend any of them; `None` if the configuration
+/// itself is not known, which makes the unit opaque.
 fn sources(config: &TargetPath, context: &mut Context<'_>) -> Option<MemorySources> {
     let mut sources = MemorySources::new();
     let mut found = false;
     for (path, claim) in context.claims.iter() {
-        if let (Some(name), Expected::File(Content::Bytes(bytes))) = (path.as_str(), &claim.expected) {
-            found |= path == config;
-            sources = sources.with(name, bytes.0.clone());
-        }
+        let (Some(name), Expected::File(content)) = (path.as_str(), &claim.expected) else { continue };
+        let bytes = match content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Digest { digest, .. } => context.project.configurations.get(digest),
+            Content::Unordered { .. } | Content::Unknown(_) => None,
+        };
+        found |= path == config && bytes.is_some();
+        sources = match bytes {
+            Some(bytes) => sources.with(name, bytes.0.clone()),
+            None => sources.withholding(name, "what batou writes there is not known"),
+        };
     }
     if !found {
         context.opaque(Why::new(WhyKind::NotModelled, format!("the text of {config} is not known")));
@@ -133,10 +140,17 @@ mod tests {
     use crate::{
         definition::batou::model::{BatouModel, parse},
         expect::batou::{Project, manifest},
-        model::unit::UnitId,
+        model::{
+            content::{Algorithm, Blob},
+            eval::Eval,
+            hasher::digest_of,
+            observation::{Kind, Member},
+            unit::UnitId,
+        },
     };
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     fn model(config: &str) -> BatouModel {
         let work = "/srv/app/work/web";
@@ -153,6 +167,36 @@ mod tests {
         });
         let text = json!({"probe_format": 1, "hosts": [{"name": "h"}], "roots": [root]}).to_string();
         parse(text.as_bytes()).expect("it is a model")
+    }
+
+    #[test]
+    fn a_configuration_may_extend_what_a_directory_component_copies() {
+        let mut model = model("[buildout]\nextends = profiles/base.cfg\n");
+        let work = "/srv/app/work/web";
+        let copy = json!({
+            "kind": "SyncDirectory", "path": format!("{work}/profiles"), "workdir": work,
+            "attrs": {"source": "/srv/app/components/web/profiles", "exclude": []},
+        });
+        let tree = model.roots[0].tree.as_mut().expect("there is one");
+        tree.children.insert(0, serde_json::from_value(copy).expect("it is a node"));
+        model.target.base = "/srv/app".into();
+        let base = Blob::from("[buildout]\nparts = app\n\n[app]\nrecipe = zc.recipe.egg\neggs = app\n");
+        let digest = digest_of(Algorithm::Sha256, &base.0);
+        let member = Member {
+            path: "base.cfg".into(),
+            kind: Kind::File,
+            mode: 0o644,
+            digest: Some(digest.clone()),
+            size: None,
+            target: None,
+        };
+        let sources = [("components/web/profiles".to_owned(), Eval::Known(vec![member]))].into();
+        let read = Project { sources, configurations: [(digest, base)].into(), ..Project::default() };
+        let known = manifest(&model, &read);
+        assert!(known.unit(&UnitId("h/web#buildout:app".into())).is_some(), "{:?}", known.diagnostics);
+        let unread = manifest(&model, &Project { configurations: BTreeMap::new(), ..read });
+        let messages: Vec<_> = unread.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+        assert!(messages.iter().any(|message| message.contains("is not known")), "{messages:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::{Component, Context};
 use crate::{
     definition::batou::model::Node,
-    model::artifact::{Aborts, Expected, Ownership, Vigilance},
+    model::artifact::{Expected, Ownership},
 };
 
 /// `Directory`.
@@ -19,12 +19,6 @@ impl Component for Directory {
     fn expect(&self, node: &Node, context: &mut Context<'_>) {
         let Some(path) = context.path(node) else { return };
         let claim = context.claim(node, Expected::Directory { ownership: Ownership::Shared });
-        context.claims.put(path, shared(claim));
+        context.claims.put(path, claim.made_when_absent());
     }
-}
-
-/// A directory is made when it is gone. What is in its place must be cleared away first: a link passes for the
-/// directory, and where files are synchronised into it a file makes rsync fail. Forcing never removes a directory.
-pub(super) fn shared(claim: super::Claim) -> super::Claim {
-    claim.noticed(Vigilance::Absence).aborting(Aborts::OnWrongKind).forced_by([])
 }

@@ -84,7 +84,7 @@ pub fn component_of(node: &Node) -> &'static dyn Component {
 
 /// The working directory of a root: batou makes it before it deploys anything into it, and stops if it cannot.
 pub fn directory_of_root(unit: &UnitId, root: &Root) -> Claim {
-    directory::shared(Claim::new(unit.clone(), root.origin(), Expected::Directory { ownership: Ownership::Shared }))
+    Claim::new(unit.clone(), root.origin(), Expected::Directory { ownership: Ownership::Shared }).made_when_absent()
 }
 
 #[cfg(test)]

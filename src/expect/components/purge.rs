@@ -3,6 +3,7 @@
 use super::{Component, Context};
 use crate::{
     definition::batou::model::Node,
+    expect::derive::purge,
     model::{
         artifact::Expected,
         eval::{Why, WhyKind},
@@ -19,11 +20,22 @@ impl Component for Purge {
 
     fn expect(&self, node: &Node, context: &mut Context<'_>) {
         let Some(path) = context.path(node) else { return };
-        if path.as_bytes().iter().any(|byte| b"*?[".contains(byte)) {
-            let text = format!("what matches `{path}` is removed; patterns are not checked");
-            return context.opaque(Why::new(WhyKind::NotModelled, text));
-        }
         let claim = context.claim(node, Expected::Absent);
-        context.claims.put(path, claim);
+        if !purge::is_pattern(path.as_bytes()) {
+            return context.claims.put(path, claim);
+        }
+        let written = node.path.as_deref().unwrap_or_default();
+        if written.split('/').any(|part| part == "..") {
+            // What the links in front of it lead to decides.
+            return context.opaque(Why::new(WhyKind::NotModelled, format!("what matches `{written}` is removed")));
+        }
+        // What components before this one made and it removes again.
+        let pattern = purge::Pattern { path, directories: written.ends_with('/') };
+        let removed = context.claims.iter().map(|(path, _)| path).filter(|path| pattern.matches(path));
+        for path in removed.cloned().collect::<Vec<_>>() {
+            context.claims.put(path, claim.clone());
+        }
+        let input = purge::Input { pattern, origin: node.origin() };
+        context.derive(purge::RULE, serde_json::to_value(input).expect("paths and flags serialise"));
     }
 }

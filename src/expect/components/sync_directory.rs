@@ -32,7 +32,7 @@ impl Component for SyncDirectory {
     fn expect(&self, node: &Node, context: &mut Context<'_>) {
         let Some(path) = context.path(node) else { return };
         let top = context.claim(node, Expected::Directory { ownership: Ownership::Shared });
-        context.claims.put(path.clone(), super::directory::shared(top));
+        context.claims.put(path.clone(), top.made_when_absent());
         if let Err(why) = copy(node, &path, context) {
             context.opaque(why);
         }

@@ -9,29 +9,14 @@
 use super::{Component, Context};
 use crate::{
     definition::batou::model::Node,
+    expect::environment::{self, Environment},
     model::{
         artifact::{Aborts, Force, Mend, Vigilance},
         eval::Eval,
-        manifest::Depth,
-        path::TargetPath,
         unit::UnitKind,
     },
 };
-use serde_json::json;
 use std::collections::BTreeMap;
-
-/// The name of the rule in [`crate::expect::derive::RULES`].
-pub(super) const RULE: &str = "python-environment";
-
-/// What a scan keeps of an environment as evidence.
-pub(super) const CAPTURE: &[&str] = &[
-    "**/*.dist-info/RECORD",
-    "**/*.dist-info/METADATA",
-    "**/*.dist-info/entry_points.txt",
-    "**/*.dist-info/direct_url.json",
-    "**/*.dist-info/namespace_packages.txt",
-    "pyvenv.cfg",
-];
 
 /// `VirtualEnv` and what is in it.
 pub(super) struct VirtualEnv;
@@ -67,43 +52,13 @@ impl Component for VirtualEnv {
         // A package whose metadata is gone is installed again by itself.
         let absent = Mend { vigilance: Vigilance::Absence, ..content.clone() };
         let python = node.text("version").known().copied().flatten();
-        derive(context, &directory, python, &Environment { distributions: packages(node), content, absent });
+        environment::derive(
+            context,
+            &directory,
+            python,
+            &Environment { distributions: packages(node), content, absent },
+        );
     }
-}
-
-/// What is known about an environment besides its place.
-pub(super) struct Environment {
-    /// Name to version of the distributions that are declared.
-    pub(super) distributions: BTreeMap<String, String>,
-    /// How any file of it is made anew.
-    pub(super) content: Mend,
-    /// How a declared distribution that is gone is made anew.
-    pub(super) absent: Mend,
-}
-
-/// Hands an environment to the rule, in its input's words.
-pub(super) fn derive(
-    context: &mut Context<'_>,
-    directory: &TargetPath,
-    python: Option<&str>,
-    environment: &Environment,
-) {
-    context.look(directory.clone(), Depth::Whole, CAPTURE);
-    let wanted = |(name, version): (&String, &String)| (name.clone(), json!({ "version": version }));
-    let distributions: serde_json::Map<_, _> = environment.distributions.iter().map(wanted).collect();
-    let mut input = json!({
-        "directory": directory,
-        "distributions": distributions,
-        "skeleton": environment.content,
-        "content": environment.content,
-        "absent": environment.absent,
-        "remove_first": false,
-    });
-    // `3` names an interpreter, but not the directory of its modules.
-    if let Some(version) = python.filter(|version| version.contains('.')) {
-        input["python"] = version.into();
-    }
-    context.derive(RULE, input);
 }
 
 /// The packages of an environment with their versions, as far as they are known.

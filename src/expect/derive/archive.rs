@@ -3,13 +3,14 @@
 //! The archive vouches for its members only while its own digest is the declared one; otherwise they are unverifiable.
 //! (batou then repairs them all the same: a new archive is younger than its members, so everything is extracted again.)
 
-use super::{Rule, umask};
+use super::Rule;
 use crate::{
-    expect::claims::Claim,
+    expect::{claims::Claim, umask},
     model::{
         artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Ownership, Vigilance},
         content::{Algorithm, Digest},
         eval::{Eval, Why, WhyKind},
+        hasher::digest_of,
         manifest::{Derivation, Manifest},
         observation::{Kind, Member, Scan, Seen},
         origin::Origin,
@@ -170,13 +171,9 @@ fn unread(archive: &TargetPath, seen: &Seen) -> String {
 
 /// The digest that the definition declares for an artifact.
 fn declared_digest(artifact: &Artifact) -> Option<Digest> {
-    use sha2::Digest as _;
     match &artifact.expected {
         Expected::File(Content::Digest { digest, .. }) => Some(digest.clone()),
-        Expected::File(Content::Bytes(bytes)) => {
-            let bytes = sha2::Sha256::digest(&bytes.0).as_slice().into();
-            Some(Digest { algorithm: Algorithm::Sha256, bytes })
-        }
+        Expected::File(Content::Bytes(bytes)) => Some(digest_of(Algorithm::Sha256, &bytes.0)),
         _ => None,
     }
 }

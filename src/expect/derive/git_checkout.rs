@@ -4,9 +4,9 @@
 //! declares, as far as that can be known without the network. What the repository cannot vouch for is told as broken or
 //! unknown.
 
-use super::{Rule, umask};
+use super::Rule;
 use crate::{
-    expect::claims::Claim,
+    expect::{claims::Claim, umask},
     model::{
         artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, Ownership, Vigilance},
         code::LOSES_DATA,

@@ -4,13 +4,9 @@
 
 pub mod archive;
 pub mod buildout;
-mod distribution;
-mod evidence;
 pub mod git_checkout;
+pub mod purge;
 pub mod python_environment;
-#[cfg(test)]
-mod sample;
-mod umask;
 
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
@@ -32,6 +28,7 @@ pub static RULES: &[&dyn Rule] = &[
     &archive::ArchiveRule,
     &buildout::BuildoutRule,
     &git_checkout::GitCheckoutRule,
+    &purge::PurgeRule,
     &python_environment::PythonEnvironment,
 ];
 

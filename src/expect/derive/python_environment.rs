@@ -4,8 +4,8 @@
 //! pip leaves nothing behind that tells who wrote it.
 
 use super::Rule;
-use super::distribution::{self, Claims, Distribution, Layout};
-use super::evidence::{self, Note};
+use crate::expect::distribution::{self, Claims, Distribution, Layout, named, same_version};
+use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, MendId};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Broken, Derivation, Manifest};
@@ -314,18 +314,6 @@ impl Environment<'_> {
         let (host, unit) = (&self.derivation.host, &self.derivation.unit);
         manifest.artifacts.push(distribution::thing(host, unit, path, expected, Authority::Definition, mend));
     }
-}
-
-/// Name and version of a `*.dist-info` directory, the name in its compared spelling.
-pub(super) fn named(info: &TargetPath) -> Option<(String, String)> {
-    let name = std::str::from_utf8(info.name()).ok()?.strip_suffix(".dist-info")?;
-    let (name, version) = name.split_once('-')?;
-    Some((python_metadata::canonical(name), version.to_owned()))
-}
-
-/// Whether two spellings are one version, as far as that is plain.
-pub(super) fn same_version(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right) || crate::references::markers::compare_versions(left, "==", right) == Some(true)
 }
 
 /// Removing the modules, too: `pip` would keep them, or refuse to overwrite what is no file.

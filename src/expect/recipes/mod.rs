@@ -4,7 +4,6 @@
 //! What it cannot know is unknown with a reason; a recipe that is not in the table is known by what buildout
 //! recorded about it.
 
-mod script_text;
 mod zc_recipe_egg;
 
 use crate::expect::derive::buildout::{Buildout, UsedEggs};

@@ -1,8 +1,8 @@
 //! `zc.recipe.egg`: scripts and interpreters for eggs. Versions 2.0.7, 3.0.0 and 6.0.0, which agree.
 
-use super::script_text::{Edition, Frame};
 use super::{PartFiles, Recipe};
 use crate::expect::derive::buildout::{Buildout, Dist, UsedEggs, WorkingSet};
+use crate::expect::script_text::{Edition, Frame};
 use crate::model::artifact::Content;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::path::TargetPath;

@@ -3,10 +3,10 @@
 //! Formats: gitformat-pack(5), gitformat-index(5), gitrepository-layout(5) of git 2.47. Everything is streamed.
 
 use crate::io::disk::{LiveRoot, io_failure};
-use crate::model::content::Blob;
+use crate::model::content::{Algorithm, Blob, Digest};
+use crate::model::hasher::Hasher;
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
-use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 
@@ -343,7 +343,7 @@ enum Sum {
 fn trailer(root: &LiveRoot, place: &TargetPath, magic: Option<&[u8]>) -> Result<Sum, String> {
     let unreadable = |text: String| format!("cannot be read: {text}");
     let mut file = root.open_file(place).map_err(|failure| unreadable(failure.text))?;
-    let mut hasher = Sha1::new();
+    let mut hasher = Hasher::new(Algorithm::Sha1, 0);
     let mut buffer = vec![0; 256 << 10];
     // What was read and not yet hashed: at least the last 20 bytes.
     let mut kept: Vec<u8> = Vec::new();
@@ -369,7 +369,7 @@ fn trailer(root: &LiveRoot, place: &TargetPath, magic: Option<&[u8]>) -> Result<
     if kept.len() < 20 {
         return Ok(Sum::Bad("too short".into()));
     }
-    if hasher.finalize().as_slice() == kept {
+    if *hasher.finish().bytes == *kept {
         return Ok(Sum::Good);
     }
     if kept.iter().all(|&byte| byte == 0) {
@@ -384,7 +384,7 @@ fn loose_object(root: &LiveRoot, place: &TargetPath, id: &str) -> Result<(), Str
     let file = root.open_file(place).map_err(|failure| format!("cannot be read: {}", failure.text))?;
     let mut input = BufReader::with_capacity(64 << 10, file);
     let mut inflate = flate2::Decompress::new(true);
-    let mut hasher = Sha1::new();
+    let mut hasher = Hasher::new(Algorithm::Sha1, 0);
     let mut buffer = vec![0; 64 << 10];
     let mut declared: Option<u64> = None;
     loop {
@@ -418,9 +418,11 @@ fn loose_object(root: &LiveRoot, place: &TargetPath, id: &str) -> Result<(), Str
     if !rest.is_empty() {
         return Err("damaged: more bytes follow its end".into());
     }
-    let found = hasher.finalize();
-    let wanted = crate::model::content::Digest::from_hex(crate::model::content::Algorithm::Sha1, id)?;
-    if found.as_slice() == &*wanted.bytes { Ok(()) } else { Err("its content does not agree with its name".into()) }
+    if hasher.finish() == Digest::from_hex(Algorithm::Sha1, id)? {
+        Ok(())
+    } else {
+        Err("its content does not agree with its name".into())
+    }
 }
 
 /// The length of header and content, told by the header.

@@ -165,7 +165,7 @@ class Guard:
         self.busy = True
         try:
             component = self.current.component
-            if self.phase == "import":  # urllib3 tries an IPv6 socket when it is imported; it is refused, that is all
+            if self.phase == "import" or imported_by_library(event):  # it is refused, that is all
                 raise Denied(errno.EPERM, "rectify probe: %s refused during import: %s" % (kind, event))
             site = project_sites(self.project, 1)
             key = (self.phase, kind, event, repr(args[:2])[:300], root_id(component), json.dumps(site))
@@ -214,6 +214,13 @@ def project_sites(base, limit):
             out.append({"file": os.path.relpath(name, base), "line": frame.f_lineno})
         frame = frame.f_back
     return out
+
+
+def imported_by_library(event):
+    """Whether this is urllib3 that tries an IPv6 socket when it is imported: whether it may does not decide anything here."""
+    frame = sys._getframe(3) if event == "socket.bind" else None
+    return frame is not None and frame.f_code.co_name == "_has_ipv6" and frame.f_globals.get(
+        "__name__", "").endswith("urllib3.util.connection")
 
 
 def called_by_project(base):
@@ -968,6 +975,7 @@ class Run:
             text = str(e)
         except Exception:
             text = repr(e)
+        text = re.sub(r" at 0x[0-9a-f]+\b", "", text)  # the address of an object: no two runs have the same
         root_name = getattr(e, "component_root_name", None) or getattr(e, "root_name", None)
         host = getattr(e, "affected_hostname", None) or getattr(e, "root_host_name", None)
         if root_name is None and getattr(e, "component_breadcrumbs", None):

@@ -4,6 +4,7 @@ use crate::{
     model::{
         artifact::Durability,
         content::Blob,
+        hasher::digest_of,
         manifest::{Definition, Evaluation},
         observation::{Archive, SeenContent, Sighting},
         unit::{Unit, UnitKind},
@@ -11,8 +12,7 @@ use crate::{
 };
 
 fn sha256(text: &str) -> Digest {
-    use sha2::Digest as _;
-    Digest { algorithm: Algorithm::Sha256, bytes: sha2::Sha256::digest(text).as_slice().into() }
+    digest_of(Algorithm::Sha256, text.as_bytes())
 }
 
 fn file(mode: u32, digest: Option<Digest>) -> Sighting {

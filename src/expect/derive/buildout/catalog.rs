@@ -2,8 +2,8 @@
 //!
 //! Takes a scan, gives every distribution with its notes. Deliberately not here: which of them a part uses.
 
-use crate::expect::derive::distribution::{Claims, Layout};
-use crate::expect::derive::evidence::{self, Note};
+use crate::expect::distribution::{Claims, Layout};
+use crate::expect::evidence::{self, Note};
 use crate::model::artifact::Content;
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
@@ -40,6 +40,8 @@ pub(crate) struct Dist {
 pub(crate) struct Catalog {
     pub(crate) dists: BTreeMap<String, Vec<Dist>>,
     pub(crate) claims: BTreeMap<TargetPath, Option<Claims>>,
+    /// Why it is not known what the environment's `site-packages` holds.
+    pub(crate) site_unknown: Option<Why>,
 }
 
 impl Catalog {
@@ -121,7 +123,7 @@ fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
 pub(crate) fn installed(scan: &Scan, directory: &TargetPath, source: Source) -> Vec<Dist> {
     evidence::entries(scan, directory)
         .filter_map(|info| {
-            let (key, version) = crate::expect::derive::python_environment::named(info)?;
+            let (key, version) = crate::expect::distribution::named(info)?;
             Some(Dist {
                 key,
                 version,

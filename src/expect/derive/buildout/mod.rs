@@ -21,10 +21,10 @@ pub(crate) use parts::unit as part_unit;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;
-use super::evidence::{self, Note};
+use crate::expect::evidence::{self, Note};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
-use crate::model::observation::Scan;
+use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::references::markers::PythonFacts;
 use crate::references::python_metadata::EntryPoint;
@@ -132,6 +132,13 @@ impl<'a> Buildout<'a> {
         if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
             let site = environment.join(format!("lib/python{minor}/site-packages"));
             catalog.extend(catalog::installed(scan, &site, Source::Site));
+            if !matches!(scan.sighting(&site), Sighting::Present(seen) if seen.kind == Kind::Directory) {
+                catalog.site_unknown =
+                    Some(Why::new(WhyKind::LiveTree, format!("`{site}`, where it may be installed, cannot be seen")));
+            }
+        } else {
+            let text = "where the Python that runs buildout has its packages is not known";
+            catalog.site_unknown = Some(Why::new(WhyKind::LiveTree, text));
         }
         let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {
@@ -244,7 +251,9 @@ impl<'a> Buildout<'a> {
         }
         let own = self.input.environment.iter().map(|environment| environment.join("bin/buildout")).find_map(|path| {
             let claim = self.catalog.claims.values().flatten().find_map(|claims| claims.get(&path))?;
-            (super::distribution::matches(self.scan, &path, claim) == Some(true)).then(|| self.shebang(&path)).flatten()
+            (crate::expect::distribution::matches(self.scan, &path, claim) == Some(true))
+                .then(|| self.shebang(&path))
+                .flatten()
         });
         if let Some(executable) = own {
             return Ok(executable);

@@ -1,7 +1,7 @@
 use super::{Configuration, Input, NAME, Runs};
 use crate::expect::buildout::{Inside, Place, add};
 use crate::expect::derive::refine;
-use crate::expect::derive::sample::{row, scan};
+use crate::expect::sample::{row, scan};
 use crate::model::artifact::{Aborts, Artifact, Content, Expected, Force, Vigilance};
 use crate::model::manifest::{Definition, Derivation, Evaluation, Manifest};
 use crate::model::path::TargetPath;

@@ -6,7 +6,7 @@
 
 use super::catalog::{Catalog, Dist, Source};
 use super::input::Configuration;
-use crate::expect::derive::python_environment::same_version;
+use crate::expect::distribution::same_version;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::observation::{Scan, Sighting};
 use crate::references::markers::{self, PythonFacts};
@@ -33,6 +33,9 @@ pub(crate) struct Chooser<'a> {
     pub(crate) scan: &'a Scan,
     pub(crate) facts: &'a PythonFacts,
 }
+
+/// What runs buildout is usually installed in its environment, and is no egg then.
+const OF_ENVIRONMENT: [&str; 4] = ["pip", "setuptools", "wheel", "zc-buildout"];
 
 enum Choice<'a> {
     Pinned(&'a Dist),
@@ -159,7 +162,10 @@ impl<'a> Chooser<'a> {
                 Choice::Doubt(Why::new(WhyKind::LiveTree, format!("the version of the develop egg {key} is not known")))
             }
             [only] => Choice::Pinned(only),
-            [] => Choice::Missing(pin.to_owned()),
+            [] => match &self.catalog.site_unknown {
+                Some(why) if OF_ENVIRONMENT.contains(&key) => Choice::Doubt(why.clone()),
+                _ => Choice::Missing(pin.to_owned()),
+            },
             _ => Choice::Doubt(Why::new(WhyKind::LiveTree, format!("{key} {pin} is there more than once"))),
         }
     }

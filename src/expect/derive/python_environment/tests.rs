@@ -1,6 +1,6 @@
 use super::*;
 use crate::expect::derive::refine;
-use crate::expect::derive::sample::{row, scan};
+use crate::expect::sample::{row, scan};
 use crate::model::artifact::{Aborts, Vigilance};
 use crate::model::manifest::{Definition, Evaluation};
 use serde_json::json;

@@ -8,7 +8,7 @@ const USUAL: [u32; 5] = [0o022, 0o002, 0o077, 0o027, 0o000];
 
 /// The umask that explains most pairs of (bits before the umask, bits that were seen); `None` if it explains less than
 /// half of them.
-pub(super) fn infer(pairs: &[(u32, u32)]) -> Option<u32> {
+pub(crate) fn infer(pairs: &[(u32, u32)]) -> Option<u32> {
     let explained = |umask: u32| pairs.iter().filter(|(before, seen)| before & !umask == *seen).count();
     let best = USUAL.into_iter().rev().max_by_key(|umask| explained(*umask))?;
     (explained(best) * 2 > pairs.len()).then_some(best)

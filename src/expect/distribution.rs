@@ -5,7 +5,7 @@
 //! RECORD that could be read is believed: were one of its digests wrong, its file would not match, and the remedy of
 //! both is the same.
 
-use crate::expect::derive::evidence::{self, Note};
+use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId, Ownership};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::eval::{Why, WhyKind};
@@ -272,4 +272,16 @@ pub(crate) fn matches(scan: &Scan, path: &TargetPath, content: &Content) -> Opti
 
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// Name and version of a `*.dist-info` directory, the name in its compared spelling.
+pub(crate) fn named(info: &TargetPath) -> Option<(String, String)> {
+    let name = std::str::from_utf8(info.name()).ok()?.strip_suffix(".dist-info")?;
+    let (name, version) = name.split_once('-')?;
+    Some((crate::references::python_metadata::canonical(name), version.to_owned()))
+}
+
+/// Whether two spellings are one version, as far as that is plain.
+pub(crate) fn same_version(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right) || crate::references::markers::compare_versions(left, "==", right) == Some(true)
 }

@@ -20,7 +20,7 @@ fn state(directories: &[PathBuf]) -> BTreeMap<PathBuf, String> {
             )
             .to_string()
         } else if about.is_symlink() {
-            std::fs::read_link(&path).expect("it is a link").to_string_lossy().into_owned()
+            std::fs::read_link(&path).expect("it is a link").display().to_string()
         } else {
             String::new()
         };

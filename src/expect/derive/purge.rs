@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::{
-    expect::{claims::Claim, derive::evidence},
+    expect::{claims::Claim, evidence},
     model::{
         artifact::Expected,
         eval::{Why, WhyKind},
@@ -107,10 +107,10 @@ impl Pattern {
         let (pattern, names): (Vec<_>, Vec<_>) = (parts(&self.path).collect(), parts(path).collect());
         !self.directories
             && pattern.len() == names.len()
-            && pattern.iter().zip(names).all(|(part, name)| match is_pattern(part) {
-                true => name_matches(part, name),
-                false => *part == name,
-            })
+            && pattern
+                .iter()
+                .zip(names)
+                .all(|(part, name)| if is_pattern(part) { name_matches(part, name) } else { *part == name })
     }
 
     fn unseen(&self, reason: &str) -> Why {
@@ -224,7 +224,7 @@ fn contains(set: &[u32], character: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expect::derive::sample;
+    use crate::expect::sample;
 
     fn pattern(path: &str) -> Pattern {
         Pattern { path: TargetPath::new(path), directories: path.ends_with('/') }

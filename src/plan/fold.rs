@@ -87,7 +87,8 @@ impl<'a> Folding<'a> {
             let finding = remedy.finding;
             let nothing_to_keep = finding.damage.is_metadata()
                 || matches!(finding.damage, Damage::Missing | Damage::Unreadable(_))
-                || finding.size == Some(0);
+                // Some file systems give every directory the size 0.
+                || (finding.size == Some(0) && finding.damage != Damage::WrongKind);
             if !nothing_to_keep {
                 by_host.entry(&finding.host).or_default().push(finding);
             }

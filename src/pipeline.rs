@@ -9,7 +9,7 @@ pub mod saved;
 
 use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
-use crate::io::clock;
+use crate::io::{clock, files};
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
@@ -29,7 +29,7 @@ use crate::settings::Settings;
 use definition::Config;
 use look::Where;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default)]
@@ -292,13 +292,18 @@ fn observations_digest(scans: &[Scan]) -> String {
 fn verify_command(request: &Request, manifest: &Manifest) -> Command {
     let mut argv = vec!["rectify".to_owned(), "check".to_owned(), manifest.definition.environment.clone()];
     if let Some(config) = &request.config {
-        argv.extend(["--config".to_owned(), config.display().to_string()]);
+        argv.extend(["--config".to_owned(), absolute(config)]);
     }
     for (host, root) in &request.roots {
         argv.push("--root".into());
-        argv.push(format!("{host}={}", root.display()));
+        argv.push(format!("{host}={}", absolute(root)));
     }
-    Command::at(Place::Control, argv).in_directory(request.directory.display().to_string())
+    Command::at(Place::Control, argv).in_directory(absolute(&request.directory))
+}
+
+/// A path as a plan that is read elsewhere needs it. What does not exist stays as it was named.
+fn absolute(path: &Path) -> String {
+    files::canonical(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Scan], started_at: i64) -> Meta {
@@ -344,5 +349,6 @@ fn source(request: &Request) -> Source {
 
 /// The directory's name: stable between machines where the checkout has the same name.
 fn deployment_name(request: &Request) -> String {
-    request.directory.file_name().map_or_else(|| "deployment".to_owned(), |name| name.to_string_lossy().into_owned())
+    let directory = files::canonical(&request.directory).unwrap_or_else(|_| request.directory.clone());
+    directory.file_name().map_or_else(|| "deployment".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -58,6 +58,18 @@ pub(super) fn judge(context: &RestorePoints, points: &[RestorePoint], seen: &See
     }
 }
 
+/// The mode that the newest usable version has, and in which snapshot, if the live file has another one. Nothing
+/// declares it; but nobody removes a permission by accident.
+pub(super) fn other_mode<'p>(
+    context: &RestorePoints,
+    points: &'p [RestorePoint],
+    seen: &Seen,
+) -> Option<(u32, &'p RestorePoint)> {
+    let usable = points.iter().rfind(|point| point.refused.is_none() && context.is_candidate(point))?;
+    let differs = usable.kind == seen.kind && seen.kind == Kind::File && usable.mode != seen.mode;
+    differs.then_some((usable.mode, usable))
+}
+
 fn judge_file(newest: &RestorePoint, older: &[&RestorePoint], seen: &Seen, changes: Changes) -> Verdict {
     let live = seen.digest(crate::model::content::Algorithm::Sha256);
     let (Some(live), Some(best)) = (live, newest.digest.as_ref()) else {

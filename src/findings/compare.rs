@@ -42,6 +42,7 @@ pub(super) fn compare(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, known: &Kn
     let misplaced = found.iter().any(|finding| matches!(finding.damage, Damage::WrongKind));
     if let (Some(seen), false) = (seen, misplaced) {
         found.extend(metadata(scan, claim, seen));
+        found.extend(undeclared_mode(case, claim, seen));
     }
     match (found.is_empty(), unknown) {
         (false, _) => Judged::Wrong(found),
@@ -170,6 +171,20 @@ fn metadata(scan: &Scan, claim: &Claim<'_>, seen: &Seen) -> Vec<Finding> {
         found.push(metadata_finding(claim, seen, diagnosis));
     }
     found
+}
+
+/// A mode that nobody declares, but that a backup knows otherwise.
+fn undeclared_mode(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Finding> {
+    if claim.mode.is_some() {
+        return None;
+    }
+    let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
+    let (mode, point) = backup::other_mode(case.points, points, seen)?;
+    let mut finding = metadata_finding(claim, seen, damage::mode_of_backup(seen, mode, point));
+    // No deployer sets what nobody declares.
+    finding.mend = None;
+    finding.expected_mode = Some(mode);
+    Some(finding)
 }
 
 /// `None` when equal, or when the name means nothing on the target (then nothing can be said).

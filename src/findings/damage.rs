@@ -210,6 +210,12 @@ pub(super) fn wrong_kind(wanted: Kind, seen: &Seen) -> Diagnosis {
     Diagnosis::damage(Damage::WrongKind, Certainty::Proved, evidence)
 }
 
+/// The mode is not that of the newest good backup.
+pub(super) fn mode_of_backup(seen: &Seen, mode: u32, point: &RestorePoint) -> Diagnosis {
+    let evidence = vec![format!("mode is {:04o}, in the backup {} it is {mode:04o}", seen.mode, point.snapshot)];
+    Diagnosis::new(Damage::WrongMode, Class::Drift, Certainty::Likely, evidence)
+}
+
 /// The link points elsewhere.
 pub(super) fn wrong_target(wanted: &Blob, actual: Option<&Blob>) -> Diagnosis {
     let show = |blob: &Blob| String::from_utf8_lossy(&blob.0).into_owned();

@@ -25,7 +25,7 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
     judged
 }
 
-/// Files and links that nobody claims and nothing speaks against. What lies in a directory that should be none has no
+/// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
 /// place to go back to: it stays in the quarantine.
 pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
     let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
@@ -40,7 +40,7 @@ pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, fi
     let keeps = |(path, sighting): &(&TargetPath, &Sighting)| {
         let Sighting::Present(seen) = sighting else { return false };
         matches!(seen.kind, Kind::File | Kind::Link)
-            && !claims.contains_key(path)
+            && claims.get(path).is_none_or(|claim| claim.artifact.durability == Durability::Durable)
             && !wrong.contains(path)
             && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(is_no_directory))
             && !is_derived(path)
@@ -120,7 +120,19 @@ impl View<'_> {
         }
         let points = self.case.points.of(&self.scan.host, path);
         match backup::judge(self.case.points, points, seen, self.changes(path)) {
-            Verdict::Right => Judged::Intact,
+            Verdict::Right => match backup::other_mode(self.case.points, points, seen) {
+                None => Judged::Intact,
+                Some((mode, point)) => {
+                    let diagnosis = super::damage::mode_of_backup(seen, mode, point);
+                    let mut judged = self.wrong(path, unit, Some(seen), diagnosis);
+                    if let Judged::Wrong(found) = &mut judged {
+                        for finding in found {
+                            finding.expected_mode = Some(mode);
+                        }
+                    }
+                    judged
+                }
+            },
             Verdict::Wrong(diagnosis) => self.wrong(path, unit, Some(seen), diagnosis),
             Verdict::Unknown(why) => self.unverified(path, unit, why, false),
         }

@@ -2,7 +2,7 @@
 //! turned out to differ.
 
 use super::Request;
-use crate::backups::{self, Sources, Wanted};
+use crate::backups::{self, Held, Sources, Wanted};
 use crate::findings::{self, Case};
 use crate::io::{clock, disk::LiveRoot, files};
 use crate::live::{self, closer};
@@ -106,7 +106,7 @@ fn consult_backups(
     let found = judge(manifest, scan, &RestorePoints::default());
     let mut asked: BTreeSet<TargetPath> = found.findings.iter().map(|finding| finding.path.clone()).collect();
     asked.extend(found.unverified.iter().filter_map(|unverified| unverified.path.clone()));
-    asked.extend(vanished(manifest, scan, &sources, window_start, &mut failed));
+    asked.extend(not_as_in_backup(manifest, scan, &sources, window_start, &mut failed));
     let asked: Vec<TargetPath> = asked.into_iter().collect();
     let wanted = Wanted { host: &scan.host, paths: &asked, live: Some(root), window_start };
     let mut points = backups::versions(&sources, &wanted);
@@ -115,8 +115,9 @@ fn consult_backups(
     points
 }
 
-/// Paths that the newest usable snapshot has below the places that belong to the deployment, and the live tree has not.
-fn vanished(
+/// Paths below the places that belong to the deployment that the newest usable snapshot has, and the live tree has not,
+/// or has with another mode.
+fn not_as_in_backup(
     manifest: &Manifest,
     scan: &Scan,
     sources: &Sources,
@@ -126,18 +127,22 @@ fn vanished(
     let looks = manifest.look.iter().filter(|look| look.host == scan.host);
     let walked = looks.filter(|look| matches!(look.depth, Depth::Whole | Depth::Checkout)).map(|look| &look.path);
     let data = manifest.data.iter().filter(|data| data.host == scan.host).map(|data| &data.path);
-    let mut gone = BTreeSet::new();
+    let differs = |(path, held): (TargetPath, Held)| match scan.sighting(&path) {
+        Sighting::Absent => Some(path),
+        Sighting::Present(seen) if seen.kind == held.kind && seen.kind == Kind::File && seen.mode != held.mode => {
+            Some(path)
+        }
+        Sighting::Present(_) | Sighting::Unseen(_) => None,
+    };
+    let mut different = BTreeSet::new();
     for directory in walked.chain(data).collect::<BTreeSet<_>>() {
         match backups::contents(sources, &scan.host, directory, window_start) {
             Ok(None) => {}
-            Ok(Some(contents)) => {
-                let entries = contents.entries.into_keys();
-                gone.extend(entries.filter(|path| scan.sighting(path) == Sighting::Absent));
-            }
+            Ok(Some(contents)) => different.extend(contents.entries.into_iter().filter_map(differs)),
             Err(reason) => failed.push((directory.to_string(), reason)),
         }
     }
-    gone
+    different
 }
 
 /// Looks closer at the files that differ.

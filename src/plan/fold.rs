@@ -239,7 +239,9 @@ impl<'a> Folding<'a> {
         step.findings = group.iter().map(|(finding, ..)| finding.id.clone()).collect();
         for (finding, point, _) in group.iter().filter(|(finding, ..)| tops.contains(&finding.path)) {
             step.commands.extend(commands::restore(host, point, &finding.path));
-            step.check = Some(commands::compare(host, point, &finding.path));
+            let one = commands::compare(host, point, &finding.path);
+            // One command shows it for one path; for several only looking again does.
+            step.check = Some(if tops.len() == 1 { one } else { self.input.verify.clone() });
         }
         if !proved {
             let text = format!("whatever was written to it after {snapshot} is lost");

@@ -329,8 +329,9 @@ pub(super) fn develop_mend(buildout: &Buildout<'_>) -> Mend {
             Runs::AfterForcing(_) => Vigilance::Nothing,
         },
         metadata: Vigilance::Nothing,
-        force: runs.force().to_vec(),
-        aborts: Aborts::Never,
+        force: std::iter::once(Force::RemoveSelf).chain(runs.force().iter().cloned()).collect(),
+        // A link is read as text before it is written anew (`sort_working_set`, zc.buildout 6.0.1).
+        aborts: Aborts::OnUndecodable,
         replaces: Vec::new(),
         hazards: Vec::new(),
     }

@@ -119,8 +119,9 @@ pub(super) struct Global {
     /// A saved scan instead of looking (repeatable)
     #[arg(long = "scan", value_name = "FILE", global = true)]
     pub(super) scans: Vec<PathBuf>,
-    /// What to do where both a redeploy and a backup would serve
-    #[arg(long, value_name = "WAY", global = true, default_value = "redeploy", hide_default_value = true)]
+    /// What to do where both a redeploy and a backup would serve; auto restores what would have to be fetched and a
+    /// backup has in exactly the right version
+    #[arg(long, value_name = "WAY", global = true, default_value = "auto", hide_default_value = true)]
     pub(super) prefer: Preferred,
 }
 
@@ -143,6 +144,7 @@ pub(super) enum Way {
 /// Redeploy or restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Preferred {
+    Auto,
     Redeploy,
     Restore,
 }
@@ -181,6 +183,7 @@ impl Global {
             since: self.since,
             until: self.until,
             prefer: match self.prefer {
+                Preferred::Auto => Prefer::Auto,
                 Preferred::Redeploy => Prefer::Redeploy,
                 Preferred::Restore => Prefer::Restore,
             },

@@ -66,7 +66,9 @@ class Case:
         code, text = self.rectify("check", ENVIRONMENT)
         if code not in (2, 3, 4):
             self.problem(f"check of the damaged tree ended with {code}: {text.strip()[-2000:]}")
-        code, text = self.rectify("plan", ENVIRONMENT, "-o", str(plan_file), "-vv")
+        # What can be made anew must be: the backup is there all the same.
+        way = "redeploy" if self.case["remedy"] == "redeploy" else "auto"
+        code, text = self.rectify("plan", ENVIRONMENT, "-o", str(plan_file), "-vv", "--prefer", way)
         if code != 0:
             self.problem(f"plan ended with {code}: {text.strip()[-2000:]}")
             return []

@@ -41,10 +41,10 @@ pub(crate) fn run<S: AsRef<OsStr>>(directory: &Path, program: &Path, arguments: 
         .env("SOURCE_DATE_EPOCH", NOW)
         .env("LC_ALL", "C.UTF-8")
         .output();
-    told(output.unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display())))
+    told(&output.unwrap_or_else(|error| panic!("cannot start `{}`: {error}", program.display())))
 }
 
-fn told(output: Output) -> Call {
+fn told(output: &Output) -> Call {
     Call {
         code: output.status.code().expect("no signal ended it"),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -5,6 +5,7 @@
 
 mod definition;
 mod look;
+mod revisions;
 pub mod saved;
 
 use crate::expect::derive;
@@ -146,7 +147,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let scans = scan_with(request, settings, &manifest, monitor)?;
     derive::refine(&mut manifest, &scans);
     let points = merged_points(&scans, window_start(request, settings));
-    let revisions: Vec<Revision> = definition::revisions(request, &config, &manifest, &scans, &points, monitor);
+    let revisions: Vec<Revision> = revisions::revisions(request, &config, &manifest, &scans, &points, monitor);
     let mut findings =
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
     ignore(&mut findings, settings);

@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::claim::Claim;
-use crate::model::artifact::{Content, Expected};
+use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
 use crate::model::hasher::digest_of;
@@ -89,18 +89,10 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &K
         let evidence = vec![format!("the whole content is that of {path}")];
         return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Proved, evidence);
     }
-    let key = (artifact.host.clone(), artifact.path.clone());
-    if let Some(revision) = case.revisions.iter().find(|revision| revision.contents.get(&key) == live(seen)) {
-        let evidence = vec![format!("the content is what revision {} makes", revision.name)];
-        let damage = Damage::NotDeployed { revision: revision.name.clone() };
-        return Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence);
+    if let Some(diagnosis) = earlier_revision(case, claim, seen).or_else(|| earlier_backup(case, claim, seen)) {
+        return diagnosis;
     }
     let points = case.points.of(&artifact.host, &artifact.path);
-    if let Some(point) = points.iter().rev().find(|point| point.digest.is_some() && point.digest.as_ref() == live(seen))
-    {
-        let evidence = vec![format!("the content is that of the backup {}", point.snapshot)];
-        return Diagnosis::damage(Damage::Stale { as_of: point.snapshot.clone() }, Certainty::Likely, evidence);
-    }
     let mut diagnosis = from_blocks(seen);
     let sound = points.iter().find(|point| is_expected(&artifact.expected, point));
     if let (Class::Drift, Some(sound)) = (diagnosis.class, sound)
@@ -112,6 +104,56 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &K
         diagnosis.evidence.push("size and modification time are those of the right content: nobody wrote this".into());
     }
     diagnosis
+}
+
+/// Content that an earlier revision of the definition makes: not deployed yet, unless other files of the same root
+/// unit are those of the later one.
+fn earlier_revision(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Diagnosis> {
+    let artifact = claim.artifact;
+    let key = (artifact.host.clone(), artifact.path.clone());
+    let live = live(seen)?;
+    let revision = case.revisions.iter().find(|revision| revision.contents.get(&key) == Some(live))?;
+    let mut evidence = vec![format!("the content is what revision {} makes", revision.name)];
+    let root = |unit| case.manifest.lineage(unit).last().map(|root| &root.id);
+    let scan = case.scans.iter().find(|scan| scan.host == artifact.host);
+    let newer = case.manifest.artifacts.iter().find(|other| {
+        let key = (other.host.clone(), other.path.clone());
+        let made = telling_digest(&other.expected);
+        let then = revision.contents.get(&key);
+        root(&other.unit) == root(&artifact.unit)
+            && made.is_some()
+            && then.is_some()
+            && then != made.as_ref()
+            && scan.and_then(|scan| scan.seen(&other.path)).and_then(self::live) == made.as_ref()
+    });
+    if let Some(newer) = newer {
+        evidence.push(format!("{} is of a later one: this write was lost", newer.path));
+        return Some(Diagnosis::damage(Damage::Stale { as_of: revision.name.clone() }, Certainty::Likely, evidence));
+    }
+    let damage = Damage::NotDeployed { revision: revision.name.clone() };
+    Some(Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence))
+}
+
+/// Content that a backup has. If a later backup has another one, a write was lost; if not, it has been so all the time
+/// and only the definition is newer.
+fn earlier_backup(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Diagnosis> {
+    let live = live(seen)?;
+    let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
+    let at = points.iter().rposition(|point| point.digest.as_ref() == Some(live))?;
+    let mut evidence = vec![format!("the content is that of the backup {}", points[at].snapshot)];
+    let as_of = points[at].snapshot.clone();
+    if let Some(later) = points[at + 1..].iter().find(|point| point.digest.is_some()) {
+        evidence.push(format!("the later backup {} has a newer one", later.snapshot));
+        let certainty =
+            if is_expected(&claim.artifact.expected, later) { Certainty::Proved } else { Certainty::Likely };
+        return Some(Diagnosis::damage(Damage::Stale { as_of }, certainty, evidence));
+    }
+    if claim.artifact.authority != Authority::Definition {
+        return Some(Diagnosis::damage(Damage::Stale { as_of }, Certainty::Likely, evidence));
+    }
+    evidence.push("no backup has what the definition makes: it may not have been deployed yet".to_owned());
+    let damage = Damage::NotDeployed { revision: format!("the backup {as_of}") };
+    Some(Diagnosis::new(damage, Class::Change, Certainty::Guess, evidence))
 }
 
 fn live(seen: &Seen) -> Option<&Digest> {

@@ -288,6 +288,71 @@ pub fn revision(directory: &Path) -> Option<(String, bool)> {
     Some((commit, dirty))
 }
 
+/// The latest commits that changed something in a directory of a checkout, newest first, by hex id: the current one
+/// and at most `limit` in all. Empty outside of any repository, and where the history cannot be read.
+pub fn recent(directory: &Path, limit: usize) -> Vec<String> {
+    let find = || -> Option<Vec<String>> {
+        let repository = repository_around(directory)?;
+        let below = below_checkout(&repository, directory, Path::new("")).ok()?;
+        let mut commits = Vec::new();
+        let mut last = None;
+        let mut commit = repository.head().ok()?.peel_to_commit().ok()?;
+        for _ in 0..COMMITS {
+            let tree = directory_of(&commit, &below)?;
+            if last != Some(tree) {
+                commits.push(commit.id().to_string());
+                last = Some(tree);
+            }
+            match commit.parent(0) {
+                Ok(parent) if commits.len() < limit => commit = parent,
+                _ => break,
+            }
+        }
+        Some(commits)
+    };
+    find().unwrap_or_default()
+}
+
+/// The tree of a directory in a commit; `None` where the commit has no such directory.
+fn directory_of(commit: &git2::Commit<'_>, below: &Path) -> Option<Oid> {
+    let tree = commit.tree().ok()?;
+    if below.as_os_str().is_empty() {
+        return Some(tree.id());
+    }
+    let entry = tree.get_path(below).ok()?;
+    (entry.kind() == Some(git2::ObjectType::Tree)).then(|| entry.id())
+}
+
+/// A directory of a checkout as it was at a commit, in a temporary directory that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Export(tempfile::TempDir);
+
+impl Export {
+    /// Where the exported directory is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// Writes a directory of a checkout, as it was at a commit, to a temporary directory.
+///
+/// # Errors
+/// When the commit does not have it, an object is damaged, or there is no room.
+pub fn export(directory: &Path, commit: &str) -> Result<Export, String> {
+    let repository = repository_around(directory).ok_or("there is no repository that can be read")?;
+    let below = below_checkout(&repository, directory, Path::new(""))?;
+    let place = tempfile::Builder::new().prefix("rectify-").tempdir().map_err(|error| error.to_string())?;
+    let write = || {
+        let commit = repository.find_commit(Oid::from_str(commit)?)?;
+        let tree = directory_of(&commit, &below).ok_or_else(|| git2::Error::from_str("it was not there yet"))?;
+        let mut options = git2::build::CheckoutBuilder::new();
+        options.force().update_index(false).target_dir(place.path());
+        repository.checkout_tree(repository.find_tree(tree)?.as_object(), Some(&mut options))
+    };
+    write().map_err(|error: git2::Error| text(&error))?;
+    Ok(Export(place))
+}
+
 /// One version of a file in a repository's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -342,7 +407,8 @@ fn below_checkout(repository: &Repository, directory: &Path, path: &Path) -> Res
     let top = super::files::canonical(top).map_err(|error| error.to_string())?;
     let directory = super::files::canonical(directory).map_err(|error| error.to_string())?;
     let inside = directory.strip_prefix(&top).map_err(|_| "the directory is not in the checkout")?;
-    Ok(inside.join(path))
+    // Joined with nothing it would end in a slash, which git has no name for.
+    Ok(inside.join(path).components().collect())
 }
 
 fn blob_at(

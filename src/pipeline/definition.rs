@@ -1,4 +1,4 @@
-//! From a directory to a manifest: settings, saved manifest or definition, hosts, earlier revisions.
+//! From a directory to a manifest: settings, saved manifest or definition, hosts.
 
 use super::{Error, Evaluate, Request, Trouble, saved};
 use crate::backups;
@@ -8,7 +8,6 @@ use crate::definition::batou::{
     sources::{SourceContent, SourceEntry, SourceTree},
 };
 use crate::expect;
-use crate::findings::Revision;
 use crate::io::{files, git};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
@@ -17,9 +16,8 @@ use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::graph::Graph;
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Kind, Member, Scan};
+use crate::model::observation::{Kind, Member};
 use crate::model::origin::Origin;
-use crate::model::restore::RestorePoints;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
 use crate::settings::{self, Known, Settings};
@@ -50,8 +48,7 @@ pub(super) fn settings(request: &Request, now: i64) -> Result<Config, Error> {
 
 /// The manifest: the saved one that was named, or the settings name; otherwise made from the definition.
 pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
-    let saved = request.manifest_file.as_ref().or(config.settings.manifest.as_ref());
-    let mut manifest = match saved {
+    let mut manifest = match saved_file(request, config) {
         Some(file) => saved_manifest(file, request)?,
         None => evaluate(request, config, monitor)?,
     };
@@ -91,6 +88,11 @@ fn name_cycles(manifest: &mut Manifest) {
             None => problem,
         });
     }
+}
+
+/// The saved manifest that is used instead of the definition, if one is named.
+pub(super) fn saved_file<'a>(request: &'a Request, config: &'a Config) -> Option<&'a Path> {
+    request.manifest_file.as_deref().or(config.settings.manifest.as_deref())
 }
 
 /// A saved manifest; where the definition lies beside us, it must still be the one that was evaluated.
@@ -239,18 +241,6 @@ fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
             Member { kind: Kind::File, mode, digest: Some(digest), size: Some(size), ..nothing }
         }
     }
-}
-
-/// What earlier revisions of the definition would have made, of the files that differ.
-pub(super) fn revisions(
-    _request: &Request,
-    _config: &Config,
-    _manifest: &Manifest,
-    _scans: &[Scan],
-    _points: &RestorePoints,
-    _monitor: &dyn Monitor,
-) -> Vec<Revision> {
-    Vec::new()
 }
 
 /// Keeps the hosts that were asked for.

@@ -54,7 +54,7 @@ fn beyond_redeploy(view: &View) -> u64 {
     let mut ids: BTreeSet<&str> = view
         .steps
         .iter()
-        .filter(|step| matches!(step.action, Action::Restore | Action::Hand))
+        .filter(|step| step.action == Action::Hand)
         .flat_map(|step| step.findings.iter().map(String::as_str))
         .collect();
     let durable =

@@ -13,6 +13,7 @@ mod program;
 mod recipes;
 mod report;
 mod repositories;
+mod revisions;
 mod sample;
 mod secrets;
 mod shop;

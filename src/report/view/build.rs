@@ -109,7 +109,8 @@ fn plan_id(definition: &str, observations: &str, steps: &[StepView]) -> String {
 fn verdict(findings: &[FindingView], steps: &[StepView], complete: bool) -> Verdict {
     let beyond_redeploy: BTreeSet<&str> = steps
         .iter()
-        .filter(|step| matches!(step.action, Action::Restore | Action::Hand))
+        // What could be made anew may be restored all the same, because that is exact and needs no network.
+        .filter(|step| step.action == Action::Hand)
         .flat_map(|step| step.findings.iter().map(String::as_str))
         .collect();
     let has = |class| findings.iter().any(|finding| finding.class == class);

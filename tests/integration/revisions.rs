@@ -1,0 +1,95 @@
+//! Change, drift and damage apart: what an earlier revision of the definition makes is not deployed yet, or was lost.
+
+#![expect(clippy::disallowed_methods, reason = "tests write the project that they ask about")]
+
+use crate::program::{rectify, run, skip};
+use std::path::Path;
+
+const COMPONENT: &str = "\
+from batou.component import Component
+from batou.lib.file import File
+
+
+class Site(Component):
+
+    def configure(self):
+        self += File('first.conf', content='first of VERSION, long enough to be told\\n')
+        self += File('second.conf', content='second of VERSION, long enough to be told\\n')
+";
+
+/// A project in git whose definition moved on from revision one to revision two; nothing is deployed. `None` without batou.
+fn project() -> Option<tempfile::TempDir> {
+    if std::env::var_os("RECTIFY_BATOU_PYTHON").is_none() {
+        assert!(std::env::var("CI").is_err(), "CI has to set RECTIFY_BATOU_PYTHON");
+        skip("RECTIFY_BATOU_PYTHON names no Python with batou");
+        return None;
+    }
+    let project = tempfile::tempdir().expect("a temporary directory");
+    let top = project.path();
+    put(&top.join(".batou.json"), "{\"migration\": {\"version\": 2400}}\n");
+    put(&top.join(".gitignore"), "work\n");
+    put(
+        &top.join("environments/e/environment.cfg"),
+        "[environment]\nconnect_method = local\n\n[hosts]\nlocalhost = site\n",
+    );
+    git(top, &["init", "-q"]);
+    for version in ["one", "two"] {
+        put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", version));
+        git(top, &["add", "-A"]);
+        let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+        git(top, &[&who[..], &["commit", "-qm", version]].concat());
+    }
+    Some(project)
+}
+
+fn put(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("it lies in a directory")).expect("the directory can be made");
+    std::fs::write(path, text).expect("it can be written");
+}
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let call = run(directory, Path::new("git"), arguments);
+    assert_eq!(call.code, 0, "git {arguments:?}: {}", call.stderr);
+}
+
+/// What a deployment of these revisions left in `work/site`, and what is said about it: code and kinds of damage by file.
+fn judged(project: &Path, first: &str, second: &str) -> (i32, Vec<(String, String, String)>) {
+    put(&project.join("work/site/first.conf"), &format!("first of {first}, long enough to be told\n"));
+    put(&project.join("work/site/second.conf"), &format!("second of {second}, long enough to be told\n"));
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let call = rectify(project, &["check", "e", "--json", "--python", &python]);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let findings = view["findings"].as_array().cloned().unwrap_or_default();
+    let told = findings.iter().map(|finding| {
+        let path = text(finding, "path");
+        (path.rsplit('/').next().unwrap_or_default().to_owned(), text(finding, "class"), text(finding, "damage"))
+    });
+    (call.code, told.collect())
+}
+
+fn told(file: &str, class: &str, damage: &str) -> (String, String, String) {
+    (file.to_owned(), class.to_owned(), damage.to_owned())
+}
+
+#[test]
+fn a_change_that_is_not_deployed_is_neither_drift_nor_damage() {
+    let Some(project) = project() else { return };
+    let (code, findings) = judged(project.path(), "one", "one");
+    let expected = [told("first.conf", "change", "not_deployed"), told("second.conf", "change", "not_deployed")];
+    assert_eq!((code, &findings[..]), (2, &expected[..]));
+}
+
+#[test]
+fn an_old_file_beside_a_new_one_of_its_unit_is_a_lost_write() {
+    let Some(project) = project() else { return };
+    let (code, findings) = judged(project.path(), "two", "one");
+    assert_eq!((code, &findings[..]), (3, &[told("second.conf", "damage", "stale")][..]));
+}
+
+#[test]
+fn what_no_revision_makes_was_edited() {
+    let Some(project) = project() else { return };
+    let (code, findings) = judged(project.path(), "two", "nobody's making");
+    assert_eq!((code, &findings[..]), (2, &[told("second.conf", "drift", "edited")][..]));
+}

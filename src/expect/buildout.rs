@@ -5,6 +5,7 @@
 
 use super::derive::buildout::{self as rule, Configuration, Input, Runs};
 use super::derive::python_environment::{self, Input as Environment};
+use super::recipes::{self, Evidence};
 use crate::model::artifact::{Aborts, Force, Mend, Vigilance};
 use crate::model::code;
 use crate::model::command::Command;
@@ -207,10 +208,47 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             above.extend(paths.flat_map(|path| path.ancestors().collect::<Vec<_>>()));
         }
     }
+    let evidence = evidence(configuration, place);
+    let (trees, evidence): (Vec<_>, Vec<_>) = evidence.into_iter().partition(|one| matches!(one, Evidence::Tree(_)));
+    for tree in trees {
+        let Evidence::Tree(path) = tree else { continue };
+        if !places.iter().any(|place| path.is_below(place)) {
+            above.extend(path.ancestors().skip(1));
+            places.push(path);
+        }
+    }
     above.retain(|path| !path.is_root() && !places.iter().any(|place| path.is_below(place)));
-    let look = |path, depth, capture| Look { host: place.host.clone(), path, depth, capture };
+    let look = |path, depth, capture| Look { capture, ..Look::new(&place.host, path, depth) };
+    for one in evidence {
+        manifest.look.extend(match one {
+            // The name is a glob below its own directory.
+            Evidence::Text(path) => match (path.parent(), path.as_str().map(|_| path.name())) {
+                (Some(parent), Some(name)) => {
+                    let glob = globset::escape(&String::from_utf8_lossy(name));
+                    above.push(path);
+                    Some(look(parent, Depth::Itself, vec![glob]))
+                }
+                _ => None,
+            },
+            Evidence::Archive { path, declared } => {
+                Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
+            }
+            Evidence::Tree(path) => Some(look(path, Depth::Whole, Vec::new())),
+        });
+    }
     manifest.look.extend(above.into_iter().map(|path| look(path, Depth::Itself, Vec::new())));
     manifest.look.extend(places.into_iter().map(|path| look(path, Depth::Whole, capture.clone())));
+}
+
+/// What the recipes of the parts want to be looked at.
+fn evidence(configuration: &Configuration, place: &Place) -> Vec<Evidence> {
+    let of_part = |part: &String| match configuration.option(part, "recipe") {
+        Some(Eval::Known(name)) => {
+            recipes::recipe(&name).map(|recipe| recipe.evidence(part, configuration, &place.directory))
+        }
+        Some(Eval::Unknown(_)) | None => None,
+    };
+    configuration.parts.iter().filter_map(of_part).flatten().collect()
 }
 
 /// The environment of a checkout that stands alone was made by hand: only a person makes it anew.

@@ -19,6 +19,7 @@
 mod condition;
 mod defaults;
 mod directories;
+mod disk;
 mod facts;
 pub mod installed;
 mod lexer;
@@ -35,6 +36,7 @@ mod resolved;
 mod sources;
 mod substitution;
 
+pub use disk::DiskSources;
 pub use facts::{Dialect, TargetFacts};
 pub use option::{Operation, Provenance, Source};
 pub use resolved::{Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name};

@@ -1,6 +1,7 @@
 //! What is known about the machine and the Python that run buildout, and which buildout it is. A fact that is not
 //! given is never guessed from the machine rectify runs on: what depends on it is undecidable.
 
+use crate::definition::markers::MarkerFacts;
 use serde::{Deserialize, Serialize};
 
 /// Facts about the target. `None` means "not known": a condition that needs it cannot be decided.
@@ -33,6 +34,29 @@ pub struct TargetFacts {
     pub buildout_version: Option<String>,
     /// The ABI tag of the Python (`cp311`), for `abi-tag-eggs`.
     pub abi_tag: Option<String>,
+}
+
+impl TargetFacts {
+    /// The facts by the names that markers use.
+    pub(super) fn for_markers(&self) -> MarkerFacts {
+        let version = self.python_version;
+        let full = version.map(|(major, minor, micro)| format!("{major}.{minor}.{micro}"));
+        // Elsewhere the implementation has a version of its own.
+        let is_cpython = self.implementation.as_deref() == Some("CPython");
+        let facts = [
+            ("python_version", version.map(|(major, minor, _)| format!("{major}.{minor}"))),
+            ("python_full_version", full.clone()),
+            ("implementation_version", full.filter(|_| is_cpython)),
+            ("platform_python_implementation", self.implementation.clone()),
+            ("implementation_name", self.implementation.as_ref().map(|name| name.to_lowercase())),
+            ("os_name", self.os_name.clone()),
+            ("sys_platform", self.sys_platform.clone()),
+            ("platform_machine", self.platform_machine.clone()),
+            ("platform_system", self.platform_system.clone()),
+            ("platform_release", self.platform_release.clone()),
+        ];
+        MarkerFacts(facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
 }
 
 /// The generation of zc.buildout whose behaviour is followed.

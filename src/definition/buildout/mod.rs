@@ -33,6 +33,7 @@ mod posix_path;
 mod python_text;
 mod reference;
 mod resolved;
+mod runner;
 mod sources;
 mod substitution;
 
@@ -40,6 +41,7 @@ pub use disk::DiskSources;
 pub use facts::{Dialect, TargetFacts};
 pub use option::{Operation, Provenance, Source};
 pub use resolved::{Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name};
+pub use runner::Runner;
 pub use sources::{MemorySources, SourceError, Sources};
 
 use crate::model::{code::BUILDOUT_REFERENCE, diagnostic::Diagnostic, eval::Eval, origin::Origin};

@@ -2,7 +2,6 @@
 //! order zc.buildout 6.0.1 does (`configparser.py`, `parse`). Facts that are not given make a condition undecidable,
 //! and so does every part of Python beyond comparisons of what `_default_globals` offers; nothing is guessed.
 
-mod marker;
 mod python;
 mod python_names;
 mod python_value;
@@ -10,6 +9,7 @@ mod tokens;
 
 use super::facts::TargetFacts;
 use super::python_text::strip;
+use crate::definition::markers::{self, Stop};
 use std::collections::BTreeMap;
 
 /// Nested parentheses, subscripts and calls that are followed.
@@ -34,15 +34,6 @@ impl From<bool> for Verdict {
     }
 }
 
-/// Why a condition has no truth value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Stop {
-    /// Not known, or not modelled.
-    Undecidable(String),
-    /// Python would raise.
-    Error(String),
-}
-
 impl From<Stop> for Verdict {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -58,8 +49,8 @@ pub(super) fn decide(expression: &str, tail: &str, facts: &TargetFacts, assume: 
     if let Some((_, truth)) = assumed {
         return Verdict::from(*truth);
     }
-    let truth = if let Ok(marker) = marker::parse(expression) {
-        marker::evaluate(&marker, facts)
+    let truth = if let Ok(marker) = markers::parse(expression) {
+        markers::evaluate(&marker, &facts.for_markers())
     } else {
         python::evaluate(&format!("[{expression}{}", tail.replace(';', "#")), facts)
     };

@@ -1,10 +1,11 @@
 //! Eggs and develop eggs: verified by their RECORDs, missed when a pinned one is not there.
 
 use super::catalog::{Dist, EggName, Source};
-use super::parts::Parts;
+use super::parts::{Parts, absolute};
 use super::working_set::exact;
-use super::{Buildout, Runs, installed::Installed};
-use crate::expect::distribution::same_version;
+use super::{Buildout, Runs};
+use crate::definition::buildout::installed::Installed;
+use crate::definition::markers::same_version;
 use crate::expect::distribution::{self, Claims, Distribution, Layout};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Aborts, Artifact, Authority, Content, Force, Mend, Vigilance};
@@ -359,7 +360,7 @@ pub(super) fn develop_links(buildout: &Buildout<'_>, installed: &Installed, mani
     let why = Why::new(WhyKind::NotModelled, "buildout writes it anew in every run");
     let covered: BTreeSet<&TargetPath> = buildout.catalog.claims.values().flatten().flat_map(Claims::keys).collect();
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
-    for path in installed.develop_eggs.iter().map(TargetPath::new) {
+    for path in absolute(installed.develop_eggs.as_ref()) {
         if path.name().ends_with(b".dist-info") {
             manifest.artifacts.push(distribution::directory(host, unit, path, Authority::Record, mend));
         } else if !covered.contains(&path) {

@@ -5,6 +5,7 @@
 //! that is not in the table is known by what buildout recorded about it.
 
 mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -136,7 +137,12 @@ impl Made {
 }
 
 /// Every recipe, sorted by its first name.
-pub static RECIPES: &[&dyn Recipe] = &[&plone_recipe_zeoserver::Server, &zc_recipe_egg::Eggs, &zc_recipe_egg::Scripts];
+pub static RECIPES: &[&dyn Recipe] = &[
+    &plone_recipe_zeoserver::Server,
+    &plone_recipe_zope2instance::Instance,
+    &zc_recipe_egg::Eggs,
+    &zc_recipe_egg::Scripts,
+];
 
 /// The recipe of this name.
 pub fn recipe(name: &str) -> Option<&'static dyn Recipe> {

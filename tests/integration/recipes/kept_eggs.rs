@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// A configuration, and what it pins: `NAME = VERSION`, a line each.
+/// A configuration, what it pins (`NAME = VERSION`, a line each), and the eggs that need nothing else.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pub(super) pins: String,
+    pub(super) eggs: &'static str,
     pub(super) text: String,
 }
 
@@ -15,7 +16,8 @@ pub(super) struct Pinned {
 /// pip fetches exactly the pinned wheels; buildout itself is kept off the package index, whose list of all packages it
 /// would read for every name that it does not find there.
 pub(super) fn with_kept_eggs(python: &str, name: &str, configurations: &[Pinned]) -> Vec<String> {
-    let seed = format!("{configurations:?}{}", super::tree::version(python));
+    let wanted: Vec<_> = configurations.iter().map(|one| (&one.pins, one.eggs)).collect();
+    let seed = format!("{wanted:?}{}", super::tree::version(python));
     let digest = rectify::model::hasher::digest_of(rectify::model::content::Algorithm::Sha256, seed.as_bytes());
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("eggs").join(format!("{name}-{}", &digest.hex()[..16]));
     if rectify::io::files::what_is(&kept) == rectify::io::files::Is::Missing {
@@ -36,7 +38,11 @@ fn fetch(python: &str, kept: &Path, configurations: &[Pinned]) {
     std::fs::create_dir_all(parent).expect("a directory can be made");
     let eggs = tempfile::tempdir_in(parent).expect("a directory can be made");
     std::fs::create_dir(eggs.path().join("index")).expect("a directory can be made");
-    for Pinned { pins, text } in configurations {
+    for Pinned { pins, eggs: names, .. } in configurations {
+        let text = format!(
+            "[buildout]\n{{buildout}}\nversions = versions\nparts = eggs\n[versions]\n{pins}\n\
+             [eggs]\nrecipe = zc.recipe.egg:eggs\neggs = {names}\n"
+        );
         let pins: Vec<String> =
             pins.lines().map(|line| line.replace(" = ", "==")).filter(|line| !line.is_empty()).collect();
         let mut command = vec![python];
@@ -44,7 +50,7 @@ fn fetch(python: &str, kept: &Path, configurations: &[Pinned]) {
         command.extend(pins.iter().map(String::as_str));
         crate::tools::tool(eggs.path(), &command);
         let directory = tempfile::tempdir().expect("a directory can be made");
-        crate::tools::write(&directory.path().join("buildout.cfg"), with_places(text, eggs.path()));
+        crate::tools::write(&directory.path().join("buildout.cfg"), with_places(&text, eggs.path()));
         let buildout = PathBuf::from(python).with_file_name("buildout");
         let (code, said) = super::tree::buildout(&buildout, directory.path());
         assert_eq!(code, 0, "{python}: buildout makes the eggs: {said}");

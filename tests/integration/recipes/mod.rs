@@ -6,6 +6,7 @@
 mod kept_eggs;
 mod known;
 mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod tree;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};

@@ -113,7 +113,7 @@ fn configurations(python: &str) -> Vec<String> {
         let pins = format!("{PINS}plone.recipe.zeoserver = {version}\n");
         let text =
             format!("[buildout]\n{{buildout}}\nversions = versions\nparts = {parts}\n[versions]{pins}{PARTS}{more}");
-        Pinned { pins, text }
+        Pinned { pins, eggs: "plone.recipe.zeoserver", text }
     });
     with_kept_eggs(python, "zeoserver", &configurations)
 }

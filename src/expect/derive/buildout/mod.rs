@@ -271,6 +271,11 @@ impl<'a> Buildout<'a> {
         dist.console_scripts(self.scan, claims)
     }
 
+    /// What the RECORD of a distribution says about a file of it.
+    pub(crate) fn vouched(&self, dist: &Dist, path: &TargetPath) -> Option<Content> {
+        self.catalog.claims.get(&dist.info)?.as_ref()?.get(path).cloned()
+    }
+
     /// `sys.path` of scripts with this working set, without links; each entry once.
     pub(crate) fn python_path(&self, set: &WorkingSet<'_>, extra: &[TargetPath]) -> Result<Vec<String>, Why> {
         let mut path: Vec<TargetPath> = set.dists.values().map(|dist| dist.location.clone()).collect();

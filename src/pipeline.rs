@@ -3,6 +3,7 @@
 //! [`run`] is the whole tool in one screen. [`manifest`] and [`scan`] stop half-way, for the split over two machines;
 //! what they save, `run` takes up again, with the same result.
 
+mod buildout;
 mod definition;
 mod look;
 mod revisions;
@@ -61,6 +62,8 @@ pub struct Request {
     pub until: Option<i64>,
     /// What to do where both a redeploy and a backup could bring something back.
     pub prefer: Prefer,
+    /// What is known about a buildout, beyond what its directory tells.
+    pub buildout: crate::settings::Buildout,
     /// How many threads; `None` for as many as there are processors.
     pub jobs: Option<usize>,
 }
@@ -308,6 +311,7 @@ fn verify_command(request: &Request, manifest: &Manifest) -> Command {
         argv.push("--root".into());
         argv.push(format!("{host}={}", absolute(root)));
     }
+    argv.extend(request.buildout.arguments());
     Command::at(Place::Control, argv).in_directory(absolute(&request.directory))
 }
 

@@ -74,6 +74,20 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 4] = [Self::V3, Self::V4, Self::V5, Self::V6];
+
+    /// The major version, as text.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V3 => "3",
+            Self::V4 => "4",
+            Self::V5 => "5",
+            Self::V6 => "6",
+        }
+    }
+
     /// The dialect of a version such as `4.1.12`; what is newer than we know counts as the newest.
     #[must_use]
     pub fn of_version(version: &str) -> Option<Self> {

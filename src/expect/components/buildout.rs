@@ -80,6 +80,8 @@ fn resolve(
         host: context.host.clone(),
         directory: directory.clone(),
         config: file.to_owned(),
+        program: None,
+        arguments: Vec::new(),
         environment: Some(directory.clone()),
         executable: None,
         python: known_text(node, "python").filter(|python| python.contains('.')),

@@ -130,6 +130,8 @@ impl Tree {
             host: "localhost".into(),
             directory: TargetPath::new(text(&root)),
             config: "buildout.cfg".to_owned(),
+            program: None,
+            arguments: Vec::new(),
             environment: Some(TargetPath::new(text(&environment))),
             executable: None,
             python: None,

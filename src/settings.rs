@@ -8,9 +8,9 @@
 
 mod reader;
 
-use crate::definition::buildout::Dialect;
 use crate::io::clock::time_zone;
 use crate::io::files::{self, Is};
+use crate::model::buildout::Dialect;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::manifest::{Changes, Data};

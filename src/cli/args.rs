@@ -2,7 +2,7 @@
 
 use super::commands::Command;
 use super::trouble::Trouble;
-use crate::definition::buildout::Dialect;
+use crate::model::buildout::Dialect;
 use crate::model::unit::HostName;
 use crate::pipeline::{Evaluate, Prefer, Request};
 use crate::report::formats::{self, FORMATS, Format};

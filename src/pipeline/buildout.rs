@@ -7,16 +7,18 @@ use crate::definition::buildout::{
 };
 use crate::expect;
 use crate::expect::buildout::Place;
-use crate::expect::derive::buildout::Configuration;
+use crate::expect::derive::{self, buildout::Configuration};
 use crate::expect::recipes::KnownRecipes;
 use crate::io::disk::LiveRoot;
 use crate::io::{files, git};
+use crate::model::buildout::OptionValue;
 use crate::model::code;
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
-use crate::model::eval::Eval;
+use crate::model::eval::{Eval, Why};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Definition, Evaluation, Manifest};
+use crate::model::observation::Scan;
 use crate::model::origin::Origin;
 use crate::model::path::TargetPath;
 use crate::model::secrecy;
@@ -147,8 +149,25 @@ fn host(path: &Path, request: &Request, config: &Config) -> (HostName, PathBuf) 
 impl Checkout {
     /// Works the configuration out.
     pub(super) fn resolve(&self) -> Result<Worked, Error> {
-        let sources = DiskSources::new(self.root.clone()).with_checkout(self.directory.clone(), self.local.clone());
-        self.resolve_from(sources)
+        let sources = DiskSources::new(self.root.clone());
+        let (directory, local) = (self.directory.clone(), self.local.clone());
+        self.resolve_from(sources.with_checkout(directory, self.root.clone(), local))
+    }
+
+    /// What an earlier revision of the definition, which was exported to a directory of this machine, would have made
+    /// on a host that was scanned.
+    pub(super) fn revision(&self, export: &Path, scans: &[Scan]) -> Option<Manifest> {
+        let sources = DiskSources::new(self.root.clone());
+        let tree = LiveRoot::open(export).ok()?;
+        let worked = self.resolve_from(sources.with_checkout(self.directory.clone(), tree, TargetPath::root())).ok()?;
+        let mut manifest = self.expect(&worked).ok()?;
+        derive::refine(&mut manifest, scans);
+        Some(manifest)
+    }
+
+    /// Where the checkout lies on this machine.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn resolve_from(&self, sources: DiskSources) -> Result<Worked, Error> {
@@ -219,16 +238,46 @@ impl Checkout {
     /// The manifest of the whole.
     pub(super) fn manifest(&self) -> Result<Manifest, Error> {
         let worked = self.resolve()?;
-        let place = self.place(&worked);
+        let mut manifest = self.expect(&worked)?;
+        manifest.diagnostics.extend(self.uncommitted(&worked, &manifest.definition));
+        manifest.diagnostics.extend(worked.diagnostics);
+        Ok(manifest)
+    }
+
+    fn expect(&self, worked: &Worked) -> Result<Manifest, Error> {
+        let place = self.place(worked);
         let configuration = Configuration::of(&worked.resolved).map_err(|error| not_json(&error))?;
-        let definition = self.definition(&worked);
+        let definition = self.definition(worked);
         let mut manifest =
             expect::buildout::manifest(definition, configuration, &place).map_err(|error| not_json(&error))?;
         for host in &mut manifest.hosts {
             host.local = host.name.0 == "localhost";
         }
-        manifest.diagnostics.extend(worked.diagnostics);
         Ok(manifest)
+    }
+
+    /// Files of the definition that are not as they were committed: they may be damaged themselves, and then everything
+    /// is compared with damage.
+    fn uncommitted(&self, worked: &Worked, definition: &Definition) -> Vec<Diagnostic> {
+        if definition.revision.is_none() || !definition.dirty {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for name in definition.inputs.keys().filter(|name| !name.starts_with('/')) {
+            let Ok(live) = worked.sources.read(&format!("{}/{name}", self.directory.display())) else { continue };
+            match git::committed(&self.path, Path::new(name)) {
+                Ok(Some(committed)) if committed != live => {
+                    let text = format!("`{name}` is not as it was committed: it was edited, or it is damaged");
+                    let hint =
+                        format!("look at `git diff {name}`; `git checkout {name}` brings the commit's version back");
+                    let origin = Origin::file(name);
+                    found.push(Diagnostic::warning(code::DEFINITION_UNCOMMITTED, text).at(origin).hint(hint));
+                }
+                // What is not committed, or cannot be read from git, cannot be compared.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        found
     }
 
     fn place(&self, worked: &Worked) -> Place {
@@ -280,6 +329,40 @@ impl Checkout {
             dirty: git.is_some_and(|(_, dirty)| dirty),
             inputs,
         }
+    }
+}
+
+impl Worked {
+    /// The options of a section: one, or all of them.
+    pub(super) fn options(mut self, section: &str, option: Option<&str>) -> Result<Vec<(String, OptionValue)>, Error> {
+        let names: Vec<String> = self.resolved.sections.keys().cloned().collect();
+        let Some(found) = self.resolved.sections.remove(section) else {
+            let open = self.resolved.open.as_ref();
+            return Err(nothing(&format!("section [{section}]"), section, &names, open));
+        };
+        let names: Vec<String> = found.options.keys().cloned().collect();
+        let wanted = |name: &String| option.is_none_or(|option| option == name);
+        let options: Vec<_> = found.options.into_iter().filter(|(name, _)| wanted(name)).collect();
+        match option {
+            Some(option) if options.is_empty() => {
+                Err(nothing(&format!("option `{option}` in [{section}]"), option, &names, found.open.as_ref()))
+            }
+            _ => Ok(options),
+        }
+    }
+}
+
+/// There is no such name; or none that can be seen.
+fn nothing(what: &str, name: &str, known: &[String], open: Option<&Why>) -> Error {
+    let near = known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let error = match open {
+        Some(why) => Error::new(Trouble::InputMissing, format!("no {what} is known, but there may be one: {why}")),
+        None => Error::new(Trouble::InputMissing, format!("there is no {what}")),
+    };
+    match near.filter(|near| strsim::jaro_winkler(near, name) >= 0.75) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None if known.len() <= 30 => error.hint(format!("there are: {}", known.join(", "))),
+        None => error,
     }
 }
 

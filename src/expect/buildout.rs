@@ -28,6 +28,8 @@ pub struct Place {
     pub config: String,
     /// `bin/buildout`, where it was found; otherwise that of the environment, or else of the directory.
     pub program: Option<TargetPath>,
+    /// Whom the directory belongs to, if that is not root: buildout runs as that user.
+    pub user: Option<String>,
     /// More arguments that it is always run with.
     pub arguments: Vec<String>,
     /// The virtual environment of `bin/buildout`, if it runs in one.
@@ -126,9 +128,11 @@ pub fn add(
 /// The same configuration, options and user defaults as ever. `-N`: a repair must not upgrade what is not pinned.
 fn command_line(place: &Place) -> Vec<String> {
     let fixed = [program(place), "-N".to_owned(), "-c".to_owned(), place.config.clone()];
+    // What root makes in somebody else's directory, its owner could not write to any more.
+    let user = place.user.iter().flat_map(|user| ["sudo", "-H", "-u", user, "--"].map(str::to_owned));
     // `-U` must come before assignments.
     let (flags, assignments): (Vec<_>, Vec<_>) = place.arguments.iter().cloned().partition(|one| one.starts_with('-'));
-    fixed.into_iter().chain(flags).chain(assignments).collect()
+    user.chain(fixed).chain(flags).chain(assignments).collect()
 }
 
 fn program(place: &Place) -> String {

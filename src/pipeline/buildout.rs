@@ -298,6 +298,7 @@ impl Checkout {
             config: self.config.clone(),
             environment: worked.runner.environment.as_ref().map(there),
             program: worked.runner.program.as_ref().map(there),
+            user: worked.runner.user.clone(),
             arguments,
             executable: None,
             python: facts.python_version.map(|(major, minor, micro)| format!("{major}.{minor}.{micro}")),

@@ -89,7 +89,7 @@ fn an_assignment_of_the_command_line_comes_last_and_is_repeated_in_the_plan() {
     let plan = call(place.path(), &["plan", "--json", set[0], set[1]]);
     assert_eq!(plan.code, 0, "{plan:?}");
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("it is JSON");
-    let commands = plan["steps"].as_array().into_iter().flatten().flat_map(|step| step["commands"].as_array());
+    let commands = plan["steps"].as_array().into_iter().flatten().filter_map(|step| step["commands"].as_array());
     let commands: Vec<String> = commands.flatten().map(|command| command["argv"].to_string()).collect();
     let run = commands.iter().find(|argv| argv.contains("bin/buildout")).expect("buildout is run");
     assert!(run.contains(r#""-N","-c","buildout.cfg","-U","app:interpreter=py""#), "{run}");
@@ -135,4 +135,24 @@ fn a_definition_that_is_not_as_committed_is_told() {
     write(&place.path().join("base.cfg"), [BASE.as_bytes(), b"[x]\n"].concat());
     let edited = call(place.path(), &["check", "-v"]);
     assert!(edited.stdout.contains("RCT059") && edited.stdout.contains("git checkout base.cfg"), "{edited:?}");
+}
+
+#[test]
+fn buildout_is_run_as_the_owner_of_its_directory() {
+    let place = checkout();
+    if tool(place.path(), &["id", "-u"]).trim() != "0" {
+        // Only root can give files away; CI is root.
+        return;
+    }
+    let run = |place: &Path| {
+        let plan = call(place, &["plan", "--json"]);
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("it is JSON");
+        let steps = plan["steps"].as_array().expect("there are steps").clone();
+        let redeploy = steps.iter().find(|step| step["action"] == "redeploy").expect("buildout is run");
+        redeploy["commands"][0]["argv"].to_string()
+    };
+    assert!(run(place.path()).starts_with(r#"["bin/buildout","-N""#), "{}", run(place.path()));
+    tool(place.path(), &["chown", "-R", "nobody", "."]);
+    let as_owner = run(place.path());
+    assert!(as_owner.starts_with(r#"["sudo","-H","-u","nobody","--","bin/buildout","-N""#), "{as_owner}");
 }

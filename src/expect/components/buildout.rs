@@ -81,6 +81,7 @@ fn resolve(
         directory: directory.clone(),
         config: file.to_owned(),
         program: None,
+        user: None,
         arguments: Vec::new(),
         environment: Some(directory.clone()),
         executable: None,

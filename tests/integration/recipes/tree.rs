@@ -131,6 +131,7 @@ impl Tree {
             directory: TargetPath::new(text(&root)),
             config: "buildout.cfg".to_owned(),
             program: None,
+            user: None,
             arguments: Vec::new(),
             environment: Some(TargetPath::new(text(&environment))),
             executable: None,

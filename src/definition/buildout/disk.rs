@@ -16,7 +16,7 @@ const LIMIT: u64 = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct DiskSources {
     root: LiveRoot,
-    moved: Option<(TargetPath, TargetPath)>,
+    moved: Option<(TargetPath, LiveRoot, TargetPath)>,
 }
 
 impl DiskSources {
@@ -26,29 +26,33 @@ impl DiskSources {
         Self { root, moved: None }
     }
 
-    /// What is asked for below `directory` is read below `checkout`: the definition lies elsewhere than it is deployed.
+    /// What is asked for below `directory` is read below `checkout` of another tree: the definition lies elsewhere
+    /// than it is deployed.
     #[must_use]
-    pub fn with_checkout(mut self, directory: TargetPath, checkout: TargetPath) -> Self {
-        self.moved = Some((directory, checkout)).filter(|(from, to)| from != to);
+    pub fn with_checkout(mut self, directory: TargetPath, tree: LiveRoot, checkout: TargetPath) -> Self {
+        self.moved = Some((directory, tree, checkout));
         self
     }
 
-    fn place(&self, path: &str) -> TargetPath {
+    fn place(&self, path: &str) -> (&LiveRoot, TargetPath) {
         let path = TargetPath::new(path);
-        match &self.moved {
-            Some((from, to)) => path.relative_to(from).map_or_else(|| path.clone(), |below| to.join(below)),
-            None => path,
-        }
+        let moved = self.moved.as_ref().and_then(|(from, tree, to)| {
+            let below = path.relative_to(from)?;
+            Some((tree, to.join(below)))
+        });
+        moved.unwrap_or((&self.root, path))
     }
 }
 
 impl Sources for DiskSources {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
-        read(&self.root, &self.place(path))?.ok_or(SourceError::Missing)
+        let (root, place) = self.place(path);
+        read(root, &place)?.ok_or(SourceError::Missing)
     }
 
     fn exists(&self, path: &str) -> bool {
-        !matches!(read(&self.root, &self.place(path)), Ok(None))
+        let (root, place) = self.place(path);
+        !matches!(read(root, &place), Ok(None))
     }
 }
 

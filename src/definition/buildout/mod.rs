@@ -38,11 +38,12 @@ mod sources;
 mod substitution;
 
 pub use disk::DiskSources;
-pub use facts::{Dialect, TargetFacts};
-pub use option::{Operation, Provenance, Source};
-pub use resolved::{Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name};
+pub use facts::TargetFacts;
+pub use resolved::{Directories, PartEdge, Reference, Resolved, Section, canonical_name};
 pub use runner::Runner;
 pub use sources::{MemorySources, SourceError, Sources};
+
+pub use crate::model::buildout::{Dialect, Operation, OptionValue, Provenance, Source};
 
 use crate::model::{code::BUILDOUT_REFERENCE, diagnostic::Diagnostic, eval::Eval, origin::Origin};
 use load::{Loader, origin_of};

@@ -16,6 +16,8 @@ pub struct Runner {
     pub program: Option<TargetPath>,
     /// The virtual environment of its Python, if it is one.
     pub environment: Option<TargetPath>,
+    /// Whom the directory belongs to, if that is not root.
+    pub user: Option<String>,
     /// What is known about the machine and that Python.
     pub facts: TargetFacts,
 }
@@ -37,8 +39,11 @@ impl Runner {
         let program = [Some(own), environment.as_ref().map(|place| place.join("bin/buildout"))];
         let program = program.into_iter().flatten().find(|path| tree.exists(path));
         let interpreter = python.cloned().or(shebang).or_else(|| Some(environment.as_ref()?.join("bin/python")));
-        let facts = tree.facts(environment.as_ref(), interpreter.as_ref(), program.as_ref(), directory);
-        Self { program, environment, facts }
+        let owner = tree.owner(directory);
+        let user = owner.as_ref().filter(|owner| owner.id != 0).map(|owner| owner.name.clone());
+        let home = owner.map(|owner| owner.home);
+        let facts = TargetFacts { home, ..tree.facts(environment.as_ref(), interpreter.as_ref(), program.as_ref()) };
+        Self { program, environment, user, facts }
     }
 }
 
@@ -118,7 +123,6 @@ impl Tree<'_> {
         environment: Option<&TargetPath>,
         interpreter: Option<&TargetPath>,
         program: Option<&TargetPath>,
-        directory: &TargetPath,
     ) -> TargetFacts {
         let header = interpreter.and_then(|path| self.elf(path));
         let is_linux = header.is_some();
@@ -136,7 +140,7 @@ impl Tree<'_> {
             bits: header.map(|header| header.bits),
             platform_release: None,
             executable: interpreter.and_then(|path| path.as_str()).map(str::to_owned),
-            home: self.home(directory),
+            home: None,
             buildout_version: environment
                 .and_then(|place| self.installed_version(place))
                 .or_else(|| program.and_then(|program| self.egg_version(program))),
@@ -181,14 +185,14 @@ impl Tree<'_> {
         words.filter_map(egg_name).find(|(name, _)| name == "zc-buildout").map(|(_, version)| version)
     }
 
-    /// The home directory of whom the buildout directory belongs to, who is the one to run it.
-    fn home(&self, directory: &TargetPath) -> Option<String> {
-        let owner = self.root.look(directory).ok()??.uid;
+    /// Whom the buildout directory belongs to, who is the one to run it (passwd(5)).
+    fn owner(&self, directory: &TargetPath) -> Option<Owner> {
+        let id = self.root.look(directory).ok()??.uid;
         let accounts = self.text(&TargetPath::new("/etc/passwd"))?;
         accounts.lines().find_map(|line| {
-            let mut fields = line.split(':').skip(2);
-            let is_owner = fields.next()?.parse() == Ok(owner);
-            is_owner.then(|| fields.nth(2).map(str::to_owned)).flatten()
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, uid, _, _, home, ..] = fields[..] else { return None };
+            (uid.parse() == Ok(id)).then(|| Owner { id, name: name.to_owned(), home: home.to_owned() })
         })
     }
 
@@ -206,6 +210,13 @@ impl Tree<'_> {
 fn egg_name(word: &str) -> Option<(String, String)> {
     let mut parts = word.strip_suffix(".egg")?.split('-');
     Some((super::resolved::canonical_name(parts.next()?), parts.next()?.to_owned()))
+}
+
+/// An account of the target.
+struct Owner {
+    id: u32,
+    name: String,
+    home: String,
 }
 
 /// A pair of borrowed texts as owned ones.

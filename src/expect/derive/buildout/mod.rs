@@ -182,6 +182,12 @@ impl<'a> Buildout<'a> {
         &self.input.directory
     }
 
+    /// The directory of eggs, where it lies outside and other buildouts may use it as well.
+    pub(crate) fn shared_eggs(&self) -> Option<TargetPath> {
+        let eggs = self.configuration().directories.eggs.known().map(TargetPath::new)?;
+        (!eggs.is_below(self.directory())).then_some(eggs)
+    }
+
     /// What was seen on the host.
     pub fn scan(&self) -> &'a Scan {
         self.scan

@@ -213,8 +213,9 @@ impl Tree {
         std::fs::read(self.root.join(path)).expect("it can be read")
     }
 
+    /// A failed run may have removed the directory meanwhile.
     fn put(&self, path: &str, content: &[u8]) {
-        std::fs::write(self.root.join(path), content).expect("it can be written");
+        crate::tools::write(&self.root.join(path), content);
     }
 
     /// Bytes that are no text, as many as before.

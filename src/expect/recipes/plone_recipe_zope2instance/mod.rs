@@ -2,7 +2,7 @@
 //!
 //! Every run writes the configuration and the slugs in `package-includes` anew and compares the scripts; what comes from
 //! the skeleton is made by installing only. Zope removes `inituser` when it has read it, so that it need not be there.
-//! Deliberately not here: RelStorage, demo, before and wrapped storages, which make `zope.conf` unknown.
+//! Deliberately not here: `RelStorage`, demo, before and wrapped storages, which make `zope.conf` unknown.
 
 mod package_includes;
 mod scripts;

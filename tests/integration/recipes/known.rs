@@ -2,6 +2,7 @@
 
 use super::tree::{Judged, Tree};
 use rectify::model::artifact::{Content, Expected};
+use rectify::model::hasher::digest_of;
 
 /// Asserts that these files are known byte for byte, apart from the order of what has none, and are so on disk.
 pub(super) fn assert_known(tree: &Tree, judged: &Judged, paths: &[&str], name: &str) {
@@ -9,6 +10,9 @@ pub(super) fn assert_known(tree: &Tree, judged: &Judged, paths: &[&str], name: &
         let live = tree.read(path);
         match &judged.artifact(&tree.path(path)).expected {
             Expected::File(Content::Bytes(bytes)) => assert!(bytes.0 == live, "{name}: {path}"),
+            Expected::File(Content::Digest { digest, .. }) => {
+                assert_eq!(digest_of(digest.algorithm, &live), *digest, "{name}: {path}");
+            }
             Expected::File(Content::Unordered { bytes, from, to }) => {
                 assert_eq!(words(&live, *from, *to), words(&bytes.0, *from, *to), "{name}: {path}");
             }

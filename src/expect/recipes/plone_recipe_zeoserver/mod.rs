@@ -116,7 +116,7 @@ struct Part<'a> {
     location: String,
     /// The option `var`, as text.
     var: String,
-    /// The lines of the option `extra-paths`.
+    /// The lines of the option `extra-paths`, which `zc.recipe.egg` makes absolute.
     extra_paths: Vec<String>,
 }
 
@@ -159,7 +159,7 @@ impl<'a> Part<'a> {
             let why = || Why::new(WhyKind::BrokenDefinition, format!("[buildout] has no option `{option}`"));
             options.of_section("buildout", option)?.ok_or_else(why)
         };
-        let extra_paths = options.get_or("extra-paths", "")?;
+        let base = needed("directory")?;
         Ok(Self {
             name,
             buildout,
@@ -169,9 +169,9 @@ impl<'a> Part<'a> {
             location: join(&needed("parts-directory")?, name),
             var: match options.get("var")? {
                 Some(var) => var,
-                None => join(&needed("directory")?, "var"),
+                None => join(&base, "var"),
             },
-            extra_paths: extra_paths.split('\n').filter(|path| !path.is_empty()).map(str::to_owned).collect(),
+            extra_paths: options.lines("extra-paths")?.iter().map(|path| join(&base, path)).collect(),
         })
     }
 

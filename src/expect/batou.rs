@@ -171,7 +171,7 @@ fn deploy(model: &BatouModel, project: &Project, root: &Root, manifest: &mut Man
         opaque: incomplete(root),
     });
     let host: HostName = root.host.as_str().into();
-    manifest.look.push(Look { host: host.clone(), path: workdir.clone(), depth: Depth::Whole, capture: Vec::new() });
+    manifest.look.push(Look::new(&host, workdir.clone(), Depth::Whole));
     let mut claims = Claims::default();
     claims.put(workdir, directory_of_root(&id, root));
     let context = Context { model, project, root, host: host.clone(), unit: id, claims: &mut claims, manifest };
@@ -305,14 +305,8 @@ fn look_outside(manifest: &mut Manifest) {
         whole.get(host).is_some_and(|walked| walked.iter().any(|directory| path.is_below(directory)))
     };
     let outside = manifest.artifacts.iter().filter(|artifact| !covered(&artifact.host, &artifact.path));
-    let single: Vec<Look> = outside
-        .map(|artifact| Look {
-            host: artifact.host.clone(),
-            path: artifact.path.clone(),
-            depth: Depth::Itself,
-            capture: Vec::new(),
-        })
-        .collect();
+    let single: Vec<Look> =
+        outside.map(|artifact| Look::new(&artifact.host, artifact.path.clone(), Depth::Itself)).collect();
     manifest.look.extend(single);
 }
 

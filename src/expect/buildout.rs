@@ -5,6 +5,7 @@
 
 use super::derive::buildout::{self as rule, Configuration, Input, Runs};
 use super::derive::python_environment::{self, Input as Environment};
+use super::recipes::{self, Evidence};
 use crate::model::artifact::{Aborts, Force, Mend, Vigilance};
 use crate::model::code;
 use crate::model::command::Command;
@@ -25,6 +26,10 @@ pub struct Place {
     pub directory: TargetPath,
     /// The configuration file, as buildout is told it.
     pub config: String,
+    /// `bin/buildout`, where it was found; otherwise that of the environment, or else of the directory.
+    pub program: Option<TargetPath>,
+    /// More arguments that it is always run with.
+    pub arguments: Vec<String>,
     /// The virtual environment of `bin/buildout`, if it runs in one.
     pub environment: Option<TargetPath>,
     /// `sys.executable` of buildout's Python, where known.
@@ -57,10 +62,7 @@ pub fn manifest(
     manifest.deployers.push(Deployer {
         id: deployer.clone(),
         tool: "buildout".to_owned(),
-        // `-N`: a repair must not upgrade what is not pinned.
-        commands: vec![
-            Command::on(&place.host, [&*program(place), "-N", "-c", &place.config]).in_directory(directory.clone()),
-        ],
+        commands: vec![Command::on(&place.host, command_line(place)).in_directory(directory.clone())],
         aborts_on_first_failure: true,
     });
     let unit = UnitId(format!("{}#buildout", place.host));
@@ -121,8 +123,17 @@ pub fn add(
     Ok(())
 }
 
+/// The same configuration, options and user defaults as ever. `-N`: a repair must not upgrade what is not pinned.
+fn command_line(place: &Place) -> Vec<String> {
+    let fixed = [program(place), "-N".to_owned(), "-c".to_owned(), place.config.clone()];
+    // `-U` must come before assignments.
+    let (flags, assignments): (Vec<_>, Vec<_>) = place.arguments.iter().cloned().partition(|one| one.starts_with('-'));
+    fixed.into_iter().chain(flags).chain(assignments).collect()
+}
+
 fn program(place: &Place) -> String {
-    let bin = place.environment.as_ref().unwrap_or(&place.directory).join("bin/buildout");
+    let usual = || place.environment.as_ref().unwrap_or(&place.directory).join("bin/buildout");
+    let bin = place.program.clone().unwrap_or_else(usual);
     match bin.relative_to(&place.directory) {
         Some(relative) => String::from_utf8_lossy(relative).into_owned(),
         None => bin.display().into_owned(),
@@ -207,10 +218,47 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             above.extend(paths.flat_map(|path| path.ancestors().collect::<Vec<_>>()));
         }
     }
+    let evidence = evidence(configuration, place);
+    let (trees, evidence): (Vec<_>, Vec<_>) = evidence.into_iter().partition(|one| matches!(one, Evidence::Tree(_)));
+    for tree in trees {
+        let Evidence::Tree(path) = tree else { continue };
+        if !places.iter().any(|place| path.is_below(place)) {
+            above.extend(path.ancestors().skip(1));
+            places.push(path);
+        }
+    }
     above.retain(|path| !path.is_root() && !places.iter().any(|place| path.is_below(place)));
-    let look = |path, depth, capture| Look { host: place.host.clone(), path, depth, capture };
+    let look = |path, depth, capture| Look { capture, ..Look::new(&place.host, path, depth) };
+    for one in evidence {
+        manifest.look.extend(match one {
+            // The name is a glob below its own directory.
+            Evidence::Text(path) => match (path.parent(), path.as_str().map(|_| path.name())) {
+                (Some(parent), Some(name)) => {
+                    let glob = globset::escape(&String::from_utf8_lossy(name));
+                    above.push(path);
+                    Some(look(parent, Depth::Itself, vec![glob]))
+                }
+                _ => None,
+            },
+            Evidence::Archive { path, declared } => {
+                Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
+            }
+            Evidence::Tree(path) => Some(look(path, Depth::Whole, Vec::new())),
+        });
+    }
     manifest.look.extend(above.into_iter().map(|path| look(path, Depth::Itself, Vec::new())));
     manifest.look.extend(places.into_iter().map(|path| look(path, Depth::Whole, capture.clone())));
+}
+
+/// What the recipes of the parts want to be looked at.
+fn evidence(configuration: &Configuration, place: &Place) -> Vec<Evidence> {
+    let of_part = |part: &String| match configuration.option(part, "recipe") {
+        Some(Eval::Known(name)) => {
+            recipes::recipe(&name).map(|recipe| recipe.evidence(part, configuration, &place.directory))
+        }
+        Some(Eval::Unknown(_)) | None => None,
+    };
+    configuration.parts.iter().filter_map(of_part).flatten().collect()
 }
 
 /// The environment of a checkout that stands alone was made by hand: only a person makes it anew.

@@ -95,6 +95,6 @@ impl Context<'_> {
     /// Has a scan look at a path.
     pub fn look(&mut self, path: TargetPath, depth: Depth, capture: &[&str]) {
         let capture = capture.iter().map(|&glob| glob.to_owned()).collect();
-        self.manifest.look.push(Look { host: self.host.clone(), path, depth, capture });
+        self.manifest.look.push(Look { capture, ..Look::new(&self.host, path, depth) });
     }
 }

@@ -15,6 +15,7 @@ pub mod components;
 pub mod context;
 pub mod derive;
 mod distribution;
+mod egg_scripts;
 mod environment;
 mod evidence;
 pub mod recipes;

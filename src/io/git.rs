@@ -362,6 +362,24 @@ pub fn export(directory: &Path, commit: &str) -> Result<Export, String> {
     Ok(Export(place))
 }
 
+/// A file of a checkout as it is in the current commit; `None` when it is not in it.
+///
+/// # Errors
+/// When there is no repository, or an object that is needed is missing or damaged.
+pub fn committed(directory: &Path, path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let repository = repository_around(directory)?;
+    let path = below_checkout(&repository, directory, path)?;
+    let find = || {
+        let tree = repository.head()?.peel_to_commit()?.tree()?;
+        match tree.get_path(&path) {
+            Ok(entry) => Ok(repository.find_blob(entry.id()).ok().map(|blob| blob.content().to_vec())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    find().map_err(|error: git2::Error| text(&error))
+}
+
 /// One version of a file in a repository's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {

@@ -34,8 +34,12 @@ pub(super) fn walk(
             }
         }
     }
-    let artifacts = manifest.artifacts.iter().filter(|artifact| artifact.host == *host);
     let mut wanted: BTreeMap<&TargetPath, BTreeSet<Algorithm>> = BTreeMap::new();
+    let declared = manifest.look.iter().filter(|look| look.host == *host);
+    for (path, digest) in declared.filter_map(|look| look.declared.as_ref().map(|digest| (&look.path, digest))) {
+        wanted.entry(path).or_default().insert(digest.algorithm);
+    }
+    let artifacts = manifest.artifacts.iter().filter(|artifact| artifact.host == *host);
     for artifact in artifacts {
         if !walker.is_known(&artifact.path) {
             walker.itself(&artifact.path);

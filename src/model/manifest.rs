@@ -2,6 +2,7 @@
 
 use super::{
     artifact::{Artifact, Mend, MendId},
+    content::Digest,
     diagnostic::Diagnostic,
     eval::Why,
     path::TargetPath,
@@ -113,6 +114,16 @@ pub struct Look {
     /// [`CAPTURE_LIMIT`].
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub capture: Vec<String>,
+    /// The digest that is declared for the file at `path`: it is computed by the same algorithm, too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub declared: Option<Digest>,
+}
+
+impl Look {
+    /// A look that keeps no bytes.
+    pub fn new(host: &HostName, path: TargetPath, depth: Depth) -> Self {
+        Self { host: host.clone(), path, depth, capture: Vec::new(), declared: None }
+    }
 }
 
 /// How far a scan looks below a path.

@@ -28,12 +28,7 @@ fn manifest(look: &[(&str, Depth)]) -> Manifest {
         dirty: false,
         inputs: BTreeMap::new(),
     });
-    let place = |(path, depth): &(&str, Depth)| Look {
-        host: "h".into(),
-        path: TargetPath::new(path),
-        depth: *depth,
-        capture: Vec::new(),
-    };
+    let place = |(path, depth): &(&str, Depth)| Look::new(&"h".into(), TargetPath::new(path), *depth);
     manifest.look = look.iter().map(place).collect();
     manifest
 }

@@ -58,36 +58,3 @@ impl TargetFacts {
         MarkerFacts(facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
     }
 }
-
-/// The generation of zc.buildout whose behaviour is followed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Dialect {
-    /// 3.x: no subdirectory of the eggs directory.
-    V3,
-    /// 4.x: as 3.x where definitions are concerned.
-    V4,
-    /// 5.x: eggs below `v5`.
-    V5,
-    /// 6.x.
-    #[default]
-    V6,
-}
-
-impl Dialect {
-    /// The dialect of a version such as `4.1.12`; what is newer than we know counts as the newest.
-    #[must_use]
-    pub fn of_version(version: &str) -> Option<Self> {
-        match version.split('.').next()?.parse::<u32>().ok()? {
-            3 => Some(Self::V3),
-            4 => Some(Self::V4),
-            5 => Some(Self::V5),
-            major if major > 5 => Some(Self::V6),
-            _ => None,
-        }
-    }
-
-    /// Whether `eggs-directory-version` exists (zc.buildout 5.0 and later).
-    pub(super) fn has_eggs_directory_version(self) -> bool {
-        self >= Self::V5
-    }
-}

@@ -19,6 +19,7 @@
 mod condition;
 mod defaults;
 mod directories;
+mod disk;
 mod facts;
 pub mod installed;
 mod lexer;
@@ -32,13 +33,17 @@ mod posix_path;
 mod python_text;
 mod reference;
 mod resolved;
+mod runner;
 mod sources;
 mod substitution;
 
-pub use facts::{Dialect, TargetFacts};
-pub use option::{Operation, Provenance, Source};
-pub use resolved::{Directories, OptionValue, PartEdge, Reference, Resolved, Section, canonical_name};
+pub use disk::DiskSources;
+pub use facts::TargetFacts;
+pub use resolved::{Directories, PartEdge, Reference, Resolved, Section, canonical_name};
+pub use runner::Runner;
 pub use sources::{MemorySources, SourceError, Sources};
+
+pub use crate::model::buildout::{Dialect, Operation, OptionValue, Provenance, Source};
 
 use crate::model::{code::BUILDOUT_REFERENCE, diagnostic::Diagnostic, eval::Eval, origin::Origin};
 use load::{Loader, origin_of};

@@ -8,11 +8,12 @@ use super::{Component, Context};
 use crate::{
     definition::{
         batou::model::Node,
-        buildout::{self, Dialect, MemorySources, NoRecipes, Request, TargetFacts},
+        buildout::{self, Dialect, MemorySources, Request, TargetFacts},
     },
     expect::{
         buildout::{self as expect_buildout, Inside, Place},
         derive::buildout::{Configuration, Runs},
+        recipes::KnownRecipes,
     },
     model::{
         artifact::{Content, Expected, Force, Vigilance},
@@ -71,7 +72,7 @@ fn resolve(
         dialect: version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
         user_defaults: None,
         assume: &BTreeMap::new(),
-        recipes: &NoRecipes,
+        recipes: &KnownRecipes,
     };
     let (resolved, diagnostics) = buildout::resolve(&request, sources);
     context.manifest.diagnostics.extend(diagnostics);
@@ -79,6 +80,8 @@ fn resolve(
         host: context.host.clone(),
         directory: directory.clone(),
         config: file.to_owned(),
+        program: None,
+        arguments: Vec::new(),
         environment: Some(directory.clone()),
         executable: None,
         python: known_text(node, "python").filter(|python| python.contains('.')),

@@ -1,14 +1,16 @@
 //! What the recipes of buildout parts make, one file per recipe, one line each in [`RECIPES`].
 //!
-//! A recipe takes a part's options and the evidence about eggs, and says which files it makes with which content.
-//! What it cannot know is unknown with a reason; a recipe that is not in the table is known by what buildout
-//! recorded about it.
+//! A recipe takes a part's options and the evidence about eggs and inputs, and says which files it makes with which
+//! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
+//! that is not in the table is known by what buildout recorded about it.
 
 mod zc_recipe_egg;
 
-use crate::expect::derive::buildout::{Buildout, UsedEggs};
-use crate::model::artifact::Content;
-use crate::model::eval::Why;
+use crate::definition::buildout::RecipeOptions;
+use crate::expect::derive::buildout::{Buildout, Configuration, UsedEggs};
+use crate::model::artifact::{Content, Expected, Ownership};
+use crate::model::content::Digest;
+use crate::model::eval::{Eval, Why};
 use crate::model::path::TargetPath;
 
 /// One recipe.
@@ -16,19 +18,118 @@ pub trait Recipe: Sync {
     /// The values of the option `recipe` that it stands for.
     fn names(&self) -> &'static [&'static str];
 
+    /// The value of an option that its `__init__` sets in its own section, in buildout's syntax. `None` for an option
+    /// that it does not set, or whose value cannot be told.
+    fn sets(&self, _part: &str, _option: &str) -> Option<String> {
+        None
+    }
+
+    /// What a scan must look at besides the buildout directory's notes.
+    fn evidence(&self, _part: &str, _configuration: &Configuration, _directory: &TargetPath) -> Vec<Evidence> {
+        Vec::new()
+    }
+
     /// What a part makes.
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles;
+}
+
+/// Something that a scan must look at for a recipe.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// A file whose text decides what is made: [`Buildout::input`].
+    Text(TargetPath),
+    /// An archive whose members are unpacked: [`Buildout::archive`].
+    Archive {
+        /// The archive.
+        path: TargetPath,
+        /// The digest that the part declares for it.
+        declared: Option<Digest>,
+    },
+    /// Everything below a directory.
+    Tree(TargetPath),
 }
 
 /// What a part makes.
 #[derive(Debug, Clone, Default)]
 pub struct PartFiles {
-    /// Executable text files that the recipe compares and rewrites at every run.
-    pub scripts: Vec<(TargetPath, Content)>,
+    /// Everything that it makes, as far as known. Of two parts that make the same path the later one wins.
+    pub made: Vec<Made>,
     /// The distributions that it uses.
     pub eggs: UsedEggs,
-    /// Why there may be more files.
+    /// Why there may be more, or why something is not known.
     pub opaque: Option<Why>,
+    /// What installing the part does besides making files, as a sentence: it must not be done silently.
+    pub side_effect: Option<String>,
+}
+
+impl PartFiles {
+    /// Of a part about which nothing can be told.
+    pub fn unknown(why: Why) -> Self {
+        Self { opaque: Some(why), ..Self::default() }
+    }
+
+    /// Notes why something is not known. The first reason stays.
+    pub fn doubt(&mut self, why: Why) {
+        self.opaque.get_or_insert(why);
+    }
+}
+
+/// One thing that a part makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Where.
+    pub path: TargetPath,
+    /// What should be there.
+    pub expected: Expected,
+    /// Its permission bits.
+    pub mode: Mode,
+    /// What the next run of buildout does about it.
+    pub upkeep: Upkeep,
+    /// Whether its content must never be shown.
+    pub secret: bool,
+}
+
+/// Permission bits of what a part makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Whatever the umask leaves.
+    Undeclared,
+    /// `0777 & ~umask`, as `zc.buildout.easy_install` makes its scripts.
+    Executable,
+    /// Exactly these.
+    Exactly(u32),
+}
+
+/// What the next run of buildout, which updates the part, does about something that the part made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Reads it as text, and writes it anew when it differs. What is no text makes the update fail, and then buildout
+    /// deletes what the part recorded.
+    Compared,
+    /// Writes it anew whatever is there.
+    Rewritten,
+    /// Makes it when it is gone.
+    WhenGone,
+    /// Nothing: it is made only when the part is installed anew, for which a recorded path must be gone.
+    OnInstall,
+}
+
+impl Made {
+    /// A script by `zc.buildout.easy_install.scripts`.
+    pub fn script(path: TargetPath, content: Content) -> Self {
+        Self { mode: Mode::Executable, ..Self::file(path, content, Upkeep::Compared) }
+    }
+
+    /// A file.
+    pub fn file(path: TargetPath, content: Content, upkeep: Upkeep) -> Self {
+        Self { path, expected: Expected::File(content), mode: Mode::Undeclared, upkeep, secret: false }
+    }
+
+    /// A directory that others may write to as well.
+    pub fn directory(path: TargetPath, upkeep: Upkeep) -> Self {
+        let expected = Expected::Directory { ownership: Ownership::Shared };
+        Self { path, expected, mode: Mode::Undeclared, upkeep, secret: false }
+    }
 }
 
 /// Every recipe, sorted by its first name.
@@ -37,4 +138,65 @@ pub static RECIPES: &[&dyn Recipe] = &[&zc_recipe_egg::Eggs, &zc_recipe_egg::Scr
 /// The recipe of this name.
 pub fn recipe(name: &str) -> Option<&'static dyn Recipe> {
     RECIPES.iter().copied().find(|recipe| recipe.names().contains(&name))
+}
+
+/// What the recipes of the table set in their sections, for resolving references to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KnownRecipes;
+
+impl RecipeOptions for KnownRecipes {
+    fn option(&self, name: &str, section: &str, option: &str) -> Option<String> {
+        recipe(name)?.sets(section, option)
+    }
+}
+
+/// The options of one part, read as recipes read them.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    configuration: &'a Configuration,
+    part: &'a str,
+}
+
+impl<'a> Options<'a> {
+    /// Of a part.
+    pub fn of(part: &'a str, configuration: &'a Configuration) -> Self {
+        Self { configuration, part }
+    }
+
+    /// `options.get(name)`.
+    ///
+    /// # Errors
+    /// When its value cannot be known.
+    pub fn get(&self, name: &str) -> Result<Option<String>, Why> {
+        match self.configuration.option(self.part, name) {
+            Some(Eval::Known(value)) => Ok(Some(value)),
+            Some(Eval::Unknown(why)) => Err(why),
+            None => Ok(None),
+        }
+    }
+
+    /// `options.get(name, default)`.
+    ///
+    /// # Errors
+    /// When its value cannot be known.
+    pub fn get_or(&self, name: &str, default: &str) -> Result<String, Why> {
+        Ok(self.get(name)?.unwrap_or_else(|| default.to_owned()))
+    }
+
+    /// An option of another section.
+    ///
+    /// # Errors
+    /// When its value cannot be known.
+    pub fn of_section(&self, section: &str, name: &str) -> Result<Option<String>, Why> {
+        Options::of(section, self.configuration).get(name)
+    }
+
+    /// The lines of an option, without blanks around them and without empty ones.
+    ///
+    /// # Errors
+    /// When its value cannot be known.
+    pub fn lines(&self, name: &str) -> Result<Vec<String>, Why> {
+        let text = self.get_or(name, "")?;
+        Ok(text.split('\n').map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    }
 }

@@ -1,18 +1,20 @@
 //! A buildout made by the real tool, what can happen to it, and what rectify says about it.
 
+use rectify::definition::buildout::{Dialect, DiskSources, Request, TargetFacts, resolve};
 use rectify::expect::buildout::{Place, manifest};
 use rectify::expect::derive::{buildout::Configuration, refine};
+use rectify::expect::recipes::KnownRecipes;
 use rectify::findings::{Case, judge};
 use rectify::io::disk::LiveRoot;
 use rectify::io::process::{Run, run};
 use rectify::model::artifact::{Artifact, Content, Expected, Force};
+use rectify::model::diagnostic::Severity;
 use rectify::model::finding::{Finding, Findings};
 use rectify::model::manifest::{Definition, Evaluation, Manifest};
 use rectify::model::observation::Scan;
 use rectify::model::path::TargetPath;
 use rectify::model::restore::RestorePoints;
 use rectify::monitor::Silent;
-use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,23 +101,37 @@ pub(super) struct Judged {
 }
 
 impl Tree {
-    /// Makes a buildout and runs it twice: the second run must change nothing.
+    /// The parts of `zc.recipe.egg`.
     pub(super) fn build(python: &str) -> Self {
+        let pins = pins(is_old(python));
+        Self::of(
+            python,
+            &[
+                ("demo/setup.py", SETUP),
+                ("demo/src/demo/__init__.py", "def main(*a):\n    pass\n"),
+                ("buildout.cfg", &configuration_text(&pins)),
+            ],
+        )
+    }
+
+    /// Makes a buildout of these files, `buildout.cfg` among them, and runs it twice: the second run must change
+    /// nothing.
+    pub(super) fn of(python: &str, files: &[(&str, &str)]) -> Self {
         let environment = Path::new(python).parent().and_then(Path::parent).expect("a Python in `bin`").to_path_buf();
         let directory = tempfile::tempdir().expect("a directory can be made");
         let root = rectify::io::files::canonical(directory.path()).expect("it is there");
-        let version = tool(&root, python, &["-c", "import importlib.metadata as m; print(m.version('zc.buildout'))"]);
-        let old = version.starts_with('3');
-        let pins = pins(old);
-        crate::tools::write(&root.join("demo/setup.py"), SETUP);
-        crate::tools::write(&root.join("demo/src/demo/__init__.py"), "def main(*a):\n    pass\n");
-        crate::tools::write(&root.join("buildout.cfg"), configuration_text(&pins));
+        for (path, text) in files {
+            crate::tools::write(&root.join(path), text);
+        }
         let text = |path: &Path| path.to_str().expect("paths of tests are text").to_owned();
-        let configuration = configuration(&text(&root), &pins, old);
+        let version = version(python);
+        let configuration = configuration(&text(&root), &version);
         let place = Place {
             host: "localhost".into(),
             directory: TargetPath::new(text(&root)),
             config: "buildout.cfg".to_owned(),
+            program: None,
+            arguments: Vec::new(),
             environment: Some(TargetPath::new(text(&environment))),
             executable: None,
             python: None,
@@ -335,27 +351,36 @@ fn configuration_text(pins: &[(&str, &str)]) -> String {
     text
 }
 
-fn configuration(root: &str, pins: &[(&str, &str)], old: bool) -> Configuration {
-    let known = |value: &str| json!({ "known": value });
-    let options = |options: &[(&str, &str)]| -> Value {
-        let options: Map<String, Value> =
-            options.iter().map(|(name, value)| ((*name).to_owned(), json!({ "value": known(value) }))).collect();
-        json!({ "options": options })
+/// The version of zc.buildout that a Python has.
+pub(super) fn version(python: &str) -> String {
+    tool(Path::new("/"), python, &["-c", "import importlib.metadata as m; print(m.version('zc.buildout'))"])
+}
+
+/// Whether it is zc.buildout 3, which needs older recipes.
+pub(super) fn is_old(python: &str) -> bool {
+    version(python).starts_with('3')
+}
+
+/// The configuration as rectify works it out.
+fn configuration(root: &str, version: &str) -> Configuration {
+    let facts = TargetFacts {
+        os_name: Some("posix".into()),
+        sys_platform: Some("linux".into()),
+        buildout_version: Some(version.to_owned()),
+        ..TargetFacts::default()
     };
-    let mut sections: Map<String, Value> = PARTS.iter().map(|(name, all)| ((*name).to_owned(), options(all))).collect();
-    sections.insert("buildout".into(), options(&[("directory", root)]));
-    let versions: Map<String, Value> =
-        pins.iter().map(|(name, version)| (name.replace('.', "-"), known(version))).collect();
-    let resolved = json!({
-        "sections": sections,
-        "parts": PARTS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        "versions": versions,
-        "directories": {
-            "bin": known(&format!("{root}/bin")),
-            "eggs": known(&format!("{root}/eggs{}", if old { "" } else { "/v5" })),
-            "develop_eggs": known(&format!("{root}/develop-eggs")),
-            "installed": known(&format!("{root}/.installed.cfg")),
-        },
-    });
+    let request = Request {
+        directory: root,
+        config: "buildout.cfg",
+        command_line: &[],
+        facts: &facts,
+        dialect: Dialect::of_version(version).expect("it is a version"),
+        user_defaults: None,
+        assume: &BTreeMap::new(),
+        recipes: &KnownRecipes,
+    };
+    let (resolved, diagnostics) =
+        resolve(&request, &DiskSources::new(LiveRoot::open("/").expect("the root directory is there")));
+    assert!(diagnostics.iter().all(|one| one.severity != Severity::Error), "{diagnostics:#?}");
     Configuration::of(&resolved).expect("it has the fields of a configuration")
 }

@@ -22,10 +22,14 @@ pub(crate) use working_set::WorkingSet;
 use super::Rule;
 use crate::definition::markers::MarkerFacts;
 use crate::expect::evidence::{self, Note};
+use crate::expect::recipes::Options;
+use crate::model::artifact::{Authority, Content, Expected};
+use crate::model::content::{Blob, Digest};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
-use crate::model::observation::{Kind, Scan, Sighting};
+use crate::model::observation::{Archive, Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
+use crate::model::unit::HostName;
 use crate::references::python_metadata::EntryPoint;
 use catalog::{Catalog, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,11 +80,25 @@ impl Rule for BuildoutRule {
         if let Some(why) = &input.configuration.parts_doubt {
             super::opaque(manifest, &derivation.unit, why.text.clone());
         }
-        let mut buildout = Buildout::new(derivation, scan, &input);
+        let mut buildout = Buildout::new(derivation, scan, &input, known_inputs(&derivation.host, manifest));
         eggs::read_records(&mut buildout, manifest);
         let parts = parts::expect(&buildout, manifest);
         eggs::expect(&buildout, &parts, manifest);
     }
+}
+
+/// The contents that the definition declares on this host: what recipes read is believed only if it is that.
+fn known_inputs(host: &HostName, manifest: &Manifest) -> BTreeMap<TargetPath, Content> {
+    let declared =
+        manifest.artifacts.iter().filter(|artifact| artifact.host == *host && artifact.authority <= Authority::Vendor);
+    declared
+        .filter_map(|artifact| match &artifact.expected {
+            Expected::File(content @ (Content::Bytes(_) | Content::Digest { .. })) => {
+                Some((artifact.path.clone(), content.clone()))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// A buildout with the evidence about it.
@@ -89,6 +107,8 @@ pub struct Buildout<'a> {
     derivation: &'a Derivation,
     scan: &'a Scan,
     input: &'a Input,
+    /// What the definition declares that recipes may read.
+    declared: BTreeMap<TargetPath, Content>,
     catalog: Catalog,
     facts: MarkerFacts,
     version: Option<String>,
@@ -117,7 +137,12 @@ impl UsedEggs {
 }
 
 impl<'a> Buildout<'a> {
-    fn new(derivation: &'a Derivation, scan: &'a Scan, input: &'a Input) -> Self {
+    fn new(
+        derivation: &'a Derivation,
+        scan: &'a Scan,
+        input: &'a Input,
+        declared: BTreeMap<TargetPath, Content>,
+    ) -> Self {
         let python = python(scan, input);
         let minor = python.as_deref().map(|version| version.splitn(3, '.').take(2).collect::<Vec<_>>().join("."));
         let mut catalog = Catalog::default();
@@ -144,7 +169,7 @@ impl<'a> Buildout<'a> {
             facts = facts.on_machine(machine);
         }
         let version = input.version.clone().or_else(|| version(&catalog));
-        Self { derivation, scan, input, catalog, facts, version }
+        Self { derivation, scan, input, declared, catalog, facts, version }
     }
 
     /// What is configured.
@@ -155,6 +180,60 @@ impl<'a> Buildout<'a> {
     /// The buildout directory.
     pub fn directory(&self) -> &TargetPath {
         &self.input.directory
+    }
+
+    /// What was seen on the host.
+    pub fn scan(&self) -> &'a Scan {
+        self.scan
+    }
+
+    /// The options of a part.
+    pub fn options<'b>(&'b self, part: &'b str) -> Options<'b> {
+        Options::of(part, self.configuration())
+    }
+
+    /// The bytes of a file that a recipe reads ([`crate::expect::recipes::Evidence::Text`]); `None` when it is
+    /// provably not there. Where the definition declares what the file holds, nothing else is believed.
+    ///
+    /// # Errors
+    /// When they are not known, or not what is declared.
+    pub fn input(&self, path: &TargetPath) -> Result<Option<Blob>, Why> {
+        let declared = self.declared.get(path);
+        if let Some(Content::Bytes(bytes)) = declared {
+            return Ok(Some(bytes.clone()));
+        }
+        if let Some(content) = declared
+            && crate::expect::distribution::matches(self.scan, path, content) != Some(true)
+        {
+            return Err(Why::new(WhyKind::LiveTree, format!("`{path}`, which it is made of, is damaged or missing")));
+        }
+        match evidence::note(self.scan, path) {
+            Note::Bytes(bytes) => Ok(Some(bytes.clone())),
+            Note::Absent => Ok(None),
+            Note::WrongKind => Err(Why::new(WhyKind::LiveTree, format!("`{path}` is no file"))),
+            Note::Unknown(why) => Err(why),
+        }
+    }
+
+    /// The members of an archive ([`crate::expect::recipes::Evidence::Archive`]), if it has this digest.
+    ///
+    /// # Errors
+    /// When the archive was not read, is damaged, or is another one.
+    pub fn archive(&self, path: &TargetPath, digest: Option<&Digest>) -> Result<&'a Archive, Why> {
+        let trouble = |what: &str| Why::new(WhyKind::LiveTree, format!("the archive `{path}` {what}"));
+        let archive = self.scan.archives.get(path).ok_or_else(|| trouble("was not read"))?;
+        if let Some(problem) = &archive.broken {
+            return Err(trouble(&format!("cannot be read to its end: {problem}")));
+        }
+        if let Some(digest) = digest {
+            let seen = self.scan.seen(path).and_then(|seen| seen.digest(digest.algorithm));
+            match seen {
+                Some(seen) if seen == digest => {}
+                Some(_) => return Err(trouble("is not the one whose digest is declared")),
+                None => return Err(trouble("was not digested as is declared")),
+            }
+        }
+        Ok(archive)
     }
 
     /// The version of the zc.buildout that runs, where known.

@@ -6,7 +6,7 @@ use super::{Buildout, Runs, UsedEggs};
 use crate::definition::buildout::installed::{self, Installed, InstalledPart};
 use crate::expect::distribution;
 use crate::expect::evidence::{self, Note};
-use crate::expect::recipes::{self, PartFiles};
+use crate::expect::recipes::{self, Made, Mode, PartFiles, Upkeep};
 use crate::model::artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
 use crate::model::code;
 use crate::model::eval::{Eval, Why, WhyKind};
@@ -32,6 +32,9 @@ pub(crate) fn unit(buildout: &UnitId, part: &str) -> UnitId {
     buildout.within(format_args!(":{part}"))
 }
 
+/// What is made, and by which part. Two parts may make the same path; whoever comes later wins at every run.
+type AllMade = BTreeMap<TargetPath, (String, Made)>;
+
 /// Artifacts of all parts.
 pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts {
     let installed = installed(buildout, manifest);
@@ -39,8 +42,8 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
         develop_links(buildout, installed, manifest);
     }
     let mut parts = Parts::default();
-    // Two parts may write the same script; whoever comes later wins at every run.
-    let mut scripts: BTreeMap<TargetPath, (String, Content)> = BTreeMap::new();
+    let mut made = AllMade::new();
+    let mut effects: BTreeMap<String, String> = BTreeMap::new();
     for part in &buildout.configuration().parts {
         let id = unit(&buildout.derivation.unit, part);
         let name = match buildout.configuration().option(part, "recipe") {
@@ -56,12 +59,17 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
         if let Some(recipe) = recipes::recipe(&name) {
             let files = recipe.expected(part, buildout);
             merge(&mut eggs, &files);
-            if let Some(why) = &files.opaque {
-                crate::expect::derive::unknown(manifest, &id, why.clone());
+            if let Some(why) = files.opaque {
+                crate::expect::derive::unknown(manifest, &id, why);
             }
-            for (path, content) in files.scripts {
-                let content = doubted(buildout, &path, content, &files.eggs);
-                scripts.insert(path, (part.clone(), content));
+            if let Some(effect) = files.side_effect {
+                effects.insert(part.clone(), effect);
+            }
+            for mut thing in files.made {
+                if let Expected::File(content) = thing.expected {
+                    thing.expected = Expected::File(doubted(buildout, &thing.path, content, &files.eggs));
+                }
+                made.insert(thing.path.clone(), (part.clone(), thing));
             }
         } else {
             let why = format!("what the recipe `{name}` writes is not modelled; only that it is there is checked");
@@ -69,12 +77,34 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
         }
         parts.eggs.insert(id, eggs);
     }
-    let paths: BTreeSet<TargetPath> = scripts.keys().cloned().collect();
-    push_scripts(buildout, scripts, manifest);
-    if let Some(installed) = &installed {
-        recorded(buildout, installed, &paths, manifest);
-    }
+    let paths: BTreeSet<TargetPath> = made.keys().cloned().collect();
+    let notes = Notes { installed: installed.as_ref(), effects: &effects };
+    push_made(buildout, &notes, made, manifest);
+    recorded(buildout, &notes, &paths, manifest);
     parts
+}
+
+/// What is known about parts besides their files.
+struct Notes<'a> {
+    installed: Option<&'a Installed>,
+    /// What installing a part does besides, by part.
+    effects: &'a BTreeMap<String, String>,
+}
+
+impl Notes<'_> {
+    fn recorded(&self, part: &str) -> Vec<TargetPath> {
+        let section = self.installed.and_then(|installed| installed.sections.get(part));
+        absolute(section.and_then(InstalledPart::paths).as_ref()).collect()
+    }
+
+    /// What has to be said before a part is installed anew.
+    fn hazards(&self, part: &str) -> Vec<Hazard> {
+        let text = format!(
+            "buildout uninstalls the part `{part}` and installs it again: everything that it recorded is deleted first"
+        );
+        let effect = self.effects.get(part).map(|effect| Hazard::new(code::SIDE_EFFECTS, effect.clone()));
+        std::iter::once(Hazard::new(code::SIDE_EFFECTS, text)).chain(effect).collect()
+    }
 }
 
 fn merge(eggs: &mut UsedEggs, files: &PartFiles) {
@@ -110,20 +140,25 @@ fn doubted(buildout: &Buildout<'_>, path: &TargetPath, content: Content, eggs: &
     }
 }
 
-fn push_scripts(buildout: &Buildout<'_>, scripts: BTreeMap<TargetPath, (String, Content)>, manifest: &mut Manifest) {
-    let mend = manifest.add_mend(script_mend(buildout));
-    let modes: BTreeSet<u32> = scripts
-        .keys()
-        .filter_map(|path| buildout.scan.seen(path))
+fn push_made(buildout: &Buildout<'_>, notes: &Notes<'_>, made: AllMade, manifest: &mut Manifest) {
+    let modes: BTreeSet<u32> = made
+        .values()
+        .filter(|(_, thing)| thing.mode == Mode::Executable)
+        .filter_map(|(_, thing)| buildout.scan.seen(&thing.path))
         .filter(|seen| seen.kind == Kind::File && seen.mode & 0o100 != 0)
         .map(|seen| seen.mode & 0o777)
         .collect();
-    for (path, (part, content)) in scripts {
-        let mode = mode(buildout, &path, &modes);
+    for (path, (part, thing)) in made {
+        let mode = match thing.mode {
+            Mode::Undeclared => None,
+            Mode::Executable => mode(buildout, &path, &modes),
+            Mode::Exactly(mode) => Some(mode),
+        };
+        let mend = manifest.add_mend(made_mend(buildout, notes, &part, &thing));
         let unit = unit(&buildout.derivation.unit, &part);
-        let authority = Authority::Definition;
         let host = &buildout.derivation.host;
-        manifest.artifacts.push(Artifact { mode, ..distribution::file(host, &unit, path, content, authority, mend) });
+        let artifact = distribution::thing(host, &unit, path, thing.expected, Authority::Definition, mend);
+        manifest.artifacts.push(Artifact { mode, secret: thing.secret, ..artifact });
     }
 }
 
@@ -146,23 +181,52 @@ fn directory_mode(buildout: &Buildout<'_>, path: &TargetPath) -> Option<u32> {
     (mode & 0o700 == 0o700).then_some(mode)
 }
 
-fn script_mend(buildout: &Buildout<'_>) -> Mend {
+/// How something that a part made is made anew.
+fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Made) -> Mend {
     let runs = &buildout.input.runs;
-    let mut force = vec![Force::RemoveSelf];
-    force.extend_from_slice(runs.force());
-    Mend {
-        vigilance: match runs {
-            Runs::Always => Vigilance::Content,
-            Runs::AfterForcing(_) => Vigilance::Nothing,
-        },
+    let noticed = |vigilance| match runs {
+        Runs::Always => vigilance,
+        Runs::AfterForcing(_) => Vigilance::Nothing,
+    };
+    let again = |force: Force| std::iter::once(force).chain(runs.force().iter().cloned()).collect::<Vec<_>>();
+    let mend = Mend {
+        vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
-        force,
-        aborts: Aborts::OnUndecodable,
+        force: again(Force::RemoveSelf),
+        aborts: Aborts::OnWrongKind,
         replaces: Vec::new(),
-        hazards: vec![Hazard::new(
-            code::DELETES_ON_FAILURE,
-            "buildout fails at a script that is no text, and deletes all scripts of its part",
-        )],
+        hazards: Vec::new(),
+    };
+    match thing.upkeep {
+        Upkeep::Compared => Mend {
+            vigilance: noticed(Vigilance::Content),
+            aborts: Aborts::OnUndecodable,
+            hazards: vec![Hazard::new(
+                code::DELETES_ON_FAILURE,
+                "buildout fails at a script that is no text, and deletes all scripts of its part",
+            )],
+            ..mend
+        },
+        Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
+        Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
+        Upkeep::OnInstall => {
+            let recorded = notes.recorded(part);
+            let itself = recorded.contains(&thing.path);
+            let above = recorded.iter().filter(|path| thing.path.is_below(path)).max();
+            let trigger = match above.or(recorded.first()) {
+                Some(other) if !itself => Force::Remove(other.clone()),
+                // Without notes everything is installed anyhow.
+                Some(_) | None => Force::RemoveSelf,
+            };
+            Mend {
+                vigilance: noticed(if itself { Vigilance::Absence } else { Vigilance::Nothing }),
+                force: again(trigger),
+                aborts: Aborts::Never,
+                replaces: recorded,
+                hazards: notes.hazards(part),
+                ..mend
+            }
+        }
     }
 }
 
@@ -226,10 +290,10 @@ fn push_installed(
 }
 
 /// What parts recorded and no recipe of ours explains: it must be there.
-fn recorded(buildout: &Buildout<'_>, installed: &Installed, known: &BTreeSet<TargetPath>, manifest: &mut Manifest) {
+fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetPath>, manifest: &mut Manifest) {
+    let Some(installed) = notes.installed else { return };
     for part in known_lines(installed.parts.as_ref()).filter(|part| buildout.configuration().parts.contains(part)) {
-        let paths = installed.sections.get(part).and_then(InstalledPart::paths);
-        let paths: Vec<TargetPath> = absolute(paths.as_ref()).collect();
+        let paths = notes.recorded(part);
         let unit = unit(&buildout.derivation.unit, part);
         let mut force = vec![Force::RemoveSelf];
         force.extend_from_slice(buildout.input.runs.force());
@@ -242,10 +306,7 @@ fn recorded(buildout: &Buildout<'_>, installed: &Installed, known: &BTreeSet<Tar
             force,
             aborts: Aborts::Never,
             replaces: paths.clone(),
-            hazards: vec![Hazard::new(
-                code::SIDE_EFFECTS,
-                format!("buildout uninstalls the part `{part}` and installs it again: everything that it recorded is deleted first"),
-            )],
+            hazards: notes.hazards(part),
         });
         for path in paths.into_iter().filter(|path| !known.contains(path)) {
             let why = Why::new(WhyKind::NotModelled, format!("only the recipe of [{part}] knows what it writes here"));

@@ -68,6 +68,8 @@ fn refined(changes: &[(&str, Option<&str>)], runs: Runs) -> Manifest {
         host: "h".into(),
         directory: TargetPath::new("/b"),
         config: "buildout.cfg".into(),
+        program: None,
+        arguments: Vec::new(),
         environment: None,
         executable: Some("/b/bin/python3.11".into()),
         python: Some("3.11.7".into()),

@@ -4,7 +4,7 @@
 
 use super::{
     RecipeOptions, lint,
-    load::{origin_of, show},
+    load::{MAX_SHOWN, origin_of, show},
     macros::Macros,
     option::{Key, Layer},
     python_text::words,
@@ -389,7 +389,8 @@ impl<'a> Engine<'a> {
 
     /// Reports a value that buildout would refuse.
     pub(super) fn refuse(&mut self, section: &str, option: &str, message: String) {
-        if self.reported.insert((section.to_owned(), option.to_owned(), message.clone())) {
+        let place = (section.to_owned(), option.to_owned(), message.clone());
+        if self.reported.len() < MAX_REPORTED && self.reported.insert(place) {
             let diagnostic = self.placed(Diagnostic::error(BUILDOUT_VALUE, message), section, option, option);
             self.diagnostics.push(diagnostic);
         }
@@ -397,7 +398,10 @@ impl<'a> Engine<'a> {
 
     fn placed(&self, diagnostic: Diagnostic, section: &str, option: &str, needle: &str) -> Diagnostic {
         match self.live.get(section).and_then(|live| live.raw.get(option)) {
-            Some(key) => show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle),
+            Some(key) if self.diagnostics.len() < MAX_SHOWN => {
+                show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle)
+            }
+            Some(key) => diagnostic.at(origin_of(key.source(), "")),
             None => diagnostic,
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn compare(answer: &Value, ours: &Resolved, diagnostics: &[Diagnostic
         let same = if error.starts_with("ValueError: too many values") && ours.parts_doubt.is_some() {
             // The oracle's placeholder for an unknown recipe has too many colons.
             true
-        } else if error.contains("unreachable") {
+        } else if NOT_AT_HAND.iter().any(|words| error.contains(words)) {
             diagnostics.iter().any(of_kind)
         } else {
             our_errors.iter().any(|diagnostic| of_kind(diagnostic))
@@ -58,6 +58,9 @@ fn errors(answer: &Value) -> Vec<String> {
     fatal.into_iter().chain(others.filter_map(|(_, error)| error.as_str().map(str::to_owned))).collect()
 }
 
+/// What zc.buildout says of a file that it cannot get from the network.
+const NOT_AT_HAND: &[&str] = &["unreachable", "Couldn't download", "Error downloading extends"];
+
 fn code_of(error: &str) -> Option<&'static [&'static str]> {
     let (kind, message) = error.split_once(": ")?;
     Some(match kind {
@@ -71,7 +74,8 @@ fn code_of(error: &str) -> Option<&'static [&'static str]> {
         "RecursionError" => &["RCT051", "RCT052"],
         "UserError" => match message {
             _ if message.starts_with("Recursive file include") => &["RCT051"],
-            _ if message.starts_with("unreachable") => &["RCT051"],
+            _ if NOT_AT_HAND.iter().any(|words| message.starts_with(words)) => &["RCT051"],
+            _ if message.starts_with("Couldn't open") => &["RCT051"],
             _ if message.contains("substitution") || message.starts_with("No section named") => &["RCT052"],
             _ if message.starts_with("Infinite extending") => &["RCT052"],
             _ => &["RCT056"],

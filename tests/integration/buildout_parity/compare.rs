@@ -67,7 +67,7 @@ fn code_of(error: &str) -> Option<&'static [&'static str]> {
         "ParsingError" | "MissingSectionHeaderError" | "UnicodeDecodeError" => &["RCT050"],
         "FileNotFoundError" | "IsADirectoryError" => &["RCT051"],
         "MissingOption" | "MissingSection" => &["RCT052", "RCT056"],
-        "NameError" | "SyntaxError" | "UndefinedEnvironmentName" | "TypeError" => &["RCT053"],
+        "AttributeError" | "NameError" | "SyntaxError" | "UndefinedEnvironmentName" | "TypeError" => &["RCT053"],
         "IndexError" => &["RCT053", "RCT056"],
         "KeyError" => &["RCT052"],
         "ValueError" => &["RCT056"],
@@ -165,6 +165,13 @@ fn history(expected: &Value, ours: &OptionValue, directory: &str, place: &str, f
     {
         found.push(format!("history of {place}: {expected}, ours {ours}"));
     }
+}
+
+/// Where a condition is not decided: what we claim to know must not differ.
+pub(super) fn compare_known(answer: &Value, ours: &Resolved) -> Vec<String> {
+    let mut found = Vec::new();
+    known_values(answer, ours, &mut found);
+    found
 }
 
 /// Where zc.buildout stops somewhere, what it still gives must not differ from what we claim to know.

@@ -96,13 +96,16 @@ def isolated(urls, downloads):
 
 
 class Options(B.Options):
+    initialized = False
+
     def initialize(self):
         B._recipe(self._data)  # same failure for a malformed recipe
+        self.initialized = True  # here a recipe would have set its options
 
     def get(self, option, default=None, seen=None):
         value = super().get(option, default, seen)
-        if (value is None and seen is not None and option != '_buildout_section_name_'
-                and ('recipe' in self._raw or 'recipe' in self._data)):
+        if (value is None and seen is not None and self.initialized
+                and option not in ('_buildout_section_name_', '_profile_base_location_')):
             return '<<recipe:%s:%s>>' % (self.name, option)
         return value
 

@@ -168,7 +168,8 @@ impl<'a> Loader<'a> {
                     BUILDOUT_LINT,
                     "`optional-extends` looks in the directory where buildout is started, but loads from this file's",
                 )
-                .at(origin_of(key.source(), file)),
+                .at(origin_of(key.source(), file))
+                .hint("write an absolute path, or start buildout in this file's directory"),
             );
         }
         let mut results = Vec::new();
@@ -352,7 +353,8 @@ impl Refusal {
                 Why::new(WhyKind::BrokenDefinition, format!("`{file}` extends itself")),
             ),
             Self::TooMany => (
-                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` is extended too deeply or too often")),
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` is extended too deeply or too often"))
+                    .hint("zc.buildout reads a file again each time that it is named; slapos.buildout only once"),
                 Why::new(WhyKind::NotModelled, format!("`{file}` is extended too deeply or too often")),
             ),
         }

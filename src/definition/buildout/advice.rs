@@ -9,9 +9,10 @@ use super::{
     option::Source,
     posix_path,
     python_text::words,
-    resolved::{OptionValue, Resolved, canonical_name},
+    resolved::{Resolved, canonical_name},
 };
 use crate::model::{
+    buildout::OptionValue,
     code::{BUILDOUT_LINT, BUILDOUT_UNPINNED},
     diagnostic::Diagnostic,
     eval::Eval,

@@ -4,6 +4,8 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -108,6 +110,8 @@ pub enum Upkeep {
     Compared,
     /// Writes it anew whatever is there.
     Rewritten,
+    /// Removes it and makes it anew whatever is there, permissions included.
+    Replaced,
     /// Makes it when it is gone.
     WhenGone,
     /// Nothing: it is made only when the part is installed anew, for which a recorded path must be gone.
@@ -133,7 +137,12 @@ impl Made {
 }
 
 /// Every recipe, sorted by its first name.
-pub static RECIPES: &[&dyn Recipe] = &[&zc_recipe_egg::Eggs, &zc_recipe_egg::Scripts];
+pub static RECIPES: &[&dyn Recipe] = &[
+    &plone_recipe_zeoserver::Server,
+    &plone_recipe_zope2instance::Instance,
+    &zc_recipe_egg::Eggs,
+    &zc_recipe_egg::Scripts,
+];
 
 /// The recipe of this name.
 pub fn recipe(name: &str) -> Option<&'static dyn Recipe> {

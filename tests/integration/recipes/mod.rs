@@ -3,6 +3,10 @@
 //! Needs Pythons with zc.buildout, and the package index they are configured for:
 //! `RECTIFY_BUILDOUT_PYTHONS=/path/6.0.1/bin/python:/path/3.3/bin/python`.
 
+mod kept_eggs;
+mod known;
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod tree;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};

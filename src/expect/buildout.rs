@@ -230,6 +230,10 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
                 }
                 _ => None,
             },
+            Evidence::Itself(path) => {
+                above.extend(Some(path).filter(|path| !places.iter().any(|place| path.is_below(place))));
+                None
+            }
             Evidence::Archive { path, declared } => {
                 Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
             }

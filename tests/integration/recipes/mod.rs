@@ -117,6 +117,31 @@ fn buildout_notices_repairs_and_deletes_what_we_say_it_does() {
     }
 }
 
+/// Checks cases in a tree of one recipe.
+fn check_all(tree: &Tree, cases: &[Case]) {
+    for case in cases {
+        let path = tree.expand(case.path);
+        check(tree, case, &path, case.name);
+    }
+}
+
+/// Asserts that a tree has no findings, and that each of these files is known byte for byte, as it is there.
+fn assert_sound(tree: &Tree, judged: &Judged, files: &[&str]) {
+    assert_eq!(judged.problems(), Vec::<String>::new());
+    for file in files {
+        let live = tree.read(file);
+        match &judged.artifact(&tree.path(file)).expected {
+            Expected::File(Content::Bytes(bytes)) => {
+                assert_eq!(String::from_utf8_lossy(&live), String::from_utf8_lossy(&bytes.0), "{file}");
+            }
+            Expected::File(Content::Unordered { bytes, from, to }) => {
+                assert_eq!(sorted(&live, *from, *to), sorted(&bytes.0, *from, *to), "{file}");
+            }
+            other => panic!("{file} is not known: {other:?}"),
+        }
+    }
+}
+
 fn check(tree: &Tree, case: &Case, path: &str, name: &str) {
     (case.damage)(tree, path);
     let judged = tree.judge();

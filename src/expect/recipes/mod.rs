@@ -5,6 +5,8 @@
 //! that is not in the table is known by what buildout recorded about it.
 
 mod collective_recipe_template;
+mod ore_recipe_fs;
+mod z3c_recipe_mkdir;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -163,6 +165,8 @@ impl Made {
 pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_template::Genshi,
     &collective_recipe_template::Template,
+    &ore_recipe_fs::Mkdir,
+    &z3c_recipe_mkdir::Mkdir,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
 ];

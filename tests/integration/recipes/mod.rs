@@ -5,6 +5,7 @@
 
 mod collective_recipe_template;
 mod tree;
+mod z3c_recipe_mkdir;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};
 use rectify::model::finding::Finding;

@@ -8,6 +8,7 @@ mod collective_recipe_template;
 mod ore_recipe_fs;
 mod z3c_recipe_mkdir;
 mod zc_recipe_egg;
+mod zc_recipe_testrunner;
 
 use crate::definition::buildout::RecipeOptions;
 use crate::expect::derive::buildout::{Buildout, Configuration, UsedEggs};
@@ -169,6 +170,7 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &z3c_recipe_mkdir::Mkdir,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
+    &zc_recipe_testrunner::TestRunner,
 ];
 
 /// The recipe of this name.

@@ -6,6 +6,7 @@
 mod collective_recipe_template;
 mod tree;
 mod z3c_recipe_mkdir;
+mod zc_recipe_testrunner;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};
 use rectify::model::finding::Finding;

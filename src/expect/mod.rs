@@ -22,4 +22,5 @@ pub mod recipes;
 #[cfg(test)]
 mod sample;
 mod script_text;
+mod supervisor_lines;
 mod umask;

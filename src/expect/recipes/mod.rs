@@ -4,6 +4,7 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod collective_recipe_supervisor;
 mod collective_recipe_template;
 mod ore_recipe_fs;
 mod z3c_recipe_mkdir;
@@ -164,6 +165,7 @@ impl Made {
 
 /// Every recipe, sorted by its first name.
 pub static RECIPES: &[&dyn Recipe] = &[
+    &collective_recipe_supervisor::Supervisor,
     &collective_recipe_template::Genshi,
     &collective_recipe_template::Template,
     &ore_recipe_fs::Mkdir,

@@ -4,10 +4,15 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod collective_recipe_cmd;
+mod collective_recipe_plonesite;
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
+mod iw_recipe_cmd;
 mod ore_recipe_fs;
+mod plone_recipe_command;
 mod z3c_recipe_mkdir;
+mod z3c_recipe_usercrontab;
 mod zc_recipe_egg;
 mod zc_recipe_testrunner;
 
@@ -165,11 +170,16 @@ impl Made {
 
 /// Every recipe, sorted by its first name.
 pub static RECIPES: &[&dyn Recipe] = &[
+    &collective_recipe_cmd::Commands,
+    &collective_recipe_plonesite::Site,
     &collective_recipe_supervisor::Supervisor,
     &collective_recipe_template::Genshi,
     &collective_recipe_template::Template,
+    &iw_recipe_cmd::Commands,
     &ore_recipe_fs::Mkdir,
+    &plone_recipe_command::Shell,
     &z3c_recipe_mkdir::Mkdir,
+    &z3c_recipe_usercrontab::UserCrontab,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
     &zc_recipe_testrunner::TestRunner,

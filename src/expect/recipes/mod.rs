@@ -8,6 +8,7 @@ mod collective_recipe_cmd;
 mod collective_recipe_plonesite;
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
+mod djangorecipe;
 mod iw_recipe_cmd;
 mod ore_recipe_fs;
 mod plone_recipe_command;
@@ -175,6 +176,7 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_supervisor::Supervisor,
     &collective_recipe_template::Genshi,
     &collective_recipe_template::Template,
+    &djangorecipe::Django,
     &iw_recipe_cmd::Commands,
     &ore_recipe_fs::Mkdir,
     &plone_recipe_command::Shell,

@@ -5,6 +5,7 @@
 
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
+mod djangorecipe;
 mod plone_recipe_command;
 mod tree;
 mod z3c_recipe_mkdir;

@@ -104,6 +104,7 @@ pub fn add(
     units(manifest, &configuration, place, inside);
     edges(manifest, &configuration, inside);
     looks(manifest, &configuration, place);
+    super::mr_developer::add(manifest, &configuration, place, inside)?;
     let input = Input {
         directory: place.directory.clone(),
         configuration,

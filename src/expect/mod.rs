@@ -18,6 +18,7 @@ mod distribution;
 mod egg_scripts;
 mod environment;
 mod evidence;
+mod mr_developer;
 pub mod recipes;
 #[cfg(test)]
 mod sample;

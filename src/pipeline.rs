@@ -3,6 +3,7 @@
 //! [`run`] is the whole tool in one screen. [`manifest`] and [`scan`] stop half-way, for the split over two machines;
 //! what they save, `run` takes up again, with the same result.
 
+mod buildout;
 mod definition;
 mod look;
 mod revisions;
@@ -11,6 +12,7 @@ pub mod saved;
 use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
 use crate::io::{clock, files};
+use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
@@ -61,6 +63,8 @@ pub struct Request {
     pub until: Option<i64>,
     /// What to do where both a redeploy and a backup could bring something back.
     pub prefer: Prefer,
+    /// What is known about a buildout, beyond what its directory tells.
+    pub buildout: crate::settings::Buildout,
     /// How many threads; `None` for as many as there are processors.
     pub jobs: Option<usize>,
 }
@@ -183,6 +187,22 @@ pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Er
 pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
     let config = definition::settings(request, clock::now())?;
     scan_with(request, &config.settings, manifest, monitor)
+}
+
+/// The options of a buildout section, with how each came about: one, or all where `option` is `None`.
+///
+/// # Errors
+/// When there is no buildout here, or no such section or option.
+pub fn options(request: &Request, section: &str, option: Option<&str>) -> Result<Vec<(String, OptionValue)>, Error> {
+    let config = definition::settings(request, clock::now())?;
+    let directory = files::canonical(&request.directory)
+        .map_err(|error| Error::new(Trouble::InputMissing, error.to_string()).hint("name the checkout with -C DIR"))?;
+    let checkout = buildout::find(&directory, request, &config)?.ok_or_else(|| {
+        let what = format!("no buildout was found in `{}`", request.directory.display());
+        let hint = buildout::hint(&directory).unwrap_or_else(|| "name the checkout with -C DIR".to_owned());
+        Error::new(Trouble::InputMissing, what).hint(hint)
+    })?;
+    checkout.resolve()?.options(section, option)
 }
 
 fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
@@ -308,6 +328,7 @@ fn verify_command(request: &Request, manifest: &Manifest) -> Command {
         argv.push("--root".into());
         argv.push(format!("{host}={}", absolute(root)));
     }
+    argv.extend(request.buildout.arguments());
     Command::at(Place::Control, argv).in_directory(absolute(&request.directory))
 }
 

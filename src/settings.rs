@@ -10,6 +10,7 @@ mod reader;
 
 use crate::io::clock::time_zone;
 use crate::io::files::{self, Is};
+use crate::model::buildout::Dialect;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::manifest::{Changes, Data};
@@ -29,6 +30,8 @@ pub const FILE: &str = "rectify.toml";
 pub struct Settings {
     /// `[deployment]`.
     pub deployment: Deployment,
+    /// `[buildout]`.
+    pub buildout: Buildout,
     /// `[hosts.NAME]`: where hosts can be seen.
     pub hosts: BTreeMap<HostName, HostSettings>,
     /// `[incident]`.
@@ -65,6 +68,96 @@ pub struct Deployment {
     pub python: Option<PathBuf>,
     /// How the definition is evaluated.
     pub evaluate: Evaluate,
+}
+
+/// What is known about a buildout that is deployed by running it, beyond what its directory tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Buildout {
+    /// Its directory on the host, where the checkout lies elsewhere.
+    pub directory: Option<TargetPath>,
+    /// The host; the only one there is, or this machine.
+    pub host: Option<HostName>,
+    /// The generation of zc.buildout; otherwise what is installed or pinned tells.
+    pub dialect: Option<Dialect>,
+    /// Answers to conditions that cannot be decided, by their text.
+    pub assume: BTreeMap<String, bool>,
+    /// Assignments that are always on the command line.
+    pub assignments: Vec<Assignment>,
+    /// The user's defaults.
+    pub user_defaults: UserDefaults,
+}
+
+/// `SECTION:OPTION=VALUE`, as on the command line of buildout; the option with its `+` or `-` if there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The section; `buildout` where none is named.
+    pub section: String,
+    /// The option.
+    pub option: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Which `default.cfg` buildout reads first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum UserDefaults {
+    /// That of the owner of the buildout directory, if there is one.
+    #[default]
+    OfOwner,
+    /// None, as with `buildout -U`.
+    None,
+    /// This one.
+    File(PathBuf),
+}
+
+impl Buildout {
+    /// The arguments of rectify that say the same.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(dialect) = self.dialect {
+            arguments.extend(["--dialect".to_owned(), dialect.number().to_string()]);
+        }
+        for (condition, truth) in &self.assume {
+            arguments.extend(["--assume".to_owned(), format!("{condition}={truth}")]);
+        }
+        for assignment in &self.assignments {
+            arguments.extend(["--set".to_owned(), assignment.to_string()]);
+        }
+        match &self.user_defaults {
+            UserDefaults::OfOwner => {}
+            UserDefaults::None => arguments.push("--no-user-defaults".to_owned()),
+            UserDefaults::File(path) => {
+                arguments.extend(["--user-defaults".to_owned(), path.display().to_string()]);
+            }
+        }
+        arguments
+    }
+}
+
+impl Assignment {
+    /// Section, option and value.
+    pub fn parts(&self) -> (String, String, String) {
+        (self.section.clone(), self.option.clone(), self.value.clone())
+    }
+}
+
+impl std::str::FromStr for Assignment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("it should look like section:option=value")?;
+        let (section, option) = name.split_once(':').unwrap_or(("buildout", name));
+        if option.is_empty() || section.is_empty() || option.contains(':') {
+            return Err("it should look like section:option=value".to_owned());
+        }
+        Ok(Self { section: section.to_owned(), option: option.to_owned(), value: value.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Assignment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}={}", self.section, self.option, self.value)
+    }
 }
 
 /// How the definition is evaluated.
@@ -125,6 +218,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             deployment: Deployment::default(),
+            buildout: Buildout::default(),
             hosts: BTreeMap::new(),
             incident: Incident::default(),
             manifest: None,
@@ -176,6 +270,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
     let mut reader = Reader::new(text, file, directory);
     if let Some(mut top) = reader.top() {
         read_deployment(&mut top, &mut reader, &mut settings);
+        settings.buildout = read_buildout(&mut top, &mut reader);
         settings.hosts = read_hosts(&mut top, &mut reader);
         read_incident(&mut top, &mut reader, &mut settings);
         settings.manifest = top.path("manifest", &mut reader);
@@ -205,6 +300,31 @@ fn read_deployment(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mu
     let words = [("auto", Evaluate::Auto), ("exact", Evaluate::Exact), ("native", Evaluate::Native)];
     settings.deployment.evaluate = section.word("evaluate", &words, reader).unwrap_or_default();
     section.finish(reader);
+}
+
+fn read_buildout(top: &mut Section<'_>, reader: &mut Reader<'_>) -> Buildout {
+    let mut buildout = Buildout::default();
+    let Some(mut section) = top.table("buildout", reader) else { return buildout };
+    buildout.directory = section.target("directory", reader);
+    buildout.host = section.text("host", reader).map(HostName);
+    let dialects = Dialect::ALL.map(|dialect| (dialect.number(), dialect));
+    buildout.dialect = section.word("dialect", &dialects, reader);
+    for text in section.texts("options", reader) {
+        match text.parse() {
+            Ok(assignment) => buildout.assignments.push(assignment),
+            Err(problem) => section.reject("options", &problem, reader),
+        }
+    }
+    for (key, truth) in [("assume_true", true), ("assume_false", false)] {
+        buildout.assume.extend(section.texts(key, reader).into_iter().map(|condition| (condition, truth)));
+    }
+    match section.text("user_defaults", reader).as_deref() {
+        None => {}
+        Some("none") => buildout.user_defaults = UserDefaults::None,
+        Some(path) => buildout.user_defaults = UserDefaults::File(PathBuf::from(path)),
+    }
+    section.finish(reader);
+    buildout
 }
 
 fn read_hosts(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<HostName, HostSettings> {

@@ -2,9 +2,11 @@
 
 use super::commands::Command;
 use super::trouble::Trouble;
+use crate::model::buildout::Dialect;
 use crate::model::unit::HostName;
 use crate::pipeline::{Evaluate, Prefer, Request};
 use crate::report::formats::{self, FORMATS, Format};
+use crate::settings::{Assignment, Buildout, UserDefaults};
 use clap::{ArgAction, Args, Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   rectify show plan.json --format markdown     the same plan in another form
   rectify ticket plan.json -o tickets          one ticket per host and unit
   rectify explain RCT103                       what a code means
+  rectify check buildout.cfg -C /srv/plone     a buildout that is no part of a batou deployment
   rectify check production --root app01=/mnt   on a rescued disk
 
 ";
@@ -107,6 +110,21 @@ pub(super) struct Global {
     /// The Python that has the project's batou or buildout
     #[arg(long, value_name = "PATH", global = true)]
     pub(super) python: Option<PathBuf>,
+    /// Buildout: the generation of zc.buildout [default: the installed or pinned one]
+    #[arg(long, value_name = "N", global = true, value_parser = dialect)]
+    pub(super) dialect: Option<Dialect>,
+    /// Buildout: the answer to a condition that cannot be decided from here (repeatable)
+    #[arg(long, value_name = "CONDITION=true|false", global = true, value_parser = assumption)]
+    pub(super) assume: Vec<(String, bool)>,
+    /// Buildout: an assignment that is on its command line (repeatable)
+    #[arg(long, value_name = "SECTION:OPTION=VALUE", global = true)]
+    pub(super) set: Vec<Assignment>,
+    /// Buildout: the user's default.cfg [default: that of the owner of the directory]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) user_defaults: Option<PathBuf>,
+    /// Buildout: no user defaults, as with its -U
+    #[arg(long, global = true, conflicts_with = "user_defaults")]
+    pub(super) no_user_defaults: bool,
     /// Begin of the incident, such as 2026-11-21T20:00Z
     #[arg(long, value_name = "TIME", global = true, value_parser = time)]
     pub(super) since: Option<i64>,
@@ -187,7 +205,22 @@ impl Global {
                 Preferred::Redeploy => Prefer::Redeploy,
                 Preferred::Restore => Prefer::Restore,
             },
+            buildout: self.buildout(),
             jobs: self.jobs.map(usize::from),
+        }
+    }
+
+    fn buildout(&self) -> Buildout {
+        Buildout {
+            dialect: self.dialect,
+            assume: self.assume.iter().cloned().collect(),
+            assignments: self.set.clone(),
+            user_defaults: match (&self.user_defaults, self.no_user_defaults) {
+                (Some(file), _) => UserDefaults::File(absolute(file)),
+                (None, true) => UserDefaults::None,
+                (None, false) => UserDefaults::OfOwner,
+            },
+            ..Buildout::default()
         }
     }
 
@@ -210,6 +243,27 @@ fn no_format(name: &str) -> String {
         .filter(|near| strsim::jaro(near, name) > 0.7)
         .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     format!("there is no format `{name}`: there are {}{near}", names.join(", "))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    crate::io::files::canonical(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    let known = Dialect::ALL.map(Dialect::number);
+    Dialect::ALL
+        .into_iter()
+        .find(|dialect| dialect.number() == text)
+        .ok_or_else(|| format!("the generations are {}", known.join(", ")))
+}
+
+/// A condition holds `=` itself, so the last one counts.
+fn assumption(text: &str) -> Result<(String, bool), String> {
+    match text.rsplit_once('=') {
+        Some((condition, "true")) if !condition.is_empty() => Ok((condition.trim().to_owned(), true)),
+        Some((condition, "false")) if !condition.is_empty() => Ok((condition.trim().to_owned(), false)),
+        _ => Err("it should look like \"bits64=true\"".into()),
+    }
 }
 
 fn root(text: &str) -> Result<(HostName, PathBuf), String> {

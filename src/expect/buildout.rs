@@ -26,6 +26,12 @@ pub struct Place {
     pub directory: TargetPath,
     /// The configuration file, as buildout is told it.
     pub config: String,
+    /// `bin/buildout`, where it was found; otherwise that of the environment, or else of the directory.
+    pub program: Option<TargetPath>,
+    /// Whom the directory belongs to, if that is not root: buildout runs as that user.
+    pub user: Option<String>,
+    /// More arguments that it is always run with.
+    pub arguments: Vec<String>,
     /// The virtual environment of `bin/buildout`, if it runs in one.
     pub environment: Option<TargetPath>,
     /// `sys.executable` of buildout's Python, where known.
@@ -58,10 +64,7 @@ pub fn manifest(
     manifest.deployers.push(Deployer {
         id: deployer.clone(),
         tool: "buildout".to_owned(),
-        // `-N`: a repair must not upgrade what is not pinned.
-        commands: vec![
-            Command::on(&place.host, [&*program(place), "-N", "-c", &place.config]).in_directory(directory.clone()),
-        ],
+        commands: vec![Command::on(&place.host, command_line(place)).in_directory(directory.clone())],
         aborts_on_first_failure: true,
     });
     let unit = UnitId(format!("{}#buildout", place.host));
@@ -123,8 +126,19 @@ pub fn add(
     Ok(())
 }
 
+/// The same configuration, options and user defaults as ever. `-N`: a repair must not upgrade what is not pinned.
+fn command_line(place: &Place) -> Vec<String> {
+    let fixed = [program(place), "-N".to_owned(), "-c".to_owned(), place.config.clone()];
+    // What root makes in somebody else's directory, its owner could not write to any more.
+    let user = place.user.iter().flat_map(|user| ["sudo", "-H", "-u", user, "--"].map(str::to_owned));
+    // `-U` must come before assignments.
+    let (flags, assignments): (Vec<_>, Vec<_>) = place.arguments.iter().cloned().partition(|one| one.starts_with('-'));
+    user.chain(fixed).chain(flags).chain(assignments).collect()
+}
+
 fn program(place: &Place) -> String {
-    let bin = place.environment.as_ref().unwrap_or(&place.directory).join("bin/buildout");
+    let usual = || place.environment.as_ref().unwrap_or(&place.directory).join("bin/buildout");
+    let bin = place.program.clone().unwrap_or_else(usual);
     match bin.relative_to(&place.directory) {
         Some(relative) => String::from_utf8_lossy(relative).into_owned(),
         None => bin.display().into_owned(),

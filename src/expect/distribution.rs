@@ -280,8 +280,3 @@ pub(crate) fn named(info: &TargetPath) -> Option<(String, String)> {
     let (name, version) = name.split_once('-')?;
     Some((crate::references::python_metadata::canonical(name), version.to_owned()))
 }
-
-/// Whether two spellings are one version, as far as that is plain.
-pub(crate) fn same_version(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right) || crate::references::markers::compare_versions(left, "==", right) == Some(true)
-}

@@ -30,15 +30,32 @@ impl ReadError {
 /// When it is missing, unreadable, no regular file (a FIFO would block for ever) or larger than [`LIMIT`].
 #[expect(clippy::disallowed_methods, reason = "reading files is what this module is for")]
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
-    let about = std::fs::metadata(path).map_err(|error| ReadError::new(path, &error))?;
-    if !about.is_file() {
-        return Err(ReadError { path: path.to_owned(), reason: "not a regular file".into(), missing: false });
-    }
+    let about = regular(path)?;
     if about.len() > LIMIT {
         let reason = format!("{} bytes are more than a definition file can have", about.len());
         return Err(ReadError { path: path.to_owned(), reason, missing: false });
     }
     std::fs::read(path).map_err(|error| ReadError::new(path, &error))
+}
+
+/// A regular file, opened for reading.
+///
+/// # Errors
+/// When it is missing, unreadable or no regular file (a FIFO would block for ever).
+#[expect(clippy::disallowed_methods, reason = "reading files is what this module is for")]
+pub fn open(path: &Path) -> Result<std::fs::File, ReadError> {
+    regular(path)?;
+    std::fs::File::open(path).map_err(|error| ReadError::new(path, &error))
+}
+
+#[expect(clippy::disallowed_methods, reason = "looking at files is what this module is for")]
+fn regular(path: &Path) -> Result<std::fs::Metadata, ReadError> {
+    let about = std::fs::metadata(path).map_err(|error| ReadError::new(path, &error))?;
+    if about.is_file() {
+        Ok(about)
+    } else {
+        Err(ReadError { path: path.to_owned(), reason: "not a regular file".into(), missing: false })
+    }
 }
 
 /// The names in a directory, sorted.

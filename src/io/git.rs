@@ -8,8 +8,10 @@
 //! libgit2 must not meet damaged objects. It maps packs into memory, and a page that the disk cannot give ends the process
 //! with SIGBUS; and it reads a loose object whose zlib stream is cut off for ever (1.9.7, `odb_loose.c`,
 //! `read_loose_standard`). Who opens a repository that may be damaged must have checked its packs before, and tells
-//! [`Objects::open`] which loose objects are damaged: those are never asked for.
+//! [`Objects::open`] which loose objects are damaged: those are never asked for. The repository around a definition is
+//! not read at all while one of its loose objects is damaged.
 
+use super::loose_objects;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::observation::{Kind, Member};
 use git2::{ObjectType, Oid, Repository, Sort};
@@ -262,24 +264,31 @@ pub fn remote_url(config: &Path) -> Result<Option<String>, String> {
     }
 }
 
-fn repository_around(directory: &Path) -> Option<Repository> {
-    let open = Repository::discover(directory);
-    match open {
-        Ok(repository) => Some(repository),
-        Err(error) if error.code() == git2::ErrorCode::Owner => {
-            let git_directory = Repository::discover_path(directory, std::iter::empty::<PathBuf>()).ok()?;
-            let repository = Repository::open_bare(&git_directory).ok()?;
-            repository.set_workdir(git_directory.parent()?, false).ok()?;
-            Some(repository)
-        }
-        Err(_) => None,
+/// The repository around a directory, if all of its loose objects are sound: libgit2 would not come back from one that
+/// is cut off.
+fn repository_around(directory: &Path) -> Result<Repository, String> {
+    let found = match Repository::discover(directory) {
+        Err(error) if error.code() == git2::ErrorCode::Owner => of_another_owner(directory),
+        found => found,
+    };
+    let repository = found.map_err(|error| text(&error))?;
+    loose_objects::check_all(&repository.commondir().join("objects"))?;
+    Ok(repository)
+}
+
+fn of_another_owner(directory: &Path) -> Result<Repository, git2::Error> {
+    let git_directory = Repository::discover_path(directory, std::iter::empty::<PathBuf>())?;
+    let repository = Repository::open_bare(&git_directory)?;
+    if let Some(checkout) = git_directory.parent() {
+        repository.set_workdir(checkout, false)?;
     }
+    Ok(repository)
 }
 
 /// The commit that is checked out in or around a directory (hex), and whether tracked files differ from it. `None` outside
 /// of any repository, before the first commit, and where the repository cannot be read.
 pub fn revision(directory: &Path) -> Option<(String, bool)> {
-    let repository = repository_around(directory)?;
+    let repository = repository_around(directory).ok()?;
     let commit = repository.head().ok()?.peel_to_commit().ok()?.id().to_string();
     let mut options = git2::StatusOptions::new();
     options.include_untracked(false).update_index(false).exclude_submodules(true);
@@ -292,7 +301,7 @@ pub fn revision(directory: &Path) -> Option<(String, bool)> {
 /// and at most `limit` in all. Empty outside of any repository, and where the history cannot be read.
 pub fn recent(directory: &Path, limit: usize) -> Vec<String> {
     let find = || -> Option<Vec<String>> {
-        let repository = repository_around(directory)?;
+        let repository = repository_around(directory).ok()?;
         let below = below_checkout(&repository, directory, Path::new("")).ok()?;
         let mut commits = Vec::new();
         let mut last = None;
@@ -339,7 +348,7 @@ impl Export {
 /// # Errors
 /// When the commit does not have it, an object is damaged, or there is no room.
 pub fn export(directory: &Path, commit: &str) -> Result<Export, String> {
-    let repository = repository_around(directory).ok_or("there is no repository that can be read")?;
+    let repository = repository_around(directory)?;
     let below = below_checkout(&repository, directory, Path::new(""))?;
     let place = tempfile::Builder::new().prefix("rectify-").tempdir().map_err(|error| error.to_string())?;
     let write = || {
@@ -351,6 +360,24 @@ pub fn export(directory: &Path, commit: &str) -> Result<Export, String> {
     };
     write().map_err(|error: git2::Error| text(&error))?;
     Ok(Export(place))
+}
+
+/// A file of a checkout as it is in the current commit; `None` when it is not in it.
+///
+/// # Errors
+/// When there is no repository, or an object that is needed is missing or damaged.
+pub fn committed(directory: &Path, path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let repository = repository_around(directory)?;
+    let path = below_checkout(&repository, directory, path)?;
+    let find = || {
+        let tree = repository.head()?.peel_to_commit()?.tree()?;
+        match tree.get_path(&path) {
+            Ok(entry) => Ok(repository.find_blob(entry.id()).ok().map(|blob| blob.content().to_vec())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    find().map_err(|error: git2::Error| text(&error))
 }
 
 /// One version of a file in a repository's history.
@@ -373,7 +400,7 @@ const COMMITS: usize = 100_000;
 /// # Errors
 /// When there is no repository, or an object that is needed is missing or damaged.
 pub fn history(directory: &Path, path: &Path, limit: usize) -> Result<Vec<Version>, String> {
-    let repository = repository_around(directory).ok_or("there is no repository that can be read")?;
+    let repository = repository_around(directory)?;
     let path = below_checkout(&repository, directory, path)?;
     let find = || {
         let mut walk = repository.revwalk()?;

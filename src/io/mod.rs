@@ -7,5 +7,7 @@ pub mod clock;
 pub mod disk;
 pub mod files;
 pub mod git;
+pub mod loose_objects;
+pub mod machine;
 pub mod output;
 pub mod process;

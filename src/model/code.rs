@@ -125,6 +125,10 @@ codes! {
         "buildout stops with an error when it reads this option.";
     BUILDOUT_UNPINNED = 57, "an egg is not pinned",
         "Without a pinned version a repair may install another version than the one that ran here.";
+    BUILDOUT_VERSION = 58, "which zc.buildout is used is not known",
+        "Generations of zc.buildout differ in where they put eggs and how they read some options. Tell it with `--dialect`, or with `--python`.";
+    DEFINITION_UNCOMMITTED = 59, "a file of the definition is not as it was committed",
+        "Everything is compared with what the files of the definition say now. Where one of them is damaged itself, sound files look wrong and damaged ones right. Compare it with git first.";
 
     // 100-149: live content
     MISSING = 101, "missing",

@@ -1,6 +1,6 @@
 //! From a directory to a manifest: settings, saved manifest or definition, hosts.
 
-use super::{Error, Evaluate, Request, Trouble, saved};
+use super::{Error, Evaluate, Request, Trouble, buildout, saved};
 use crate::backups;
 use crate::definition::batou::{
     self,
@@ -122,11 +122,25 @@ fn saved_manifest(file: &Path, request: &Request) -> Result<Manifest, Error> {
 pub(super) fn evaluate(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
     let directory = files::canonical(&request.directory)
         .map_err(|error| Error::new(Trouble::InputMissing, error.to_string()).hint("name the checkout with -C DIR"))?;
-    if let Some(project) = directory.ancestors().find(|directory| batou::is_project(directory)) {
-        return batou_manifest(request, config, project, monitor);
+    let project = directory.ancestors().find(|directory| batou::is_project(directory));
+    match (project, buildout::find(&directory, request, config)?) {
+        // A batou project may hold configurations of buildouts, but they are not what is deployed; unless one is named.
+        (Some(project), None) => return batou_manifest(request, config, project, monitor),
+        (Some(project), Some(_)) if !names_file(request, config) => {
+            return batou_manifest(request, config, project, monitor);
+        }
+        (_, Some(checkout)) => return checkout.manifest(),
+        (None, None) => {}
     }
     let what = format!("no deployment was found in `{}`", request.directory.display());
-    Err(Error::new(Trouble::InputMissing, what).hint("go to a batou or buildout checkout, or name it with -C DIR"))
+    let usual = || "go to a batou or buildout checkout, or name it with -C DIR".to_owned();
+    Err(Error::new(Trouble::InputMissing, what).hint(buildout::hint(&directory).unwrap_or_else(usual)))
+}
+
+/// Whether a configuration file is named, and not an environment.
+fn names_file(request: &Request, config: &Config) -> bool {
+    let name = request.environment.as_deref().or(config.settings.deployment.environment.as_deref());
+    name.is_some_and(|name| Path::new(name).extension().is_some_and(|extension| extension == "cfg"))
 }
 
 fn batou_manifest(

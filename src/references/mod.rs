@@ -3,11 +3,10 @@
 //!
 //! Two sorts: what has to be read through `io` ([`archive`],
 //! [`git_objects`]), and what a scan has captured already, which is parsed
-//! purely ([`wheel_record`], [`python_metadata`], [`markers`]). Damage of a source itself is part of its answer, never
+//! purely ([`wheel_record`], [`python_metadata`]). Damage of a source itself is part of its answer, never
 //! an error: a damaged reference is a finding. What follows from it is `expect`'s to decide.
 
 pub mod archive;
 pub mod git_objects;
-pub mod markers;
 pub mod python_metadata;
 pub mod wheel_record;

@@ -16,5 +16,6 @@ pub mod formats;
 pub mod graph;
 mod listing;
 pub mod paint;
+pub mod provenance;
 pub mod steps;
 pub mod view;

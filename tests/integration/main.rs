@@ -19,6 +19,7 @@ mod secrets;
 mod shop;
 mod sound;
 mod split;
+mod standalone;
 mod tickets;
 mod tidy;
 mod tools;

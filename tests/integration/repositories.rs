@@ -2,7 +2,7 @@
 
 use crate::tools::{damage, read as bytes, remove, tool, write};
 use rectify::io::disk::LiveRoot;
-use rectify::io::git::{history, revision};
+use rectify::io::git::{export, history, recent, revision};
 use rectify::model::observation::{Checkout, Kind};
 use rectify::model::path::TargetPath;
 use rectify::references::git_objects::read;
@@ -278,4 +278,34 @@ fn the_history_of_a_file_is_its_contents_newest_first() {
     assert_eq!(commits, expected.lines().collect::<Vec<_>>());
     assert_eq!(history(&live, Path::new("src/file.py"), 1).map(|versions| versions.len()), Ok(1));
     assert_eq!(history(&live, Path::new("never"), 1), Ok(vec![]));
+}
+
+/// What libgit2 1.9.7 reads for ever: a loose object that ends before its zlib stream does.
+#[test]
+fn a_cut_off_object_never_stops_the_reading_of_a_definition() {
+    let top = clone();
+    let live = top.path().join("live");
+    let sound = revision(&live).expect("it has a commit");
+    for object in ["HEAD", "HEAD^{tree}", "HEAD:src", "HEAD:src/file.py"] {
+        let id = tool(&live, &["git", "rev-parse", object]);
+        let (first, rest) = id.trim().split_at(2);
+        let file = live.join(".git/objects").join(first).join(rest);
+        let whole = bytes(&file);
+        for kept in (0..whole.len()).step_by(whole.len() / 16).chain(whole.len() - 4..whole.len()) {
+            remove(&file);
+            write(&file, &whole[..kept]);
+            let (send, receive) = std::sync::mpsc::channel();
+            let directory = live.clone();
+            std::thread::spawn(move || {
+                let history = history(&directory, Path::new("src/file.py"), 3);
+                let export = export(&directory, "HEAD").map(drop);
+                send.send((revision(&directory), recent(&directory, 3), history.is_err(), export.is_err()))
+            });
+            let told = receive.recv_timeout(std::time::Duration::from_mins(1));
+            assert_eq!(told, Ok((None, vec![], true, true)), "{object} cut off after {kept} bytes");
+        }
+        remove(&file);
+        write(&file, &whole);
+    }
+    assert_eq!(revision(&live), Some(sound));
 }

@@ -7,8 +7,8 @@ use crate::cli::input;
 use crate::cli::output::Output;
 use crate::cli::trouble::Trouble;
 use crate::model::code::{self, Code};
-use crate::report::explain;
 use crate::report::view::{Kind, View};
+use crate::report::{explain, provenance};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "Examples:
@@ -16,16 +16,18 @@ const EXAMPLES: &str = "Examples:
   rectify explain RCT103                   what a code means
   rectify explain f3 --plan plan.json      why a finding is what it is, and what cures it
   rectify explain zope --plan plan.json    all about one unit
+  rectify explain instance:eggs            the value of a buildout's option, and who set it where
+  rectify explain instance: dev.cfg        all options of a section, with another configuration
 
 ";
 
-/// Explains a code, a finding with its evidence, or a unit
+/// Explains a code, a finding with its evidence, a unit, or an option of a buildout
 #[derive(Debug, clap::Args)]
 #[command(help_template = TEMPLATE, before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A code, a finding of the plan, or a unit
+    /// A code, a finding of the plan, a unit, or SECTION:OPTION of a buildout
     what: Option<String>,
-    /// Environment, where there is no saved plan
+    /// Environment or configuration file, where there is no saved plan
     environment: Option<String>,
     /// The saved plan; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -37,6 +39,12 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
         output.text(&if output.is_json() { all_codes_json() } else { explain::all_codes() })?;
         return Ok(Exit::InSync);
     };
+    if let Some((section, option)) = section_and_option(what).filter(|_| args.plan.is_none()) {
+        let options = crate::pipeline::options(&global.request(args.environment.as_deref()), section, option)?;
+        let json = output.is_json();
+        output.text(&if json { provenance::json(section, &options) } else { provenance::text(section, &options) })?;
+        return Ok(Exit::InSync);
+    }
     if what.starts_with("RCT") {
         let code: Code = what.parse().map_err(Trouble::usage)?;
         output.text(&of_code(code, output.is_json())?)?;
@@ -48,6 +56,13 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
     };
     output.text(&of_name(&view, what, output.is_json())?)?;
     Ok(Exit::InSync)
+}
+
+/// `SECTION:OPTION` of a buildout, or `SECTION:` for all options. Ids of units have `/` and `#`, too.
+fn section_and_option(what: &str) -> Option<(&str, Option<&str>)> {
+    let (section, option) = what.split_once(':')?;
+    let is_unit = what.contains(['/', '#']);
+    (!is_unit && !section.is_empty()).then_some((section, Some(option).filter(|option| !option.is_empty())))
 }
 
 fn of_code(code: Code, json: bool) -> Result<String, Trouble> {

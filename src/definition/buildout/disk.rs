@@ -1,36 +1,86 @@
 //! Configuration files as they lie on a disk.
 
 use super::sources::{SourceError, Sources};
-use crate::io::files::{self, Is};
-use std::path::{Path, PathBuf};
+use crate::io::disk::LiveRoot;
+use crate::model::observation::Kind;
+use crate::model::path::TargetPath;
+use std::io::Read as _;
 
-/// Files of this machine. Those of another one are below the directory that stands for its root.
+/// How many links are followed, as the kernel does.
+const MAX_LINKS: usize = 40;
+
+/// The most bytes that a configuration file can have.
+const LIMIT: u64 = 64 << 20;
+
+/// Files of a tree: of this machine, or of another one whose root a directory stands for. No link leads out of it.
 #[derive(Debug, Clone)]
 pub struct DiskSources {
-    root: PathBuf,
+    root: LiveRoot,
+    moved: Option<(TargetPath, LiveRoot, TargetPath)>,
 }
 
 impl DiskSources {
-    /// Below a directory that stands for the target's root: `/` for this machine itself.
+    /// Of a tree.
     #[must_use]
-    pub fn below(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+    pub fn new(root: LiveRoot) -> Self {
+        Self { root, moved: None }
     }
 
-    fn place(&self, path: &str) -> PathBuf {
-        self.root.join(path.trim_start_matches('/'))
+    /// What is asked for below `directory` is read below `checkout` of another tree: the definition lies elsewhere
+    /// than it is deployed.
+    #[must_use]
+    pub fn with_checkout(mut self, directory: TargetPath, tree: LiveRoot, checkout: TargetPath) -> Self {
+        self.moved = Some((directory, tree, checkout));
+        self
+    }
+
+    fn place(&self, path: &str) -> (&LiveRoot, TargetPath) {
+        let path = TargetPath::new(path);
+        let moved = self.moved.as_ref().and_then(|(from, tree, to)| {
+            let below = path.relative_to(from)?;
+            Some((tree, to.join(below)))
+        });
+        moved.unwrap_or((&self.root, path))
     }
 }
 
 impl Sources for DiskSources {
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
-        let place = self.place(path);
-        files::read(&place).map_err(|error| {
-            if error.missing { SourceError::Missing } else { SourceError::Unreadable(error.to_string()) }
-        })
+        let (root, place) = self.place(path);
+        read(root, &place)?.ok_or(SourceError::Missing)
     }
 
     fn exists(&self, path: &str) -> bool {
-        files::what_is(&self.place(path)) != Is::Missing
+        let (root, place) = self.place(path);
+        !matches!(read(root, &place), Ok(None))
     }
+}
+
+/// A file of a tree, links followed inside it; `None` when there is none.
+pub(super) fn read(root: &LiveRoot, path: &TargetPath) -> Result<Option<Vec<u8>>, SourceError> {
+    let failed = |text: String| SourceError::Unreadable(format!("`{path}` cannot be read: {text}"));
+    let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let file = root.open_file(&place).map_err(|failure| failed(failure.text))?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(failed("it is larger than a configuration file can be".to_owned()));
+    }
+    Ok(Some(bytes))
+}
+
+/// Where a path leads to when its links are followed; `None` when there is nothing.
+pub(super) fn follow(root: &LiveRoot, path: &TargetPath) -> Result<Option<TargetPath>, String> {
+    let mut place = path.clone();
+    for _ in 0..MAX_LINKS {
+        let Some(seen) = root.look(&place).map_err(|failure| failure.text)? else { return Ok(None) };
+        match seen.target {
+            Some(target) if seen.kind == Kind::Link => {
+                let parent = place.parent().unwrap_or_else(TargetPath::root);
+                place = if target.0.starts_with(b"/") { TargetPath::new(target.0) } else { parent.join(&target.0) };
+            }
+            _ => return Ok(Some(place)),
+        }
+    }
+    Err("too many links".to_owned())
 }

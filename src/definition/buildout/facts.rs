@@ -1,6 +1,7 @@
 //! What is known about the machine and the Python that run buildout, and which buildout it is. A fact that is not
 //! given is never guessed from the machine rectify runs on: what depends on it is undecidable.
 
+use crate::definition::markers::MarkerFacts;
 use serde::{Deserialize, Serialize};
 
 /// Facts about the target. `None` means "not known": a condition that needs it cannot be decided.
@@ -35,35 +36,25 @@ pub struct TargetFacts {
     pub abi_tag: Option<String>,
 }
 
-/// The generation of zc.buildout whose behaviour is followed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Dialect {
-    /// 3.x: no subdirectory of the eggs directory.
-    V3,
-    /// 4.x: as 3.x where definitions are concerned.
-    V4,
-    /// 5.x: eggs below `v5`.
-    V5,
-    /// 6.x.
-    #[default]
-    V6,
-}
-
-impl Dialect {
-    /// The dialect of a version such as `4.1.12`; what is newer than we know counts as the newest.
-    #[must_use]
-    pub fn of_version(version: &str) -> Option<Self> {
-        match version.split('.').next()?.parse::<u32>().ok()? {
-            3 => Some(Self::V3),
-            4 => Some(Self::V4),
-            5 => Some(Self::V5),
-            major if major > 5 => Some(Self::V6),
-            _ => None,
-        }
-    }
-
-    /// Whether `eggs-directory-version` exists (zc.buildout 5.0 and later).
-    pub(super) fn has_eggs_directory_version(self) -> bool {
-        self >= Self::V5
+impl TargetFacts {
+    /// The facts by the names that markers use.
+    pub(super) fn for_markers(&self) -> MarkerFacts {
+        let version = self.python_version;
+        let full = version.map(|(major, minor, micro)| format!("{major}.{minor}.{micro}"));
+        // Elsewhere the implementation has a version of its own.
+        let is_cpython = self.implementation.as_deref() == Some("CPython");
+        let facts = [
+            ("python_version", version.map(|(major, minor, _)| format!("{major}.{minor}"))),
+            ("python_full_version", full.clone()),
+            ("implementation_version", full.filter(|_| is_cpython)),
+            ("platform_python_implementation", self.implementation.clone()),
+            ("implementation_name", self.implementation.as_ref().map(|name| name.to_lowercase())),
+            ("os_name", self.os_name.clone()),
+            ("sys_platform", self.sys_platform.clone()),
+            ("platform_machine", self.platform_machine.clone()),
+            ("platform_system", self.platform_system.clone()),
+            ("platform_release", self.platform_release.clone()),
+        ];
+        MarkerFacts(facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
     }
 }

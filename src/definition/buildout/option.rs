@@ -1,55 +1,10 @@
 //! One option while files are merged: its value and how it came about. Follows `SectionKey` of zc.buildout 6.0.1,
 //! `buildout.py`, so that histories equal what `buildout annotate` shows.
 
-use crate::model::{
-    eval::{Eval, Why},
-    origin::Origin,
-};
-use serde::{Deserialize, Serialize};
+pub(super) use crate::model::buildout::{Operation, Provenance, Source};
+
+use crate::model::eval::{Eval, Why};
 use std::collections::BTreeMap;
-
-/// Who said it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// A line of a configuration file.
-    File(Origin),
-    /// A default built into zc.buildout.
-    Default,
-    /// Computed by zc.buildout from the place of the configuration file.
-    Computed,
-    /// The command line.
-    CommandLine,
-    /// The empty value that a `+=` or `-=` starts from when there is nothing to change.
-    Implicit,
-}
-
-/// What was done to the value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// `=` on an option that was not there.
-    Set,
-    /// `=` on an option that was there.
-    Override,
-    /// `+=`.
-    Add,
-    /// `-=`.
-    Remove,
-    /// A relative directory was made absolute.
-    Directory,
-}
-
-/// One step in the history of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// What was done.
-    pub operation: Operation,
-    /// Who said it.
-    pub source: Source,
-    /// The operand: the new value, or the lines that were added or removed.
-    pub value: Eval<String>,
-}
 
 /// An option between reading and substitution.
 #[derive(Debug, Clone)]

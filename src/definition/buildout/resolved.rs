@@ -1,6 +1,6 @@
 //! What resolving gives: data that can be saved and compared.
 
-use super::option::{Provenance, Source};
+use crate::model::buildout::OptionValue;
 use crate::model::eval::{Eval, Why};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,25 +63,6 @@ pub struct Section {
     /// Set when there may be options that are not listed (beyond those that recipe code adds).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub open: Option<Why>,
-}
-
-/// An option.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OptionValue {
-    /// The value with all references worked out.
-    pub value: Eval<String>,
-    /// The merged value with its references as they are written.
-    pub raw: Eval<String>,
-    /// How the merged value came about; the last step is the effective one.
-    pub history: Vec<Provenance>,
-}
-
-impl OptionValue {
-    /// Who said the last word.
-    #[must_use]
-    pub fn source(&self) -> Option<&Source> {
-        self.history.last().map(|last| &last.source)
-    }
 }
 
 /// One reference between sections.

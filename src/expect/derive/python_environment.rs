@@ -4,7 +4,8 @@
 //! pip leaves nothing behind that tells who wrote it.
 
 use super::Rule;
-use crate::expect::distribution::{self, Claims, Distribution, Layout, named, same_version};
+use crate::definition::markers::same_version;
+use crate::expect::distribution::{self, Claims, Distribution, Layout, named};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, MendId};
 use crate::model::eval::{Eval, Why, WhyKind};

@@ -3,12 +3,13 @@
 //! Formats: gitformat-pack(5), gitformat-index(5), gitrepository-layout(5) of git 2.47. Everything is streamed.
 
 use crate::io::disk::{LiveRoot, io_failure};
-use crate::model::content::{Algorithm, Blob, Digest};
+use crate::io::loose_objects;
+use crate::model::content::{Algorithm, Blob};
 use crate::model::hasher::Hasher;
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 
 /// What the files say.
 #[derive(Default)]
@@ -279,11 +280,16 @@ impl Checker<'_> {
             };
             self.any_object = true;
             let path = format!("objects/{directory}/{}", &id[2..]);
-            if let Err(reason) = loose_object(self.root, &self.git.join(&path), &id) {
+            if let Err(reason) = self.loose_object(&path, &id) {
                 self.files.damaged.insert(id);
                 self.broken(&path, reason);
             }
         }
+    }
+
+    fn loose_object(&self, path: &str, id: &str) -> Result<(), String> {
+        let file = self.root.open_file(&self.git.join(path));
+        loose_objects::check(file.map_err(|failure| format!("cannot be read: {}", failure.text))?, id)
     }
 
     fn pack_file(&mut self, name: &str, all: &[Vec<u8>]) {
@@ -376,59 +382,4 @@ fn trailer(root: &LiveRoot, place: &TargetPath, magic: Option<&[u8]>) -> Result<
         return Ok(Sum::Unset);
     }
     Ok(Sum::Bad("its content does not agree with its checksum".into()))
-}
-
-/// Checks a loose object: a zlib stream of `TYPE SIZE NUL CONTENT` whose SHA-1 is its name. The stream must also end
-/// as zlib streams do: a cut off one may still hold all of the content, and stops libgit2.
-fn loose_object(root: &LiveRoot, place: &TargetPath, id: &str) -> Result<(), String> {
-    let file = root.open_file(place).map_err(|failure| format!("cannot be read: {}", failure.text))?;
-    let mut input = BufReader::with_capacity(64 << 10, file);
-    let mut inflate = flate2::Decompress::new(true);
-    let mut hasher = Hasher::new(Algorithm::Sha1, 0);
-    let mut buffer = vec![0; 64 << 10];
-    let mut declared: Option<u64> = None;
-    loop {
-        let bytes = input.fill_buf().map_err(|error| format!("cannot be read: {}", io_failure(&error).text))?;
-        let at_end = bytes.is_empty();
-        let (read_before, made_before) = (inflate.total_in(), inflate.total_out());
-        let status = inflate.decompress(bytes, &mut buffer, flate2::FlushDecompress::None);
-        let status = status.map_err(|error| format!("damaged: {error}"))?;
-        let read = usize::try_from(inflate.total_in() - read_before).map_err(|error| error.to_string())?;
-        let made = usize::try_from(inflate.total_out() - made_before).map_err(|error| error.to_string())?;
-        input.consume(read);
-        hasher.update(&buffer[..made]);
-        if made > 0 && declared.is_none() {
-            declared = Some(whole_length(&buffer[..made]).ok_or("damaged: it does not begin as an object does")?);
-        }
-        // Otherwise a hostile object could be unpacked for ever.
-        if declared.is_some_and(|whole| inflate.total_out() > whole) {
-            return Err("damaged: longer than it says".into());
-        }
-        if status == flate2::Status::StreamEnd {
-            break;
-        }
-        if at_end && made == 0 {
-            return Err("damaged: cut off".into());
-        }
-    }
-    if declared != Some(inflate.total_out()) {
-        return Err("damaged: shorter than it says".into());
-    }
-    let rest = input.fill_buf().map_err(|error| format!("cannot be read: {}", io_failure(&error).text))?;
-    if !rest.is_empty() {
-        return Err("damaged: more bytes follow its end".into());
-    }
-    if hasher.finish() == Digest::from_hex(Algorithm::Sha1, id)? {
-        Ok(())
-    } else {
-        Err("its content does not agree with its name".into())
-    }
-}
-
-/// The length of header and content, told by the header.
-fn whole_length(start: &[u8]) -> Option<u64> {
-    let end = memchr::memchr(0, &start[..start.len().min(32)])?;
-    let header = std::str::from_utf8(&start[..end]).ok()?;
-    let size: u64 = header.split_once(' ')?.1.parse().ok()?;
-    size.checked_add(end as u64 + 1)
 }

@@ -130,6 +130,9 @@ impl Tree {
             host: "localhost".into(),
             directory: TargetPath::new(text(&root)),
             config: "buildout.cfg".to_owned(),
+            program: None,
+            user: None,
+            arguments: Vec::new(),
             environment: Some(TargetPath::new(text(&environment))),
             executable: None,
             python: None,
@@ -382,7 +385,8 @@ fn configuration(root: &str, version: &str) -> Configuration {
         assume: &BTreeMap::new(),
         recipes: &KnownRecipes,
     };
-    let (resolved, diagnostics) = resolve(&request, &DiskSources::below(Path::new("/")));
+    let (resolved, diagnostics) =
+        resolve(&request, &DiskSources::new(LiveRoot::open("/").expect("the root directory is there")));
     assert!(diagnostics.iter().all(|one| one.severity != Severity::Error), "{diagnostics:#?}");
     Configuration::of(&resolved).expect("it has the fields of a configuration")
 }

@@ -2,7 +2,6 @@
 //! order zc.buildout 6.0.1 does (`configparser.py`, `parse`). Facts that are not given make a condition undecidable,
 //! and so does every part of Python beyond comparisons of what `_default_globals` offers; nothing is guessed.
 
-mod marker;
 mod python;
 mod python_names;
 mod python_value;
@@ -10,6 +9,7 @@ mod tokens;
 
 use super::facts::TargetFacts;
 use super::python_text::strip;
+use crate::definition::markers::{self, Stop};
 use std::collections::BTreeMap;
 
 /// Nested parentheses, subscripts and calls that are followed.
@@ -34,15 +34,6 @@ impl From<bool> for Verdict {
     }
 }
 
-/// Why a condition has no truth value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Stop {
-    /// Not known, or not modelled.
-    Undecidable(String),
-    /// Python would raise.
-    Error(String),
-}
-
 impl From<Stop> for Verdict {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -58,8 +49,8 @@ pub(super) fn decide(expression: &str, tail: &str, facts: &TargetFacts, assume: 
     if let Some((_, truth)) = assumed {
         return Verdict::from(*truth);
     }
-    let truth = if let Ok(marker) = marker::parse(expression) {
-        marker::evaluate(&marker, facts)
+    let truth = if let Ok(marker) = markers::parse(expression) {
+        markers::evaluate(&marker, &facts.for_markers())
     } else {
         python::evaluate(&format!("[{expression}{}", tail.replace(';', "#")), facts)
     };
@@ -159,6 +150,18 @@ mod tests {
     fn what_python_would_not_evaluate_is_an_error() {
         for expression in ["nosuchname", "   ", "python3 python2", "'a' == 'b'", "1 +", "python3 < 'a'"] {
             assert!(matches!(verdict(expression), Verdict::Error(_)), "{expression}: {:?}", verdict(expression));
+        }
+    }
+
+    #[test]
+    fn a_function_that_python_lost_is_an_error_only_where_it_is_lost() {
+        let expression = "linux and platform.linux_distribution()[0] == 'Ubuntu'";
+        assert!(matches!(verdict(expression), Verdict::Error(_)));
+        assert_eq!(verdict("windows and platform.linux_distribution()"), Verdict::False);
+        for python_version in [Some((2, 7, 18)), Some((3, 7, 9)), None] {
+            let facts = TargetFacts { python_version, ..facts() };
+            let verdict = decide(expression, "]", &facts, &BTreeMap::new());
+            assert!(matches!(verdict, Verdict::Undecidable(_)), "{python_version:?}: {verdict:?}");
         }
     }
 

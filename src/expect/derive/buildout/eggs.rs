@@ -1,10 +1,11 @@
 //! Eggs and develop eggs: verified by their RECORDs, missed when a pinned one is not there.
 
 use super::catalog::{Dist, EggName, Source};
-use super::parts::Parts;
+use super::parts::{Parts, absolute};
 use super::working_set::exact;
-use super::{Buildout, Runs, installed::Installed};
-use crate::expect::distribution::same_version;
+use super::{Buildout, Runs};
+use crate::definition::buildout::installed::Installed;
+use crate::definition::markers::same_version;
 use crate::expect::distribution::{self, Claims, Distribution, Layout};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Aborts, Artifact, Authority, Content, Force, Mend, Vigilance};
@@ -17,6 +18,7 @@ use crate::model::plan::Hazard;
 use crate::model::unit::{Edge, EdgeKind, Unit, UnitId, UnitKind};
 use crate::references::python_metadata::canonical;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Not as _;
 
 /// What setuptools writes where a namespace package of a wheel has no `__init__.py` (`wheel.py`,
 /// `NAMESPACE_PACKAGE_INIT`).
@@ -44,6 +46,8 @@ pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest)
         // The environment's distributions are another rule's; a develop egg's notes in its sources are nobody's.
         let own = wanted(buildout, dist) && dist.source != Source::Site && dist.layout != Layout::EggInfo
             || dist.source == Source::Egg && wanted(buildout, dist);
+        // Of a shared egg, the buildout that came first has told.
+        let own = own && (dist.source != Source::Egg || manifest.units.iter().all(|known| known.id != unit));
         let claims = if own {
             let claims = record.claims(manifest);
             if let Some(evidence) =
@@ -110,6 +114,10 @@ enum Code {
 
 fn egg(buildout: &Buildout<'_>, dist: &Dist, recipe: bool, manifest: &mut Manifest) {
     let (host, unit) = (&buildout.derivation.host, unit_id(buildout, dist));
+    if manifest.units.iter().any(|known| known.id == unit) {
+        // Another buildout shares it, and has said everything about it.
+        return;
+    }
     push_unit(buildout, &unit, format!("{} {}", dist.key, dist.version), Some(dist.location.clone()), manifest);
     let mend = manifest.add_mend(directory_mend(buildout, &dist.key));
     manifest.artifacts.push(distribution::directory(host, &unit, dist.location.clone(), Authority::Record, mend));
@@ -192,7 +200,13 @@ fn missing(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
         }
         let path = noted_place(buildout, &directory, &key, version)
             .unwrap_or_else(|| usual_place(buildout, &directory, name, version));
-        let unit = buildout.derivation.unit.within(format_args!("!{key}"));
+        let unit = match buildout.shared_eggs() {
+            Some(_) => shared_unit(buildout, &path),
+            None => buildout.derivation.unit.within(format_args!("!{key}")),
+        };
+        if manifest.units.iter().any(|known| known.id == unit) {
+            continue;
+        }
         push_unit(buildout, &unit, format!("{key} {version}"), Some(path.clone()), manifest);
         let mend = manifest.add_mend(directory_mend(buildout, &key));
         let host = &buildout.derivation.host;
@@ -226,8 +240,9 @@ fn usual_place(buildout: &Buildout<'_>, eggs: &TargetPath, name: &str, version: 
 fn edges(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
     for (part, eggs) in &parts.eggs {
         let names = eggs.dists.keys().cloned().chain(eggs.missing.iter().map(|(name, _)| canonical(name)));
-        for name in names {
-            let to = buildout.derivation.unit.within(format_args!("!{name}"));
+        let own = names.map(|name| buildout.derivation.unit.within(format_args!("!{name}")));
+        let shared = eggs.dists.values().map(|(_, place)| shared_unit(buildout, place));
+        for to in own.chain(shared) {
             if manifest.units.iter().any(|unit| unit.id == to) {
                 manifest.edges.push(Edge { from: part.clone(), to, kind: EdgeKind::Uses, label: "eggs".to_owned() });
             }
@@ -235,9 +250,17 @@ fn edges(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
     }
 }
 
+/// The unit of an egg in a directory that several buildouts use: it belongs to none of them.
+fn shared_unit(buildout: &Buildout<'_>, egg: &TargetPath) -> UnitId {
+    UnitId(format!("{}!{egg}", buildout.derivation.host))
+}
+
 fn unit_id(buildout: &Buildout<'_>, dist: &Dist) -> UnitId {
     if dist.source == Source::Site {
         return buildout.derivation.unit.clone();
+    }
+    if dist.source == Source::Egg && buildout.shared_eggs().is_some() {
+        return shared_unit(buildout, &dist.location);
     }
     let unit = buildout.derivation.unit.within(format_args!("!{}", dist.key));
     let alone = buildout.catalog.dists.get(&dist.key).is_some_and(|all| {
@@ -255,6 +278,7 @@ fn push_unit(
 ) {
     let parent = &buildout.derivation.unit;
     let deployer = crate::expect::derive::deployer(manifest, parent);
+    let directory_is_shared = buildout.shared_eggs().is_some();
     manifest.units.push(Unit {
         id: id.clone(),
         host: buildout.derivation.host.clone(),
@@ -262,7 +286,7 @@ fn push_unit(
         name,
         origin: None,
         directory,
-        parent: Some(parent.clone()),
+        parent: directory_is_shared.not().then(|| parent.clone()),
         deployer,
         opaque: None,
     });
@@ -344,9 +368,7 @@ fn hazards(buildout: &Buildout<'_>, key: &str) -> Vec<Hazard> {
         let text = format!("{key} is not pinned: getting it again may bring another version");
         hazards.push(Hazard::new(code::UPGRADES, text));
     }
-    if let Some(eggs) = configuration.directories.eggs.known().map(TargetPath::new)
-        && !eggs.is_below(buildout.directory())
-    {
+    if let Some(eggs) = buildout.shared_eggs() {
         let text = format!("`{eggs}` is used by other buildouts, too");
         hazards.push(Hazard::new(code::SHARED_EGGS, text));
     }
@@ -359,7 +381,7 @@ pub(super) fn develop_links(buildout: &Buildout<'_>, installed: &Installed, mani
     let why = Why::new(WhyKind::NotModelled, "buildout writes it anew in every run");
     let covered: BTreeSet<&TargetPath> = buildout.catalog.claims.values().flatten().flat_map(Claims::keys).collect();
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
-    for path in installed.develop_eggs.iter().map(TargetPath::new) {
+    for path in absolute(installed.develop_eggs.as_ref()) {
         if path.name().ends_with(b".dist-info") {
             manifest.artifacts.push(distribution::directory(host, unit, path, Authority::Record, mend));
         } else if !covered.contains(&path) {

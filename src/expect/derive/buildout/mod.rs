@@ -10,8 +10,7 @@ mod catalog;
 mod code_places;
 mod eggs;
 mod input;
-pub(crate) mod installed;
-mod parts;
+pub(crate) mod parts;
 mod substitution;
 #[cfg(test)]
 mod tests;
@@ -23,6 +22,7 @@ pub(crate) use parts::unit as part_unit;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;
+use crate::definition::markers::MarkerFacts;
 use crate::expect::evidence::{self, Note};
 use crate::expect::recipes::Options;
 use crate::model::artifact::{Authority, Content, Expected};
@@ -32,7 +32,6 @@ use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::{Archive, Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
-use crate::references::markers::PythonFacts;
 use crate::references::python_metadata::EntryPoint;
 use catalog::{Catalog, Source};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +112,7 @@ pub struct Buildout<'a> {
     /// What the definition declares that recipes may read.
     declared: BTreeMap<TargetPath, Content>,
     catalog: Catalog,
-    facts: PythonFacts,
+    facts: MarkerFacts,
     version: Option<String>,
 }
 
@@ -167,7 +166,7 @@ impl<'a> Buildout<'a> {
             let text = "where the Python that runs buildout has its packages is not known";
             catalog.site_unknown = Some(Why::new(WhyKind::LiveTree, text));
         }
-        let mut facts = python.as_deref().map(PythonFacts::cpython_on_linux).unwrap_or_default();
+        let mut facts = python.as_deref().map(MarkerFacts::cpython_on_linux).unwrap_or_default();
         if let Some(machine) = catalog.all().find_map(|dist| dist.platform.as_deref()?.strip_prefix("linux-")) {
             facts = facts.on_machine(machine);
         }
@@ -183,6 +182,12 @@ impl<'a> Buildout<'a> {
     /// The buildout directory.
     pub fn directory(&self) -> &TargetPath {
         &self.input.directory
+    }
+
+    /// The directory of eggs, where it lies outside and other buildouts may use it as well.
+    pub(crate) fn shared_eggs(&self) -> Option<TargetPath> {
+        let eggs = self.configuration().directories.eggs.known().map(TargetPath::new)?;
+        (!eggs.is_below(self.directory())).then_some(eggs)
     }
 
     /// What was seen on the host.

@@ -2,8 +2,8 @@
 
 use super::catalog::EggName;
 use super::eggs::develop_links;
-use super::installed::{self, Installed};
 use super::{Buildout, Runs, UsedEggs};
+use crate::definition::buildout::installed::{self, Installed, InstalledPart};
 use crate::expect::distribution;
 use crate::expect::evidence::{self, Note};
 use crate::expect::recipes::{self, Made, Mode, PartFiles, Upkeep};
@@ -100,7 +100,8 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn recorded(&self, part: &str) -> Vec<TargetPath> {
-        self.installed.into_iter().flat_map(|installed| installed.recorded(part)).map(TargetPath::new).collect()
+        let section = self.installed.and_then(|installed| installed.sections.get(part));
+        absolute(section.and_then(InstalledPart::paths).as_ref()).collect()
     }
 
     /// What has to be said before a part is installed anew.
@@ -272,19 +273,19 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
     });
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
     let why = match evidence::note(buildout.scan, &path) {
-        Note::Bytes(bytes) => match installed::parse(&bytes.0) {
-            Ok(installed) => {
-                let why =
-                    Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
-                push_installed(host, unit, path, why, mend, manifest);
-                return Some(installed);
-            }
-            Err(error) => {
-                let (host, unit, evidence) = (host.clone(), unit.clone(), error.to_string());
+        Note::Bytes(bytes) => {
+            let (installed, damage) = installed::parse(&bytes.0, ".installed.cfg");
+            if let Some(first) = damage.first() {
+                let place = first.origin.as_ref().and_then(|origin| origin.line);
+                let place = place.map(|line| format!("line {line}: ")).unwrap_or_default();
+                let (host, unit, evidence) = (host.clone(), unit.clone(), format!("{place}{}", first.message));
                 manifest.broken.push(Broken { host, unit, path, mend, evidence });
                 return None;
             }
-        },
+            let why = Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
+            push_installed(host, unit, path, why, mend, manifest);
+            return Some(installed);
+        }
         Note::Absent | Note::WrongKind => Why::new(WhyKind::NoReference, "buildout notes here what its recipes did"),
         Note::Unknown(why) => why,
     };
@@ -308,7 +309,7 @@ fn push_installed(
 /// What parts recorded and no recipe of ours explains: it must be there.
 fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetPath>, manifest: &mut Manifest) {
     let Some(installed) = notes.installed else { return };
-    for part in installed.parts.iter().filter(|part| buildout.configuration().parts.contains(part)) {
+    for part in known_lines(installed.parts.as_ref()).filter(|part| buildout.configuration().parts.contains(part)) {
         let paths = notes.recorded(part);
         let unit = unit(&buildout.derivation.unit, part);
         let mut force = vec![Force::RemoveSelf];
@@ -334,4 +335,13 @@ fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetP
             manifest.artifacts.push(distribution::thing(host, &unit, path, expected, Authority::Record, mend));
         }
     }
+}
+
+fn known_lines(value: Option<&Eval<Vec<String>>>) -> impl Iterator<Item = &String> {
+    value.and_then(Eval::known).into_iter().flatten()
+}
+
+/// The paths of a list in `.installed.cfg`; anything else in there was made by no recipe that returns paths.
+pub(super) fn absolute(value: Option<&Eval<Vec<String>>>) -> impl Iterator<Item = TargetPath> {
+    known_lines(value).filter(|path| path.starts_with('/')).map(TargetPath::new)
 }

@@ -3,9 +3,10 @@ use crate::expect::buildout::{Inside, Place, add};
 use crate::expect::derive::refine;
 use crate::expect::sample::{row, scan};
 use crate::model::artifact::{Aborts, Artifact, Content, Expected, Force, Vigilance};
+use crate::model::eval::Eval;
 use crate::model::manifest::{Definition, Derivation, Evaluation, Manifest};
 use crate::model::path::TargetPath;
-use crate::model::unit::{DeployerId, UnitId};
+use crate::model::unit::{DeployerId, UnitId, UnitKind};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -68,6 +69,9 @@ fn refined(changes: &[(&str, Option<&str>)], runs: Runs) -> Manifest {
         host: "h".into(),
         directory: TargetPath::new("/b"),
         config: "buildout.cfg".into(),
+        program: None,
+        user: None,
+        arguments: Vec::new(),
         environment: None,
         executable: Some("/b/bin/python3.11".into()),
         python: Some("3.11.7".into()),
@@ -91,6 +95,48 @@ fn empty() -> Manifest {
         dirty: false,
         inputs: BTreeMap::new(),
     })
+}
+
+#[test]
+fn an_egg_that_two_buildouts_share_is_one_unit_that_both_use() {
+    let shared = |text: &str| text.replace("/b/eggs", "/shared/eggs");
+    let info = |name: &str| shared(&format!("{INFO}/{name}"));
+    let files = [
+        (shared(&format!("{EGG}/demo/cli.py")), "code\n".to_owned()),
+        (info("METADATA"), METADATA.to_owned()),
+        (info("entry_points.txt"), POINTS.to_owned()),
+        (info("RECORD"), "noise".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let mut manifest = empty();
+    for name in ["one", "two"] {
+        let place = Place {
+            host: "h".into(),
+            directory: TargetPath::new(format!("/{name}")),
+            config: "buildout.cfg".into(),
+            program: None,
+            user: None,
+            arguments: Vec::new(),
+            environment: None,
+            executable: Some("/usr/bin/python3.11".into()),
+            python: Some("3.11.7".into()),
+            version: Some("6.0.1".into()),
+        };
+        let unit = UnitId(format!("h#{name}"));
+        let inside = Inside { unit, parent: None, deployer: DeployerId("d".into()), runs: Runs::Always };
+        let mut configuration = configuration("1.0");
+        configuration.directories.eggs = Eval::Known("/shared/eggs/v5".to_owned());
+        add(&mut manifest, configuration, &place, &inside).expect("it is JSON");
+    }
+    refine(&mut manifest, &[scan(&files)]);
+    let eggs: Vec<_> = manifest.units.iter().filter(|unit| unit.kind == UnitKind::Egg).collect();
+    assert_eq!(eggs.iter().map(|unit| unit.id.0.clone()).collect::<Vec<_>>(), [format!("h!{}", shared(EGG))]);
+    assert_eq!(eggs[0].parent, None);
+    let users: Vec<_> = manifest.edges.iter().filter(|edge| edge.to == eggs[0].id).map(|edge| &edge.from.0).collect();
+    assert_eq!(users, ["h#one:app", "h#two:app"]);
+    assert_eq!(manifest.broken.len(), 1, "{:?}", manifest.broken);
+    let hazards = &manifest.mend(manifest.broken[0].mend).hazards;
+    assert!(hazards.iter().any(|hazard| hazard.code == crate::model::code::SHARED_EGGS), "{hazards:?}");
 }
 
 fn at<'a>(manifest: &'a Manifest, path: &str) -> &'a Artifact {

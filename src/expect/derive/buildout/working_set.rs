@@ -6,10 +6,9 @@
 
 use super::catalog::{Catalog, Dist, Source};
 use super::input::Configuration;
-use crate::expect::distribution::same_version;
+use crate::definition::markers::{self, MarkerFacts, same_version};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::observation::{Scan, Sighting};
-use crate::references::markers::{self, PythonFacts};
 use crate::references::python_metadata::{self, Requirement, canonical};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -31,7 +30,7 @@ pub(crate) struct Chooser<'a> {
     pub(crate) configuration: &'a Configuration,
     pub(crate) catalog: &'a Catalog,
     pub(crate) scan: &'a Scan,
-    pub(crate) facts: &'a PythonFacts,
+    pub(crate) facts: &'a MarkerFacts,
 }
 
 /// What runs buildout is usually installed in its environment, and is no egg then.
@@ -88,7 +87,7 @@ impl<'a> Chooser<'a> {
 
     fn applies(&self, requirement: &Requirement, extras: &[String]) -> Option<bool> {
         match &requirement.marker {
-            Some(marker) => markers::evaluate(marker, self.facts, extras),
+            Some(marker) => markers::applies(marker, self.facts, extras),
             None => Some(true),
         }
     }

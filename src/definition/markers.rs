@@ -1,13 +1,88 @@
-//! PEP 508 environment markers, as `packaging.markers` (26.x) takes them: the names, `and`/`or` with parentheses, and
-//! version comparison where the name holds a version.
+//! Environment markers (PEP 508) for a Python that runs elsewhere, as `packaging.markers` (26.x) takes them: the names,
+//! `and`/`or` with parentheses, and version comparison where the name holds a version.
+//!
+//! Takes a text and facts about the target; gives true, false, or why neither. Facts are given, never taken from the
+//! machine rectify runs on. What is not modelled (versions with letters, names without a fact) is undecidable, not
+//! false. No crate does that: `pep508_rs` wants every fact, and ignores comparisons at which `packaging` stops.
 
-use super::{MAX_DEPTH, Stop};
-use crate::definition::buildout::facts::TargetFacts;
+use super::buildout::canonical_name;
+use std::collections::BTreeMap;
+
+/// How deep parentheses may nest.
+const MAX_DEPTH: usize = 40;
+
+/// What is known about the Python that a marker is about: marker names (`python_version`) with their values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkerFacts(pub BTreeMap<String, String>);
+
+impl MarkerFacts {
+    /// A `CPython` of this version (`3.11` or `3.11.7`) on Linux, which is all that we look at.
+    pub fn cpython_on_linux(version: &str) -> Self {
+        let mut facts: BTreeMap<String, String> = [
+            ("os_name", "posix"),
+            ("sys_platform", "linux"),
+            ("platform_system", "Linux"),
+            ("platform_python_implementation", "CPython"),
+            ("implementation_name", "cpython"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        let parts: Vec<&str> = version.split('.').collect();
+        if let [major, minor, ..] = parts[..] {
+            facts.insert("python_version".into(), format!("{major}.{minor}"));
+        }
+        if parts.len() == 3 {
+            facts.insert("python_full_version".into(), version.to_owned());
+            facts.insert("implementation_version".into(), version.to_owned());
+        }
+        Self(facts)
+    }
+
+    /// The same with the machine's architecture.
+    #[must_use]
+    pub fn on_machine(mut self, machine: &str) -> Self {
+        self.0.insert("platform_machine".into(), machine.to_owned());
+        self
+    }
+}
+
+/// The truth of a requirement's marker when these extras are wanted; `None` when it cannot be decided, or is none.
+pub fn applies(marker: &str, facts: &MarkerFacts, extras: &[String]) -> Option<bool> {
+    let marker = parse(marker.trim()).ok()?;
+    let mut facts = facts.clone();
+    // `packaging` evaluates once per extra, and once without any.
+    let mut undecided = false;
+    for extra in extras.iter().map(String::as_str).chain([""]) {
+        facts.0.insert("extra".into(), extra.to_owned());
+        match evaluate(&marker, &facts) {
+            Ok(true) => return Some(true),
+            Ok(false) => {}
+            Err(_) => undecided = true,
+        }
+    }
+    (!undecided).then_some(false)
+}
+
+/// Whether two spellings are one version, as far as that is plain: releases without letters.
+pub fn same_version(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right) || compare_versions(left, "==", right) == Ok(true)
+}
 
 /// The text is no marker: zc.buildout then takes it for Python.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotAMarker;
 
+/// Why a marker has no truth value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Not known, or not modelled.
+    Undecidable(String),
+    /// Python would raise.
+    Error(String),
+}
+
+/// A marker that was parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Marker {
     /// Alternatives of conjunctions.
@@ -173,7 +248,7 @@ fn is_word(character: char) -> bool {
 
 /// The truth of a marker on the target. All comparisons are made, as `packaging` does not cut short: one that fails
 /// makes the marker an error.
-pub(super) fn evaluate(marker: &Marker, facts: &TargetFacts) -> Result<bool, Stop> {
+pub(super) fn evaluate(marker: &Marker, facts: &MarkerFacts) -> Result<bool, Stop> {
     match marker {
         Marker::TooDeep => Err(Stop::Undecidable("it is nested too deeply".to_owned())),
         Marker::Compare { left, operator, right } => compare(left, operator, right, facts),
@@ -195,7 +270,7 @@ pub(super) fn evaluate(marker: &Marker, facts: &TargetFacts) -> Result<bool, Sto
     }
 }
 
-fn all(group: &[Marker], facts: &TargetFacts) -> Result<bool, Stop> {
+fn all(group: &[Marker], facts: &MarkerFacts) -> Result<bool, Stop> {
     let mut undecided = None;
     let mut all = true;
     for marker in group {
@@ -211,7 +286,7 @@ fn all(group: &[Marker], facts: &TargetFacts) -> Result<bool, Stop> {
     }
 }
 
-fn compare(left: &Operand, operator: &str, right: &Operand, facts: &TargetFacts) -> Result<bool, Stop> {
+fn compare(left: &Operand, operator: &str, right: &Operand, facts: &MarkerFacts) -> Result<bool, Stop> {
     let (name, left, right) = match (left, right) {
         (Operand::Escaped, _) | (_, Operand::Escaped) => {
             return Err(Stop::Undecidable("strings with escapes are not modelled".to_owned()));
@@ -224,6 +299,8 @@ fn compare(left: &Operand, operator: &str, right: &Operand, facts: &TargetFacts)
             return Err(Stop::Error(format!("`{text}` is no name of a marker")));
         }
     };
+    // `_normalize` of `packaging.markers`.
+    let (left, right) = if name == "extra" { (canonical_name(&left), canonical_name(&right)) } else { (left, right) };
     match operator {
         "in" => return Ok(right.contains(&left)),
         "not in" => return Ok(!right.contains(&left)),
@@ -243,29 +320,8 @@ fn compare(left: &Operand, operator: &str, right: &Operand, facts: &TargetFacts)
 }
 
 /// The value of a marker's name on the target.
-fn fact(name: &str, facts: &TargetFacts) -> Result<String, Stop> {
-    let version = facts.python_version;
-    let value = match name {
-        "python_version" => version.map(|(major, minor, _)| format!("{major}.{minor}")),
-        "python_full_version" => version.map(|(major, minor, micro)| format!("{major}.{minor}.{micro}")),
-        // Elsewhere the implementation has a version of its own.
-        "implementation_version" => {
-            version.filter(|_| is_cpython(facts)).map(|(major, minor, micro)| format!("{major}.{minor}.{micro}"))
-        }
-        "platform_python_implementation" => facts.implementation.clone(),
-        "implementation_name" => facts.implementation.as_ref().map(|name| name.to_lowercase()),
-        "os_name" => facts.os_name.clone(),
-        "sys_platform" => facts.sys_platform.clone(),
-        "platform_machine" => facts.platform_machine.clone(),
-        "platform_system" => facts.platform_system.clone(),
-        "platform_release" => facts.platform_release.clone(),
-        _ => None,
-    };
-    value.ok_or_else(|| Stop::Undecidable(format!("`{name}` of the target is not known")))
-}
-
-fn is_cpython(facts: &TargetFacts) -> bool {
-    facts.implementation.as_deref() == Some("CPython")
+fn fact(name: &str, facts: &MarkerFacts) -> Result<String, Stop> {
+    facts.0.get(name).cloned().ok_or_else(|| Stop::Undecidable(format!("`{name}` of the target is not known")))
 }
 
 /// PEP 440 comparison of plain releases; anything with letters is left undecided.
@@ -305,11 +361,52 @@ fn compare_versions(left: &str, operator: &str, right: &str) -> Result<bool, Sto
 
 fn release(text: &str) -> Option<Vec<u64>> {
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten();
-    text.split('.').map(digits).collect()
+    text.trim().split('.').map(digits).collect()
 }
 
 fn padded(version: &[u64], length: usize) -> Vec<u64> {
     let mut version = version.to_vec();
     version.resize(version.len().max(length), 0);
     version
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(marker: &str, extras: &[&str]) -> Option<bool> {
+        let extras: Vec<String> = extras.iter().map(|extra| (*extra).to_owned()).collect();
+        applies(marker, &MarkerFacts::cpython_on_linux("3.11.7"), &extras)
+    }
+
+    #[test]
+    fn markers_of_real_metadata_are_decided() {
+        assert_eq!(check("python_version < \"3.8\"", &[]), Some(false));
+        assert_eq!(check("python_version >= '3'", &[]), Some(true));
+        assert_eq!(check("sys_platform == \"win32\" or os_name == 'nt'", &[]), Some(false));
+        assert_eq!(check("(platform_python_implementation=='CPython') and extra == 'test'", &["Test"]), Some(true));
+        assert_eq!(check("extra == 'test'", &[]), Some(false));
+        assert_eq!(check("extra == 'security-tools'", &["security_tools"]), Some(true));
+        assert_eq!(check("python_full_version ~= '3.11.2'", &[]), Some(true));
+        assert_eq!(check("'linux' in sys_platform", &[]), Some(true));
+        assert_eq!(check("python_version not in '2.6 2.7'", &[]), Some(true));
+    }
+
+    #[test]
+    fn what_is_not_known_stays_undecided_unless_it_cannot_matter() {
+        assert_eq!(check("platform_machine == 'x86_64'", &[]), None);
+        assert_eq!(check("platform_machine == 'x86_64' and python_version < '3'", &[]), Some(false));
+        assert_eq!(check("platform_machine == 'x86_64' or python_version > '3'", &[]), Some(true));
+        assert_eq!(check("python_version < '3.12rc1'", &[]), None);
+        assert_eq!(check("nonsense", &[]), None);
+        assert_eq!(check(&"(".repeat(100_000), &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_marker_makes_it_panic(marker in "\\PC{0,80}") {
+            let _ = check(&marker, &["x"]);
+        }
+    }
 }

@@ -1,0 +1,127 @@
+//! Where the value of a buildout's option comes from, as `buildout annotate` tells it, with values and lines.
+
+use super::escape::plain;
+use crate::model::buildout::{Operation, OptionValue, Provenance, Source};
+use crate::model::eval::Eval;
+use crate::model::secrecy;
+use serde_json::{Value, json};
+
+/// For people.
+pub fn text(section: &str, options: &[(String, OptionValue)]) -> String {
+    let mut text = format!("[{}]\n", plain(section));
+    for (name, option) in options {
+        let hidden = is_hidden(name, option);
+        text.push_str(&format!("{} ={}\n", plain(name), shown(&option.value, hidden, 4)));
+        if option.raw != option.value {
+            text.push_str(&format!("  written ={}\n", shown(&option.raw, hidden, 6)));
+        }
+        for step in &option.history {
+            let value = if option.history.len() > 1 { shown(&step.value, hidden, 6) } else { String::new() };
+            text.push_str(&format!("  {:<8}  {}{}\n", sign(step.operation), source(&step.source), value));
+        }
+    }
+    text
+}
+
+/// For programs.
+pub fn json(section: &str, options: &[(String, OptionValue)]) -> String {
+    let value = |value: &Eval<String>, hidden: bool| match value {
+        Eval::Known(_) if hidden => json!({ "secret": true }),
+        Eval::Known(text) => json!({ "known": text }),
+        Eval::Unknown(why) => json!({ "unknown": why.text }),
+    };
+    let step = |step: &Provenance, hidden: bool| {
+        let (file, line) = match &step.source {
+            Source::File(origin) => (Some(&origin.file), origin.line),
+            _ => (None, None),
+        };
+        let operation = sign(step.operation);
+        let source = source(&step.source);
+        json!({"operation": operation, "source": source, "file": file, "line": line, "value": value(&step.value, hidden)})
+    };
+    let options: Vec<Value> = options
+        .iter()
+        .map(|(name, option)| {
+            let hidden = is_hidden(name, option);
+            let history: Vec<Value> = option.history.iter().map(|one| step(one, hidden)).collect();
+            json!({
+                "option": name,
+                "value": value(&option.value, hidden),
+                "written": value(&option.raw, hidden),
+                "history": history,
+            })
+        })
+        .collect();
+    format!("{:#}\n", json!({ "section": section, "options": options }))
+}
+
+/// Whether any of its values, the earlier ones as well, is a secret.
+fn is_hidden(name: &str, option: &OptionValue) -> bool {
+    let values = [&option.value, &option.raw].into_iter().chain(option.history.iter().map(|step| &step.value));
+    secrecy::is_secret_name(name) || values.filter_map(Eval::known).any(|value| secrecy::is_secret(name, value))
+}
+
+/// A value behind its name: one line after a blank, several indented below.
+fn shown(value: &Eval<String>, hidden: bool, indent: usize) -> String {
+    match value {
+        Eval::Known(_) if hidden => " (secret)".to_owned(),
+        Eval::Known(text) if text.is_empty() => String::new(),
+        Eval::Known(text) if !text.contains('\n') => format!(" {}", plain(text)),
+        Eval::Known(text) => text.lines().map(|line| format!("\n{:indent$}{}", "", plain(line))).collect(),
+        Eval::Unknown(why) => format!(" ? {}", plain(&why.text)),
+    }
+}
+
+fn sign(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Set => "=",
+        Operation::Override => "= (over)",
+        Operation::Add => "+=",
+        Operation::Remove => "-=",
+        Operation::Directory => "absolute",
+    }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::File(origin) => match origin.line {
+            Some(line) => format!("{}:{line}", plain(&origin.file)),
+            None => plain(&origin.file).into_owned(),
+        },
+        Source::Default => "default of zc.buildout".to_owned(),
+        Source::Computed => "computed by zc.buildout".to_owned(),
+        Source::CommandLine => "command line".to_owned(),
+        Source::Implicit => "nothing before".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::origin::Origin;
+
+    fn option(value: &str, history: &[(Operation, &str, u32)]) -> OptionValue {
+        let step = |(operation, text, line): &(Operation, &str, u32)| Provenance {
+            operation: *operation,
+            source: Source::File(Origin::line("a.cfg", *line)),
+            value: Eval::Known((*text).to_owned()),
+        };
+        let known = Eval::Known(value.to_owned());
+        OptionValue { value: known.clone(), raw: known, history: history.iter().map(step).collect() }
+    }
+
+    #[test]
+    fn every_file_that_took_part_is_named_with_what_it_said() {
+        let eggs = option("x\ny", &[(Operation::Set, "x", 3), (Operation::Add, "y", 7)]);
+        let text = text("app", &[("eggs".to_owned(), eggs)]);
+        assert_eq!(text, "[app]\neggs =\n    x\n    y\n  =         a.cfg:3 x\n  +=        a.cfg:7 y\n");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_in_any_form() {
+        let password = option("hunter2", &[(Operation::Set, "hunter1", 3), (Operation::Override, "hunter2", 4)]);
+        let options = [("password".to_owned(), password)];
+        let all = format!("{}{}", text("app", &options), json("app", &options));
+        assert!(!all.contains("hunter") && all.contains("(secret)"), "{all}");
+    }
+}

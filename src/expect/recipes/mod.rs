@@ -12,6 +12,8 @@ mod djangorecipe;
 mod iw_recipe_cmd;
 mod ore_recipe_fs;
 mod plone_recipe_command;
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod z3c_recipe_mkdir;
 mod z3c_recipe_usercrontab;
 mod zc_recipe_egg;
@@ -139,6 +141,8 @@ pub enum Upkeep {
     Compared,
     /// Writes it anew whatever is there.
     Rewritten,
+    /// Removes it and makes it anew whatever is there, permissions included.
+    Replaced,
     /// Makes it when it is gone.
     WhenGone,
     /// Makes it when it is gone, and sets its permission bits and owner whatever they are.
@@ -180,6 +184,8 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &iw_recipe_cmd::Commands,
     &ore_recipe_fs::Mkdir,
     &plone_recipe_command::Shell,
+    &plone_recipe_zeoserver::Server,
+    &plone_recipe_zope2instance::Instance,
     &z3c_recipe_mkdir::Mkdir,
     &z3c_recipe_usercrontab::UserCrontab,
     &zc_recipe_egg::Eggs,

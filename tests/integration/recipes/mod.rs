@@ -6,7 +6,11 @@
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
 mod djangorecipe;
+mod kept_eggs;
+mod known;
 mod plone_recipe_command;
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod tree;
 mod z3c_recipe_mkdir;
 mod zc_recipe_testrunner;

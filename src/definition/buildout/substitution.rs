@@ -353,7 +353,7 @@ impl<'a> Engine<'a> {
         let Some(recipe) = self.get_within(section, "recipe", seen) else { return value };
         match (&recipe, &value) {
             (Eval::Known(name), Eval::Known(text)) if !self.recipes.keeps(name, option, text) => {
-                let text = format!("the recipe `{name}` puts `{option}` of `[{section}]` otherwise than configured");
+                let text = format!("the recipe `{name}` may put another value in place of `{option}` of `[{section}]`");
                 Eval::Unknown(Why::new(WhyKind::Code, text))
             }
             _ => value,

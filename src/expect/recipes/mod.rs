@@ -208,7 +208,8 @@ impl RecipeOptions for KnownRecipes {
     }
 
     fn keeps(&self, name: &str, option: &str, configured: &str) -> bool {
-        recipe(name).is_none_or(|recipe| recipe.keeps(option, configured))
+        // Code that nobody has read may do anything: mr.scripty puts the results of Python code in place of options.
+        option == "recipe" || recipe(name).is_some_and(|recipe| recipe.keeps(option, configured))
     }
 }
 

@@ -17,11 +17,10 @@ impl Recipe for Shell {
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {
         let options = buildout.options(part);
         let install = format!("runs {}", command(&options, "command"));
-        if options.get("update-command") == Ok(None) {
-            PartFiles::runs(part, &install, None)
-        } else {
-            let update = format!("runs {}", command(&options, "update-command"));
-            PartFiles::runs(part, &install, Some(&update))
-        }
+        let update = match options.get("update-command") {
+            Ok(None) => None,
+            Ok(Some(_)) | Err(_) => Some(format!("runs {}", command(&options, "update-command"))),
+        };
+        PartFiles::runs(part, &install, update.as_deref())
     }
 }

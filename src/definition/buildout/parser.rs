@@ -23,6 +23,8 @@ pub(super) type Decide<'a> = dyn Fn(&str, &str) -> Verdict + 'a;
 const MAX_REPORTED_LINES: usize = 20;
 /// Conditions of one file that are reported one by one.
 const MAX_CONDITIONS: usize = 200;
+/// Sections and options of one file. The largest known file of pins has some thousands.
+const MAX_ENTRIES: usize = 200_000;
 
 /// Parses a file. `file` is the name that origins carry.
 pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<Diagnostic>) {
@@ -40,6 +42,7 @@ pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<
         last_bad_line: 0,
         comments: 0,
         conditions: 0,
+        entries: 0,
     };
     let mut number: u32 = 0;
     for line in text.split_inclusive('\n') {
@@ -75,11 +78,13 @@ struct Parser<'a> {
     comments: usize,
     /// Conditions without an answer.
     conditions: usize,
+    /// Headers and assignments.
+    entries: usize,
 }
 
 impl Parser<'_> {
     fn line(&mut self, number: u32, line: &str, terminated: bool) {
-        if line.starts_with(['#', ';']) {
+        if line.starts_with(['#', ';']) || self.entries > MAX_ENTRIES {
             return;
         }
         let indented = line.chars().next().map_or(terminated, is_space);
@@ -120,7 +125,23 @@ impl Parser<'_> {
         }
     }
 
+    /// Counts what costs memory; beyond the limit the rest of the file is unread.
+    fn entry(&mut self, number: u32) {
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            let text = format!("more than {MAX_ENTRIES} sections and options in one file; the rest of it is not read");
+            self.diagnostics.push(Diagnostic::error(BUILDOUT_SYNTAX, text).at(self.origin(number)));
+            let why = Why::new(WhyKind::NotModelled, format!("{} is too large to be read whole", self.file));
+            self.layer.open = Some(why.clone());
+            for section in self.layer.sections.values_mut() {
+                section.open = Some(why.clone());
+                section.options.values_mut().for_each(|key| key.taint(&why));
+            }
+        }
+    }
+
     fn header(&mut self, header: &Header<'_>, line: &str, number: u32) {
+        self.entry(number);
         self.applies = match header.expression {
             None => Applies::Yes,
             Some(expression) => self.condition(expression, header.tail, line, number),
@@ -174,6 +195,7 @@ impl Parser<'_> {
             Applies::Yes => None,
             Applies::Perhaps(why) => Some(why.clone()),
         };
+        self.entry(number);
         let Assignment { name, value } = *assignment;
         self.option = Some(name.to_owned());
         self.block = value.is_empty();
@@ -422,6 +444,15 @@ mod tests {
         assert_eq!(diagnostics[0].code, BUILDOUT_CONDITION);
         let excerpt = diagnostics[0].excerpt.as_ref().expect("the line");
         assert_eq!(&excerpt.text[excerpt.start..excerpt.end], " open('/x')");
+    }
+
+    #[test]
+    fn a_file_of_too_many_sections_is_not_read_to_its_end() {
+        let text = "[x]\na=1\n".repeat(MAX_ENTRIES);
+        let (layer, diagnostics) = parse(&text, "a.cfg", &|_, _| Verdict::True);
+        assert!(layer.open.is_some() && layer.sections["x"].open.is_some());
+        assert!(matches!(layer.sections["x"].options["a"].value, Eval::Unknown(_)));
+        assert!(diagnostics.iter().any(|one| one.message.contains("the rest of it is not read")));
     }
 
     #[test]

@@ -14,7 +14,7 @@ export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 export RECTIFY_PARITY_COUNT ?= 100
 export RECTIFY_PARITY_SEED ?= 1
 
-.PHONY: test install prepare format lint doc test-rust test-python claims generations bless
+.PHONY: test install prepare format lint doc test-rust test-python claims generations hostile bless
 
 test: install format lint doc prepare test-rust test-python
 
@@ -55,6 +55,10 @@ claims:
 generations:
 	RECTIFY_BUILDOUT_PYTHONS=$(CACHE)/buildout-6.0.1/bin/python:$(CACHE)/buildout-5.2.0/bin/python:$(CACHE)/buildout-3.3/bin/python \
 	RECTIFY_PARITY_COUNT=1000 cargo test --locked --test integration -- buildout_parity recipes
+
+# Ten megabytes of every kind of hostile input, and many random changes of the fuzzing seeds.
+hostile:
+	RECTIFY_HOSTILE_TIMES=100 cargo test --locked --release --test hostile -- --include-ignored
 
 # Writes the golden files anew. Look at the difference before you commit it.
 bless:

@@ -8,5 +8,6 @@ pub mod disk;
 pub mod files;
 pub mod git;
 pub mod loose_objects;
+pub mod machine;
 pub mod output;
 pub mod process;

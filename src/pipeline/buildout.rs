@@ -10,7 +10,7 @@ use crate::expect::buildout::Place;
 use crate::expect::derive::{self, buildout::Configuration};
 use crate::expect::recipes::KnownRecipes;
 use crate::io::disk::LiveRoot;
-use crate::io::{files, git};
+use crate::io::{files, git, machine::Machine};
 use crate::model::buildout::OptionValue;
 use crate::model::code;
 use crate::model::content::Algorithm;
@@ -193,6 +193,9 @@ impl Checkout {
             resolve(&request, &sources)
         };
         let mut runner = runner;
+        if self.host.0 == "localhost" && self.root.base() == Path::new("/") {
+            on_this_machine(&mut runner.facts);
+        }
         let told = self.options.dialect;
         let of_version = |version: Option<&str>| version.and_then(Dialect::of_version);
         let mut dialect = told.or_else(|| of_version(runner.facts.buildout_version.as_deref()));
@@ -369,6 +372,17 @@ fn nothing(what: &str, name: &str, known: &[String], open: Option<&Why>) -> Erro
 
 fn not_json(error: &serde_json::Error) -> Error {
     Error::new(Trouble::Failed, format!("the configuration cannot be handed on: {error}"))
+}
+
+/// What the tree does not tell about the machine, the machine itself does, if it is this one.
+fn on_this_machine(facts: &mut TargetFacts) {
+    let here = Machine::this();
+    if facts.sys_platform.is_none() && here.system.as_deref() == Some("Linux") {
+        facts.sys_platform = Some("linux".to_owned());
+    }
+    facts.platform_system = facts.platform_system.take().or(here.system);
+    facts.platform_release = facts.platform_release.take().or(here.release);
+    facts.platform_machine = facts.platform_machine.take().or_else(|| here.machine.map(str::to_owned));
 }
 
 /// The version of zc.buildout that the configuration pins.

@@ -176,8 +176,16 @@ proptest! {
 #[test]
 fn the_readme_shows_settings_that_are_understood() {
     let readme = include_str!("../../README.md");
-    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
-    let (settings, diagnostics) = read(example);
-    assert_eq!(diagnostics, []);
+    let example = |number: usize| {
+        let text = readme.split("```toml\n").nth(number).and_then(|rest| rest.split("```").next());
+        let (settings, diagnostics) = read(text.expect("an example"));
+        assert_eq!(diagnostics, []);
+        settings
+    };
+    let settings = example(1);
     assert!(!settings.backups.is_empty() && !settings.data.is_empty() && !settings.ignore.is_empty());
+    let buildout = example(2).buildout;
+    assert_eq!(buildout.dialect, Some(crate::model::buildout::Dialect::V5));
+    assert_eq!((buildout.assignments.len(), buildout.assume.len()), (1, 1));
+    assert_eq!(buildout.user_defaults, UserDefaults::None);
 }

@@ -22,7 +22,7 @@ eggs =
 eggs -= other
 password = hunter2
 
-[app:platform_release == 'x']
+[app:python_version == '2.5']
 eggs += conditional
 
 [use]
@@ -71,7 +71,7 @@ fn what_does_not_exist_gets_the_nearest_name() {
 #[test]
 fn an_undecidable_condition_is_decided_by_what_is_assumed() {
     let place = checkout();
-    let condition = "platform_release == 'x'";
+    let condition = "python_version == '2.5'";
     let unknown = call(place.path(), &["explain", "app:eggs"]);
     assert!(unknown.stdout.contains("eggs = ?"), "{unknown:?}");
     let held = call(place.path(), &["explain", "app:eggs", "--assume", &format!("{condition}=true")]);

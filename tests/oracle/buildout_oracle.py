@@ -64,11 +64,13 @@ def assignments(args):
 
 
 @contextlib.contextmanager
-def isolated(urls):
-    """No network, no directories made, no handlers left."""
+def isolated(urls, downloads):
+    """No network, no directories made, no handlers left. `downloads`: the caller stands in for the network."""
     call = D.Download.__call__
 
     def download(self, url, md5sum=None, path=None):
+        if downloads:
+            return call(self, url, md5sum, path)
         if B._isurl(url) and not url.startswith('file:'):
             if url in urls:
                 return urls[url], False
@@ -94,13 +96,16 @@ def isolated(urls):
 
 
 class Options(B.Options):
+    initialized = False
+
     def initialize(self):
         B._recipe(self._data)  # same failure for a malformed recipe
+        self.initialized = True  # here a recipe would have set its options
 
     def get(self, option, default=None, seen=None):
         value = super().get(option, default, seen)
-        if (value is None and seen is not None and option != '_buildout_section_name_'
-                and ('recipe' in self._raw or 'recipe' in self._data)):
+        if (value is None and seen is not None and self.initialized
+                and option not in ('_buildout_section_name_', '_profile_base_location_')):
             return '<<recipe:%s:%s>>' % (self.name, option)
         return value
 
@@ -116,7 +121,7 @@ def text(error):
 def resolve(case):
     out = {'errors': {}}
     os.chdir(case['dir'])
-    with isolated(case.get('urls', {})):
+    with isolated(case.get('urls', {}), case.get('downloads', False)):
         try:
             buildout = Buildout(case.get('config', 'buildout.cfg'), list(assignments(case.get('args', ()))),
                                 use_user_defaults=case.get('user_defaults', False), command='annotate')

@@ -507,9 +507,17 @@ fn is_python_int(value: &str) -> bool {
     grouped && digits.chars().all(|c| c == '_' || c.is_numeric())
 }
 
+/// Bytes of a name that is compared with others.
+const MAX_NAME: usize = 80;
+
 /// The nearest of some names, if one is near enough to be what was meant.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time and memory by the product of the lengths.
+    if name.len() > MAX_NAME {
+        return None;
+    }
     known
+        .filter(|candidate| candidate.len() <= MAX_NAME)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count() / 4)
         .min()

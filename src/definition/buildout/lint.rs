@@ -29,6 +29,26 @@ pub(super) fn showing(diagnostic: Diagnostic, line: &str, start: usize, end: usi
     diagnostic.showing(&line[..length], start, end)
 }
 
+/// Diagnostics that get their source line.
+const MAX_SHOWN: usize = 200;
+
+/// Every diagnostic about a line with that line.
+pub(super) fn with_their_lines(texts: &BTreeMap<String, String>, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let shown = |(index, diagnostic)| if index < MAX_SHOWN { with_its_line(texts, diagnostic) } else { diagnostic };
+    found.into_iter().enumerate().map(shown).collect()
+}
+
+/// With the whole source line underlined, unless a part of it is already.
+pub(super) fn with_its_line(texts: &BTreeMap<String, String>, diagnostic: Diagnostic) -> Diagnostic {
+    let Some(origin) = diagnostic.origin.as_ref().filter(|_| diagnostic.excerpt.is_none()) else { return diagnostic };
+    let (Some(text), Some(number)) = (texts.get(&origin.file), origin.line) else { return diagnostic };
+    let Some(line) = text.lines().nth(usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1)) else {
+        return diagnostic;
+    };
+    let start = line.len() - line.trim_start_matches(is_space).len();
+    showing(diagnostic, line, start, line.trim_end_matches(is_space).len().max(start))
+}
+
 /// `x = 1 # comment`: the comment is part of the value.
 pub(super) fn inline_comment(file: &str, line: &str, value: &str, number: u32) -> Option<Diagnostic> {
     let marker = [" # ", " ; ", "\t# ", "\t; "].into_iter().find_map(|marker| value.find(marker))?;

@@ -28,7 +28,7 @@ const MAX_LOADS: usize = 2000;
 /// Bytes merged in all, for the same reason.
 const MAX_BYTES: usize = 256 << 20;
 /// Diagnostics that come with the source line.
-const MAX_SHOWN: usize = 200;
+pub(super) const MAX_SHOWN: usize = 200;
 
 /// Loads files and remembers what it read.
 pub(super) struct Loader<'a> {
@@ -114,7 +114,7 @@ impl<'a> Loader<'a> {
         let extends = buildout.and_then(|buildout| buildout.options.remove("extends"));
         self.refuse_extended_by(&layer);
         if root && let Some(buildout) = layer.sections.get("buildout") {
-            update_section(&mut options, buildout.clone());
+            update_section(&mut options, for_loading(buildout));
         }
         let optional = layer.sections.get("buildout").and_then(|buildout| buildout.options.get("optional-extends"));
         let optional = optional.cloned();
@@ -168,7 +168,8 @@ impl<'a> Loader<'a> {
                     BUILDOUT_LINT,
                     "`optional-extends` looks in the directory where buildout is started, but loads from this file's",
                 )
-                .at(origin_of(key.source(), file)),
+                .at(origin_of(key.source(), file))
+                .hint("write an absolute path, or start buildout in this file's directory"),
             );
         }
         let mut results = Vec::new();
@@ -242,6 +243,8 @@ impl<'a> Loader<'a> {
             _ => diagnostic,
         };
         self.report(diagnostic);
+        // Everything that was read before is gone through to become unknown, which costs more than reading it.
+        self.bytes += 4 * self.texts.values().map(String::len).sum::<usize>();
         Loaded { file, layer: Layer::opaque(why) }
     }
 
@@ -284,6 +287,15 @@ impl<'a> Loader<'a> {
             self.diagnostics.push(diagnostic);
         }
     }
+}
+
+/// What `[buildout]` says about loading. The rest may be large, and every file that is loaded gets a copy.
+fn for_loading(buildout: &RawSection) -> RawSection {
+    let matters =
+        |option: &str| ["directory", "extends-cache", "newest"].contains(&option.trim_end_matches([' ', '+', '-']));
+    let options = buildout.options.iter().filter(|(option, _)| matters(option));
+    let options = options.map(|(option, key)| (option.clone(), key.clone())).collect();
+    RawSection { options, open: buildout.open.clone() }
 }
 
 /// The name of a file that is named below `base`, and the base for what it names itself.
@@ -341,7 +353,8 @@ impl Refusal {
                 Why::new(WhyKind::BrokenDefinition, format!("`{file}` extends itself")),
             ),
             Self::TooMany => (
-                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` is extended too deeply or too often")),
+                Diagnostic::error(BUILDOUT_MISSING_FILE, format!("`{file}` is extended too deeply or too often"))
+                    .hint("zc.buildout reads a file again each time that it is named; slapos.buildout only once"),
                 Why::new(WhyKind::NotModelled, format!("`{file}` is extended too deeply or too often")),
             ),
         }
@@ -362,7 +375,12 @@ pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, nee
     let Some(origin) = diagnostic.origin.clone() else { return diagnostic };
     let (Some(text), Some(line)) = (texts.get(&origin.file), origin.line) else { return diagnostic };
     let first = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
-    for (offset, content) in text.lines().skip(first).take(50).enumerate() {
+    let start = match first.checked_sub(1).map(|before| memchr::memchr_iter(b'\n', text.as_bytes()).nth(before)) {
+        Some(Some(end)) => end + 1,
+        Some(None) => return diagnostic,
+        None => 0,
+    };
+    for (offset, content) in text[start..].lines().take(50).enumerate() {
         if let Some(start) = content.find(needle) {
             let line = line.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
             let diagnostic = diagnostic.at(Origin::line(origin.file, line));

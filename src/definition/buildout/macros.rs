@@ -55,6 +55,7 @@ impl<'a> Macros<'a> {
                 for base in names.split('\n').map(strip).filter(|base| !base.is_empty()) {
                     match self.base(name, base) {
                         Ok((section, base_depth)) => {
+                            self.copies += weight(&section);
                             depth = depth.max(base_depth + 1);
                             lay_over(&mut result, section);
                         }
@@ -64,6 +65,11 @@ impl<'a> Macros<'a> {
                                     .push(Diagnostic::error(BUILDOUT_REFERENCE, message).at(origin.clone()));
                             }
                             result.taint(&why);
+                            // Whatever else is named, the section is not known.
+                            self.copies += weight(&result);
+                            if self.copies > MAX_COPIES {
+                                break;
+                            }
                         }
                     }
                 }

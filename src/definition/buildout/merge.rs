@@ -85,7 +85,8 @@ pub(super) fn update_section(under: &mut RawSection, mut over: RawSection) {
     }
     for (option, base, operator) in relative_options(&over) {
         let Some(operand) = over.options.remove(&option) else { continue };
-        let mut key = match over.options.remove(&base).or_else(|| under.options.get(&base).cloned()) {
+        // Taken, not copied: a value that many files add to would be copied with each of them. It is put back below.
+        let mut key = match over.options.remove(&base).or_else(|| under.options.remove(&base)) {
             Some(key) => key,
             None => nothing(under.open.as_ref()),
         };

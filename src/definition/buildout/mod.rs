@@ -6,7 +6,7 @@
 //!
 //! The way of the data: [`mod@load`] follows `extends` and has [`parser`] read each file (its conditions decided by
 //! [`condition`]), [`merge`] puts one over the other, [`directories`] makes paths absolute, [`substitution`] expands
-//! [`macros`] and references and finds the order of the parts.
+//! [`macros`] and references and finds the order of the parts. [`lint`] and [`advice`] say what is hardly meant.
 //!
 //! **Never wrong, unknown instead.** What recipe code, an undecidable condition, a file that is not at hand or a broken
 //! line may have set is [`Eval::Unknown`], and so is all that is made from it: a section or a whole layer is *open*
@@ -16,6 +16,7 @@
 //! Deliberately not here: what recipes do ([`RecipeOptions`] lets the caller tell some of it), extensions, and
 //! anything that depends on the live tree.
 
+mod advice;
 mod condition;
 mod defaults;
 mod directories;
@@ -39,6 +40,7 @@ mod substitution;
 
 pub use disk::DiskSources;
 pub use facts::TargetFacts;
+pub(crate) use reference::{names, next_reference};
 pub use resolved::{Directories, PartEdge, Reference, Resolved, Section, canonical_name};
 pub use runner::Runner;
 pub use sources::{MemorySources, SourceError, Sources};
@@ -57,6 +59,12 @@ pub trait RecipeOptions {
     /// The value of an option that the recipe sets in its section, in buildout's syntax: `${buildout:parts-directory}/x`
     /// is worked out like a configured value. `None` when it is not known; references to it are then unknown.
     fn option(&self, recipe: &str, section: &str, option: &str) -> Option<String>;
+
+    /// Whether the recipe leaves the configured value of an option of its section as it is. When it does not, references
+    /// to the option are not known.
+    fn keeps(&self, _recipe: &str, _option: &str, _configured: &str) -> bool {
+        true
+    }
 }
 
 /// Knows no recipe.
@@ -115,6 +123,8 @@ pub fn resolve(request: &Request<'_>, sources: &dyn Sources) -> (Resolved, Vec<D
     let mut engine = Engine::new(&data, request.recipes, &loader.texts);
     let resolved = run(&mut engine, request, loader.files.clone());
     diagnostics.append(&mut engine.diagnostics);
+    diagnostics.extend(advice::notes(&resolved, &loader.texts));
+    let diagnostics = lint::with_their_lines(&loader.texts, diagnostics);
     finish(resolved, diagnostics, request.directory)
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     RecipeOptions, lint,
-    load::{origin_of, show},
+    load::{MAX_SHOWN, origin_of, show},
     macros::Macros,
     option::{Key, Layer},
     python_text::words,
@@ -32,10 +32,15 @@ const MAX_NAME: usize = 80;
 /// The name every section answers to with the name of the section that asks.
 const SECTION_NAME: &str = "_buildout_section_name_";
 
+/// An option that only slapos.buildout, another make of zc.buildout, sets in every section.
+const PROFILE_BASE: &str = "_profile_base_location_";
+
 /// A section that has been asked for.
 pub(super) struct Live {
     pub(super) raw: BTreeMap<String, Key>,
     pub(super) open: Option<Why>,
+    /// Its recipe has run, which may have set options.
+    ready: bool,
     cooked: BTreeMap<String, Eval<String>>,
     data: BTreeMap<String, Eval<String>>,
 }
@@ -86,7 +91,8 @@ impl<'a> Engine<'a> {
         let Some(raw) = data.sections.get(name) else { return false };
         let raw = self.macros.expand(name, raw);
         self.diagnostics.append(&mut self.macros.diagnostics);
-        let live = Live { raw: raw.options, open: raw.open, cooked: BTreeMap::new(), data: BTreeMap::new() };
+        let (cooked, data) = (BTreeMap::new(), BTreeMap::new());
+        let live = Live { raw: raw.options, open: raw.open, ready: false, cooked, data };
         self.live.insert(name.to_owned(), live);
         if self.depth >= MAX_DEPTH {
             self.too_deep(name);
@@ -165,14 +171,24 @@ impl<'a> Engine<'a> {
                     self.refuse(name, "recipe", format!("the recipe `{recipe}` has too many colons"));
                 }
                 self.parts.push(name.to_owned());
+                self.set_ready(name);
             }
             Some(Eval::Known(_)) => {}
-            Some(Eval::Unknown(why)) => self.doubt(&why),
+            Some(Eval::Unknown(why)) => {
+                self.doubt(&why);
+                self.set_ready(name);
+            }
             None => {
                 if let Some(why) = self.live.get(name).and_then(|live| live.open.clone()) {
                     self.doubt(&why);
                 }
             }
+        }
+    }
+
+    fn set_ready(&mut self, name: &str) {
+        if let Some(live) = self.live.get_mut(name) {
+            live.ready = true;
         }
     }
 
@@ -297,7 +313,8 @@ impl<'a> Engine<'a> {
             });
         }
         match self.get_within(section, target, seen) {
-            Some(value) => value,
+            Some(value) if section == from => value,
+            Some(value) => self.kept(section, target, value, seen),
             None if target == SECTION_NAME => Eval::Known(from.to_owned()),
             None => self.missing_option(from, option, reference, (section, target), seen),
         }
@@ -317,15 +334,30 @@ impl<'a> Engine<'a> {
         if let Some(why) = &live.open {
             return Eval::Unknown(why.clone());
         }
-        if live.raw.contains_key("recipe") {
+        if live.ready && target != PROFILE_BASE {
             let recipe = self.get_within(section, "recipe", seen);
             return self.recipe_option(section, target, recipe, seen);
         }
-        let nearest = self.suggest(target, live.raw.keys());
-        let slapos = if target == "_profile_base_location_" { "; only slapos.buildout sets it" } else { "" };
-        let message =
-            format!("`{}` names an option that `[{section}]` does not have{nearest}{slapos}", lint::short(reference));
+        let message = if target == PROFILE_BASE {
+            format!("`{}` needs slapos.buildout: zc.buildout has no such option and stops", lint::short(reference))
+        } else {
+            let nearest = self.suggest(target, live.raw.keys());
+            let early = if live.raw.contains_key("recipe") { " before its recipe runs" } else { "" };
+            format!("`{}` names an option that `[{section}]` does not have{early}{nearest}", lint::short(reference))
+        };
         self.broken(from, option, reference, message)
+    }
+
+    /// A configured value as others see it: the recipe may have put another one in its place.
+    fn kept(&mut self, section: &str, option: &str, value: Eval<String>, seen: &mut Seen) -> Eval<String> {
+        let Some(recipe) = self.get_within(section, "recipe", seen) else { return value };
+        match (&recipe, &value) {
+            (Eval::Known(name), Eval::Known(text)) if !self.recipes.keeps(name, option, text) => {
+                let text = format!("the recipe `{name}` may put another value in place of `{option}` of `[{section}]`");
+                Eval::Unknown(Why::new(WhyKind::Code, text))
+            }
+            _ => value,
+        }
     }
 
     /// An option that recipe code sets.
@@ -389,7 +421,8 @@ impl<'a> Engine<'a> {
 
     /// Reports a value that buildout would refuse.
     pub(super) fn refuse(&mut self, section: &str, option: &str, message: String) {
-        if self.reported.insert((section.to_owned(), option.to_owned(), message.clone())) {
+        let place = (section.to_owned(), option.to_owned(), message.clone());
+        if self.reported.len() < MAX_REPORTED && self.reported.insert(place) {
             let diagnostic = self.placed(Diagnostic::error(BUILDOUT_VALUE, message), section, option, option);
             self.diagnostics.push(diagnostic);
         }
@@ -397,7 +430,10 @@ impl<'a> Engine<'a> {
 
     fn placed(&self, diagnostic: Diagnostic, section: &str, option: &str, needle: &str) -> Diagnostic {
         match self.live.get(section).and_then(|live| live.raw.get(option)) {
-            Some(key) => show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle),
+            Some(key) if self.diagnostics.len() < MAX_SHOWN => {
+                show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle)
+            }
+            Some(key) => diagnostic.at(origin_of(key.source(), "")),
             None => diagnostic,
         }
     }

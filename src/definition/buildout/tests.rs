@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    code::{BUILDOUT_CONDITION, BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX},
+    code::{BUILDOUT_CONDITION, BUILDOUT_LINT, BUILDOUT_MISSING_FILE, BUILDOUT_SYNTAX, BUILDOUT_UNPINNED},
     content::Algorithm,
     diagnostic::Severity,
     eval::WhyKind,
@@ -71,7 +71,7 @@ fn what_only_the_recipe_knows_taints_what_is_made_from_it() {
     let project =
         Project::new("[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${q:location}/x\ny = ${:x}/y\n[q]\nrecipe = q.q\n");
     let (resolved, diagnostics) = project.resolve();
-    assert_eq!(diagnostics, []);
+    assert!(diagnostics.iter().all(|found| found.severity == Severity::Note), "{diagnostics:?}");
     assert_eq!(why(&resolved, "p", "y"), Some(WhyKind::Code));
     assert_eq!(resolved.parts, ["q", "p"]);
     assert_eq!(resolved.parts_doubt, None);
@@ -238,6 +238,91 @@ fn the_history_tells_who_set_a_value() {
         ]
     );
     assert_eq!(known(&resolved, "a", "x"), Some("2"));
+}
+
+/// The underlined text and the hint of the diagnostic that has these words.
+fn shown<'a>(diagnostics: &'a [Diagnostic], words: &str) -> (&'a str, Option<&'a str>) {
+    let found = diagnostics.iter().find(|found| found.message.contains(words));
+    let found = found.unwrap_or_else(|| panic!("{words}: {diagnostics:#?}"));
+    let excerpt = found.excerpt.as_ref().map(|excerpt| &excerpt.text[excerpt.start..excerpt.end]);
+    (excerpt.unwrap_or("no excerpt"), found.hint.as_deref())
+}
+
+#[test]
+fn every_surprise_shows_its_line_and_says_what_to_do() {
+    let project = Project::new(
+        "[buildout]\nextends = b.cfg c.cfg s/o.cfg\nextends += x.cfg\nparts = p\n[n]\nopt+=1\n[m]\ny += 2\n[i]\nx = 1 # c\ny =\n    # d\n[p]\nrecipe = r\nx = ${q:z}\n[q]\nrecipe = r\nz = 1\n",
+    )
+    .with("b.cfg", "[buildout]\nextends = d.cfg\n[a]\nx += b\n[base]\ny = 1\n[m]\n<= base\n")
+    .with("c.cfg", "[buildout]\nextends = d.cfg\n")
+    .with("d.cfg", "[a]\nx = d\nz += 1\n")
+    .with("s/o.cfg", "[buildout]\noptional-extends = local.cfg\n");
+    let (_, diagnostics) = project.resolve();
+    for (words, excerpt) in [
+        ("loads no file", "extends += x.cfg"),
+        ("defines the option `op`", "opt+=1"),
+        ("gets from its macro is lost", "y += 2"),
+        ("is lost: /d/d.cfg:2 sets it again", "x += b"),
+        ("is added twice", "z += 1"),
+        ("no comments behind a value", "# c"),
+        ("starts no comment", "# d"),
+        ("`optional-extends` looks in the directory", "optional-extends = local.cfg"),
+        ("`[q]` is not among `parts`, but gets installed: `x` of `[p]` refers to it", "${q:"),
+    ] {
+        let (shown, hint) = shown(&diagnostics, words);
+        assert_eq!((shown, hint.is_some()), (excerpt, true), "{words}");
+    }
+}
+
+#[test]
+fn a_missing_section_is_an_error_with_the_nearest_name() {
+    let (_, diagnostics) = Project::new("[buildout]\nparts =\n[a]\nx = ${instnce:y}\n[instance]\ny = 1\n").resolve();
+    let message = "`${instnce:y}` names the section `instnce`, which does not exist; is it `instance`?";
+    assert_eq!(shown(&diagnostics, message).0, "${instnce:y}");
+}
+
+#[test]
+fn eggs_without_a_pin_are_named_where_others_are_pinned() {
+    let text = |versions: &str, develop: &str| {
+        format!(
+            "[buildout]\nparts = p q\ndevelop = {develop}\n[p]\nrecipe = r\neggs =\n    Pinned_One\n    free [x]\n    own.pkg\n    exact == 1\n[q]\nrecipe = r\neggs = ${{p:eggs}}\n    other\n[versions]\n{versions}"
+        )
+    };
+    let notes = |text: &str| -> Vec<String> {
+        let (_, diagnostics) = Project::new(text).resolve();
+        diagnostics.into_iter().filter(|found| found.code == BUILDOUT_UNPINNED).map(|found| found.message).collect()
+    };
+    assert_eq!(
+        notes(&text("pinned-one = 1\n", "src/own.pkg")),
+        [
+            "`eggs` of `[p]` names an egg that is not pinned: `free`",
+            "`eggs` of `[q]` names an egg that is not pinned: `other`"
+        ]
+    );
+    assert_eq!(notes(&text("", "src/own.pkg")), Vec::<String>::new());
+    assert_eq!(notes(&text("pinned-one = 1\n", "src/*")), Vec::<String>::new());
+    let (_, diagnostics) = Project::new(&text("pinned-one = 1\n", "src/own.pkg")).resolve();
+    let (shown, hint) = shown(&diagnostics, "`free`");
+    assert_eq!((shown, hint.is_some()), ("free", true));
+}
+
+#[test]
+fn a_profile_for_slapos_is_an_error_that_says_so() {
+    for section in ["[a]\n", "[a]\nrecipe = slapos.recipe.template\n"] {
+        let text = format!("[buildout]\nparts = a\n{section}x = ${{:_profile_base_location_}}/t\n");
+        let (resolved, diagnostics) = Project::new(&text).resolve();
+        let (shown, _) = shown(&diagnostics, "needs slapos.buildout");
+        assert_eq!(shown, "${:_profile_base_location_}");
+        assert_eq!(why(&resolved, "a", "x"), Some(WhyKind::BrokenDefinition));
+    }
+}
+
+/// A recipe sets its options only when the references of its section have been worked out.
+#[test]
+fn a_section_cannot_refer_to_what_its_own_recipe_will_set() {
+    let (resolved, diagnostics) = Project::new("[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${:location}\n").resolve();
+    shown(&diagnostics, "`${:location}` names an option that `[p]` does not have before its recipe runs");
+    assert_eq!(why(&resolved, "p", "x"), Some(WhyKind::BrokenDefinition));
 }
 
 /// Inputs that would take minutes, or the stack, if anything grew with the square or with the depth.

@@ -29,7 +29,7 @@ pub(super) fn compare(answer: &Value, ours: &Resolved, diagnostics: &[Diagnostic
         let same = if error.starts_with("ValueError: too many values") && ours.parts_doubt.is_some() {
             // The oracle's placeholder for an unknown recipe has too many colons.
             true
-        } else if error.contains("unreachable") {
+        } else if NOT_AT_HAND.iter().any(|words| error.contains(words)) {
             diagnostics.iter().any(of_kind)
         } else {
             our_errors.iter().any(|diagnostic| of_kind(diagnostic))
@@ -58,20 +58,24 @@ fn errors(answer: &Value) -> Vec<String> {
     fatal.into_iter().chain(others.filter_map(|(_, error)| error.as_str().map(str::to_owned))).collect()
 }
 
+/// What zc.buildout says of a file that it cannot get from the network.
+const NOT_AT_HAND: &[&str] = &["unreachable", "Couldn't download", "Error downloading extends"];
+
 fn code_of(error: &str) -> Option<&'static [&'static str]> {
     let (kind, message) = error.split_once(": ")?;
     Some(match kind {
         "ParsingError" | "MissingSectionHeaderError" | "UnicodeDecodeError" => &["RCT050"],
         "FileNotFoundError" | "IsADirectoryError" => &["RCT051"],
         "MissingOption" | "MissingSection" => &["RCT052", "RCT056"],
-        "NameError" | "SyntaxError" | "UndefinedEnvironmentName" | "TypeError" => &["RCT053"],
+        "AttributeError" | "NameError" | "SyntaxError" | "UndefinedEnvironmentName" | "TypeError" => &["RCT053"],
         "IndexError" => &["RCT053", "RCT056"],
         "KeyError" => &["RCT052"],
         "ValueError" => &["RCT056"],
         "RecursionError" => &["RCT051", "RCT052"],
         "UserError" => match message {
             _ if message.starts_with("Recursive file include") => &["RCT051"],
-            _ if message.starts_with("unreachable") => &["RCT051"],
+            _ if NOT_AT_HAND.iter().any(|words| message.starts_with(words)) => &["RCT051"],
+            _ if message.starts_with("Couldn't open") => &["RCT051"],
             _ if message.contains("substitution") || message.starts_with("No section named") => &["RCT052"],
             _ if message.starts_with("Infinite extending") => &["RCT052"],
             _ => &["RCT056"],
@@ -161,6 +165,13 @@ fn history(expected: &Value, ours: &OptionValue, directory: &str, place: &str, f
     {
         found.push(format!("history of {place}: {expected}, ours {ours}"));
     }
+}
+
+/// Where a condition is not decided: what we claim to know must not differ.
+pub(super) fn compare_known(answer: &Value, ours: &Resolved) -> Vec<String> {
+    let mut found = Vec::new();
+    known_values(answer, ours, &mut found);
+    found
 }
 
 /// Where zc.buildout stops somewhere, what it still gives must not differ from what we claim to know.

@@ -11,7 +11,9 @@
 #![expect(clippy::print_stdout, reason = "how much was compared, and why not, is for whoever runs it")]
 
 mod compare;
+mod doctests;
 mod generate;
+mod public;
 
 use rectify::definition::buildout::{
     Dialect, MemorySources, NoRecipes, Request, Resolved, SourceError, Sources, TargetFacts, resolve,
@@ -62,17 +64,28 @@ struct Oracle {
     facts: Value,
 }
 
+/// The Python to ask; `None`, with a printed reason, where there is none.
+fn python() -> Option<String> {
+    let python = std::env::var("RECTIFY_BUILDOUT_PYTHON").ok();
+    if python.is_none() {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "RECTIFY_BUILDOUT_PYTHON must name a Python with zc.buildout in CI"
+        );
+        println!("skipped: RECTIFY_BUILDOUT_PYTHON does not name a Python with zc.buildout");
+    }
+    python
+}
+
+/// The generation that the oracle runs.
+fn dialect_of(facts: &TargetFacts) -> Dialect {
+    facts.buildout_version.as_deref().and_then(Dialect::of_version).unwrap_or_default()
+}
+
 impl Oracle {
     /// `None`, with a printed reason, where there is no Python to ask.
     fn start() -> Option<Self> {
-        let Ok(python) = std::env::var("RECTIFY_BUILDOUT_PYTHON") else {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "RECTIFY_BUILDOUT_PYTHON must name a Python with zc.buildout in CI"
-            );
-            println!("skipped: RECTIFY_BUILDOUT_PYTHON does not name a Python with zc.buildout");
-            return None;
-        };
+        let python = python()?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/buildout_oracle.py");
         let mut child = Command::new(python)
             .args(["-W", "ignore", script])
@@ -139,7 +152,7 @@ fn ask_both(case: &Case, root: &std::path::Path, oracle: &mut Oracle) -> Compari
         config: "buildout.cfg",
         command_line: &command_line,
         facts: &facts,
-        dialect: facts.buildout_version.as_deref().and_then(Dialect::of_version).unwrap_or_default(),
+        dialect: dialect_of(&facts),
         user_defaults: case.user_defaults.then_some(defaults.as_str()),
         assume: &BTreeMap::new(),
         recipes: &NoRecipes,

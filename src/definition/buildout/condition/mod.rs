@@ -154,6 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_python_lost_is_an_error_only_where_it_is_lost() {
+        let expression = "linux and platform.linux_distribution()[0] == 'Ubuntu'";
+        assert!(matches!(verdict(expression), Verdict::Error(_)));
+        assert_eq!(verdict("windows and platform.linux_distribution()"), Verdict::False);
+        for python_version in [Some((2, 7, 18)), Some((3, 7, 9)), None] {
+            let facts = TargetFacts { python_version, ..facts() };
+            let verdict = decide(expression, "]", &facts, &BTreeMap::new());
+            assert!(matches!(verdict, Verdict::Undecidable(_)), "{python_version:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
     fn a_missing_fact_decides_nothing() {
         let none = TargetFacts::default();
         for expression in ["python3", "sys_platform == 'linux'", "sys.version_info > (2,)", "linux or windows"] {

@@ -127,6 +127,9 @@ pub(super) fn attribute(of: &Value, name: &str, facts: &TargetFacts) -> Result<V
                 _ => Err(missing("sys.maxsize")),
             },
             ("os", "name") => text(&facts.os_name),
+            ("platform", "dist" | "linux_distribution" | "popen") if facts.python_version >= Some((3, 8, 0)) => {
+                Err(Stop::Error(format!("Python has no `platform.{name}` since 3.8")))
+            }
             (path, name) => Ok(Value::Path(format!("{path}.{name}"))),
         },
         Value::Tuple(items) => match (name, items.as_slice()) {

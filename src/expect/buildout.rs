@@ -247,6 +247,9 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             Evidence::Archive { path, declared } => {
                 Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
             }
+            Evidence::Digest { path, declared } => {
+                Some(Look { declared: Some(declared), ..look(path, Depth::Itself, Vec::new()) })
+            }
             Evidence::Tree(path) => Some(look(path, Depth::Whole, Vec::new())),
         });
     }

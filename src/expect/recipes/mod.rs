@@ -4,6 +4,7 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod collective_recipe_omelette;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -44,6 +45,13 @@ pub enum Evidence {
         path: TargetPath,
         /// The digest that the part declares for it.
         declared: Option<Digest>,
+    },
+    /// A file whose digest is declared, in an algorithm that is not computed anyhow.
+    Digest {
+        /// The file.
+        path: TargetPath,
+        /// Its digest.
+        declared: Digest,
     },
     /// Everything below a directory.
     Tree(TargetPath),
@@ -108,6 +116,8 @@ pub enum Upkeep {
     Compared,
     /// Writes it anew whatever is there.
     Rewritten,
+    /// Removes the directory that it lies in, and makes everything in there anew.
+    Rebuilt,
     /// Makes it when it is gone.
     WhenGone,
     /// Nothing: it is made only when the part is installed anew, for which a recorded path must be gone.
@@ -133,7 +143,11 @@ impl Made {
 }
 
 /// Every recipe, sorted by its first name.
-pub static RECIPES: &[&dyn Recipe] = &[&zc_recipe_egg::Eggs, &zc_recipe_egg::Scripts];
+pub static RECIPES: &[&dyn Recipe] = &[
+    &collective_recipe_omelette::Omelette,
+    &zc_recipe_egg::Eggs,
+    &zc_recipe_egg::Scripts,
+];
 
 /// The recipe of this name.
 pub fn recipe(name: &str) -> Option<&'static dyn Recipe> {

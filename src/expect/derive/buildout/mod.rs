@@ -8,6 +8,7 @@
 
 mod catalog;
 mod eggs;
+mod found;
 mod input;
 pub(crate) mod parts;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod working_set;
 
 pub(crate) use catalog::Dist;
+pub(crate) use found::Found;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
 pub(crate) use parts::unit as part_unit;
 pub(crate) use working_set::WorkingSet;
@@ -49,15 +51,18 @@ pub const CAPTURE: &[&str] = &[
     "**/*.dist-info/entry_points.txt",
     "**/*.dist-info/direct_url.json",
     "**/*.dist-info/namespace_packages.txt",
+    "**/*.dist-info/top_level.txt",
     "**/EGG-INFO/RECORD",
     "**/EGG-INFO/PKG-INFO",
     "**/EGG-INFO/requires.txt",
     "**/EGG-INFO/entry_points.txt",
     "**/EGG-INFO/namespace_packages.txt",
+    "**/EGG-INFO/top_level.txt",
     "**/*.egg-info/PKG-INFO",
     "**/*.egg-info/requires.txt",
     "**/*.egg-info/entry_points.txt",
     "**/*.egg-info/namespace_packages.txt",
+    "**/*.egg-info/top_level.txt",
 ];
 
 /// The rule.

@@ -208,6 +208,7 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
             ..mend
         },
         Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
+        Upkeep::Rebuilt => Mend { vigilance: noticed(Vigilance::Content), aborts: Aborts::Never, ..mend },
         Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
         Upkeep::OnInstall => {
             let recorded = notes.recorded(part);

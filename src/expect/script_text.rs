@@ -170,9 +170,9 @@ fn content(mut text: String, lines: &str, tail: &str) -> Content {
     Content::Unordered { bytes: Blob::from(text), from, to }
 }
 
-/// `repr` of a string of printable ASCII characters.
+/// `repr` of a string of printable ASCII characters and line breaks.
 pub(crate) fn quoted(text: &str) -> Option<String> {
-    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\n') {
         return None;
     }
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
@@ -181,7 +181,10 @@ pub(crate) fn quoted(text: &str) -> Option<String> {
         if character == quote || character == '\\' {
             quoted.push('\\');
         }
-        quoted.push(character);
+        match character {
+            '\n' => quoted.push_str("\\n"),
+            _ => quoted.push(character),
+        }
     }
     quoted.push(quote);
     Some(quoted)
@@ -274,6 +277,7 @@ mod tests {
     fn strings_are_quoted_as_python_does_or_not_at_all() {
         assert_eq!(quoted("it's").as_deref(), Some("\"it's\""));
         assert_eq!(quoted("'\"\\").as_deref(), Some("'\\'\"\\\\'"));
+        assert_eq!(quoted("a\nb").as_deref(), Some("'a\\nb'"));
         assert_eq!(quoted("é"), None);
     }
 }

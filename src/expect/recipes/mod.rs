@@ -4,6 +4,7 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod collective_recipe_backup;
 mod collective_recipe_omelette;
 mod zc_recipe_egg;
 
@@ -144,6 +145,7 @@ impl Made {
 
 /// Every recipe, sorted by its first name.
 pub static RECIPES: &[&dyn Recipe] = &[
+    &collective_recipe_backup::Backup,
     &collective_recipe_omelette::Omelette,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,

@@ -6,6 +6,7 @@
 
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
+mod hexagonit_recipe_download;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -147,6 +148,7 @@ impl Made {
 pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_backup::Backup,
     &collective_recipe_omelette::Omelette,
+    &hexagonit_recipe_download::Download,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
 ];

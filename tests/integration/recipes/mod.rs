@@ -5,6 +5,7 @@
 
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
+mod hexagonit_recipe_download;
 mod known;
 mod tree;
 

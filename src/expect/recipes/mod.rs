@@ -6,7 +6,9 @@
 
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
+mod hexagonit_recipe_cmmi;
 mod hexagonit_recipe_download;
+mod zc_recipe_cmmi;
 mod zc_recipe_egg;
 
 use crate::definition::buildout::RecipeOptions;
@@ -148,7 +150,9 @@ impl Made {
 pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_backup::Backup,
     &collective_recipe_omelette::Omelette,
+    &hexagonit_recipe_cmmi::Cmmi,
     &hexagonit_recipe_download::Download,
+    &zc_recipe_cmmi::Cmmi,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
 ];

@@ -3,6 +3,7 @@
 //! Needs Pythons with zc.buildout, and the package index they are configured for:
 //! `RECTIFY_BUILDOUT_PYTHONS=/path/6.0.1/bin/python:/path/3.3/bin/python`.
 
+mod cmmi;
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
 mod hexagonit_recipe_download;

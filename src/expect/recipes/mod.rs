@@ -153,6 +153,8 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &hexagonit_recipe_cmmi::Cmmi,
     &hexagonit_recipe_download::Download,
     &zc_recipe_cmmi::Cmmi,
+    &zc_recipe_egg::Custom,
+    &zc_recipe_egg::Develop,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
 ];

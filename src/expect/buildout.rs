@@ -222,6 +222,10 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             above.extend(paths.flat_map(|path| path.ancestors().collect::<Vec<_>>()));
         }
     }
+    for directory in rule::archives(configuration, &place.directory) {
+        above.extend(directory.ancestors().skip(1));
+        manifest.look.push(Look::new(&place.host, directory, Depth::Archives));
+    }
     let evidence = evidence(configuration, place);
     let (trees, evidence): (Vec<_>, Vec<_>) = evidence.into_iter().partition(|one| matches!(one, Evidence::Tree(_)));
     for tree in trees {

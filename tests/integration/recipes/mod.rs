@@ -9,6 +9,7 @@ mod collective_recipe_omelette;
 mod hexagonit_recipe_download;
 mod known;
 mod tree;
+mod wheels;
 mod zc_recipe_egg;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};

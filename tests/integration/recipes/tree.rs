@@ -223,7 +223,7 @@ impl Tree {
         std::fs::read(self.root.join(path)).expect("it can be read")
     }
 
-    fn put(&self, path: &str, content: &[u8]) {
+    pub(super) fn put(&self, path: &str, content: &[u8]) {
         std::fs::write(self.root.join(path), content).expect("it can be written");
     }
 

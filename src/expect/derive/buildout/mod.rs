@@ -13,12 +13,14 @@ mod input;
 pub(crate) mod parts;
 #[cfg(test)]
 mod tests;
+mod wheels;
 mod working_set;
 
 pub(crate) use catalog::Dist;
 pub(crate) use found::Found;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
 pub(crate) use parts::unit as part_unit;
+pub(crate) use wheels::archives;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;

@@ -18,6 +18,7 @@ mod distribution;
 mod egg_scripts;
 mod environment;
 mod evidence;
+mod python_format;
 pub mod recipes;
 #[cfg(test)]
 mod sample;

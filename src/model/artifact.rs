@@ -82,14 +82,15 @@ pub enum Ownership {
 pub enum Content {
     /// Exactly these bytes.
     Bytes(Blob),
-    /// These bytes, but the lines that lie in the byte range `from..to` may come in any order.
+    /// These bytes, but the lines that lie in the byte range `from..to` may come in any order; where there is no end of
+    /// a line, the words that colons separate.
     /// (Tools that write a set: buildout's `sys.path`, `plone.recipe.zeoserver`.)
     Unordered {
         /// One right content.
         bytes: Blob,
-        /// Begin of the unordered lines.
+        /// Begin of the unordered lines or words.
         from: usize,
-        /// End of the unordered lines.
+        /// End of the unordered lines or words.
         to: usize,
     },
     /// Content with this digest.

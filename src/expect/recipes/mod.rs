@@ -8,6 +8,8 @@ mod collective_recipe_backup;
 mod collective_recipe_omelette;
 mod hexagonit_recipe_cmmi;
 mod hexagonit_recipe_download;
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod zc_recipe_cmmi;
 mod zc_recipe_egg;
 
@@ -122,6 +124,8 @@ pub enum Upkeep {
     Rewritten,
     /// Removes the directory that it lies in, and makes everything in there anew.
     Rebuilt,
+    /// Removes it and makes it anew whatever is there, permissions included.
+    Replaced,
     /// Makes it when it is gone.
     WhenGone,
     /// Nothing: it is made only when the part is installed anew, for which a recorded path must be gone.
@@ -152,6 +156,8 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_omelette::Omelette,
     &hexagonit_recipe_cmmi::Cmmi,
     &hexagonit_recipe_download::Download,
+    &plone_recipe_zeoserver::Server,
+    &plone_recipe_zope2instance::Instance,
     &zc_recipe_cmmi::Cmmi,
     &zc_recipe_egg::Custom,
     &zc_recipe_egg::Develop,

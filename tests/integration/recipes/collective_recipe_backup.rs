@@ -1,7 +1,7 @@
 //! `collective.recipe.backup`, its scripts held against the real ones.
 
-use super::known::assert_known;
 use super::tree::{self, Tree};
+use super::whole::assert_all_known;
 use super::{Case, Run, check};
 
 /// Stands for a Zope part: the recipe compares names in lower case, and a name in capitals is nobody else's.
@@ -86,7 +86,7 @@ fn the_scripts_of_backups_are_known_byte_for_byte_and_compared_by_every_run() {
             let tree = tree(python, version);
             let judged = tree.judge();
             assert_eq!(judged.problems(), Vec::<String>::new(), "{python} {version}");
-            assert_eq!(assert_known(&tree, &judged, "bin"), count, "{python} {version}");
+            assert_eq!(assert_all_known(&tree, &judged, "bin"), count, "{python} {version}");
             for case in cases {
                 check(&tree, case, case.path, &format!("{python} {version}: {}", case.name));
             }

@@ -1,7 +1,7 @@
 //! `collective.recipe.omelette`, its tree of links held against the real one.
 
-use super::known::assert_known;
 use super::tree::{self, Tree};
+use super::whole::assert_all_known;
 use super::{Case, Run, check};
 use rectify::model::artifact::{Expected, Ownership};
 
@@ -77,7 +77,7 @@ fn an_omelette_is_known_link_by_link_and_healed_by_every_run() {
             let tree = tree(python, version);
             let judged = tree.judge();
             assert_eq!(judged.problems(), Vec::<String>::new(), "{python} {version}");
-            let links = ["parts/all", "farm", "parts/itself"].map(|place| assert_known(&tree, &judged, place));
+            let links = ["parts/all", "farm", "parts/itself"].map(|place| assert_all_known(&tree, &judged, place));
             assert!(links[0] >= 12 && links[1] >= 2 && links[2] >= 3, "{links:?}");
             let top = &judged.artifact(&tree.path("parts/all/zope")).expected;
             assert_eq!(*top, Expected::Directory { ownership: Ownership::Complete }, "{version}");

@@ -1,7 +1,7 @@
 //! `hexagonit.recipe.download`, what it unpacks and copies held against the real one.
 
-use super::known::assert_known;
 use super::tree::{self, Tree};
+use super::whole::assert_all_known;
 use super::{Case, Run, check};
 use rectify::model::content::Algorithm;
 use rectify::model::hasher::digest_of;
@@ -122,11 +122,11 @@ fn downloads_are_known_by_the_archive_whose_checksum_is_declared() {
         let (tree, _archives) = tree(python, "");
         let judged = tree.judge();
         assert_eq!(judged.problems(), Vec::<String>::new(), "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/strip"), 6, "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/whole"), 4, "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/only"), 1, "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/again"), 1, "{python}");
-        assert_eq!(assert_known(&tree, &judged, "shared/sub"), 2, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/strip"), 6, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/whole"), 4, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/only"), 1, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/again"), 1, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "shared/sub"), 2, "{python}");
         assert!(judged.finding(&tree.path("shared/other.txt")).is_none());
         let modes = ["strip/private", "strip/twin", "strip/sub/up", "only/run.bin"];
         let modes = modes.map(|path| judged.artifact(&tree.path(&format!("parts/{path}"))).mode);
@@ -144,7 +144,7 @@ fn downloads_are_known_by_the_cache_even_where_the_url_leads_nowhere_any_more() 
         archives.close().expect("it is ours");
         let judged = tree.judge();
         assert_eq!(judged.problems(), Vec::<String>::new(), "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/strip"), 6, "{python}");
-        assert_eq!(assert_known(&tree, &judged, "parts/whole"), 4, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/strip"), 6, "{python}");
+        assert_eq!(assert_all_known(&tree, &judged, "parts/whole"), 4, "{python}");
     }
 }

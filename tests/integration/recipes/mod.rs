@@ -7,9 +7,13 @@ mod cmmi;
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
 mod hexagonit_recipe_download;
+mod kept_eggs;
 mod known;
+mod plone_recipe_zeoserver;
+mod plone_recipe_zope2instance;
 mod tree;
 mod wheels;
+mod whole;
 mod zc_recipe_egg;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};

@@ -140,25 +140,16 @@ impl Tree {
         };
         let tree =
             Self { place, configuration, buildout: environment.join("bin/buildout"), root, _directory: directory };
-        assert_eq!(tree.run(), 0, "{python}: buildout runs");
-        assert_eq!(tree.run(), 0, "{python}: buildout runs again");
+        for _ in 0..2 {
+            let (code, said) = buildout(&tree.buildout, &tree.root);
+            assert_eq!(code, 0, "{python}: buildout runs: {said}");
+        }
         tree
     }
 
     /// Runs buildout and gives its exit code.
     pub(super) fn run(&self) -> i32 {
-        let what = Run {
-            program: &self.buildout,
-            arguments: ["-N", "-c", "buildout.cfg"].map(Into::into).to_vec(),
-            directory: &self.root,
-            environment: [("LC_ALL", "C.UTF-8"), ("PYTHONWARNINGS", "ignore"), ("PYTHONDONTWRITEBYTECODE", "1")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
-            input: b"",
-            timeout: Duration::from_mins(5),
-        };
-        let output = run(&what).expect("buildout starts");
-        output.code.unwrap_or(-1)
+        buildout(&self.buildout, &self.root).0
     }
 
     /// A path of the target.
@@ -223,8 +214,9 @@ impl Tree {
         std::fs::read(self.root.join(path)).expect("it can be read")
     }
 
+    /// A failed run may have removed the directory meanwhile.
     pub(super) fn put(&self, path: &str, content: &[u8]) {
-        std::fs::write(self.root.join(path), content).expect("it can be written");
+        crate::tools::write(&self.root.join(path), content);
     }
 
     /// Bytes that are no text, as many as before.
@@ -329,6 +321,23 @@ impl Judged {
         let bytes = self.scan.seen(path).and_then(|seen| seen.captured());
         bytes.is_some_and(|bytes| bytes.text().is_none())
     }
+}
+
+/// Runs buildout and gives its exit code, and what it said.
+pub(super) fn buildout(program: &Path, directory: &Path) -> (i32, String) {
+    let what = Run {
+        program,
+        arguments: ["-N", "-c", "buildout.cfg"].map(Into::into).to_vec(),
+        directory,
+        environment: [("LC_ALL", "C.UTF-8"), ("PYTHONWARNINGS", "ignore"), ("PYTHONDONTWRITEBYTECODE", "1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        input: b"",
+        timeout: Duration::from_mins(10),
+    };
+    let output = run(&what).expect("buildout starts");
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.code.unwrap_or(-1), said.concat())
 }
 
 fn tool(directory: &Path, program: &str, arguments: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! `zc.recipe.egg:custom` and `:develop`: what they make for other parts.
 
-use super::known::assert_known;
 use super::tree::{self, Tree};
+use super::whole::assert_all_known;
 use super::{Case, Run, check};
 
 const SETUP: &str = "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'])\n";
@@ -37,7 +37,7 @@ fn what_was_built_or_linked_for_a_buildout_is_missed_and_made_again() {
             let tree = tree(python, version);
             let judged = tree.judge();
             assert_eq!(judged.problems(), Vec::<String>::new(), "{python} {version}");
-            assert_eq!(assert_known(&tree, &judged, "bin/py"), 1);
+            assert_eq!(assert_all_known(&tree, &judged, "bin/py"), 1);
             let built = judged.manifest.artifacts.iter().find(|artifact| {
                 artifact.path.is_below(&tree.path("develop-eggs")) && artifact.path.name().ends_with(b".egg")
             });

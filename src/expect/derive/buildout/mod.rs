@@ -284,6 +284,11 @@ impl<'a> Buildout<'a> {
         dist.console_scripts(self.scan, claims)
     }
 
+    /// What the RECORD of a distribution says about a file of it.
+    pub(crate) fn vouched(&self, dist: &Dist, path: &TargetPath) -> Option<Content> {
+        self.catalog.claims.get(&dist.info)?.as_ref()?.get(path).cloned()
+    }
+
     /// `sys.path` of scripts with this working set, without links; each entry once.
     pub(crate) fn python_path(&self, set: &WorkingSet<'_>, extra: &[TargetPath]) -> Result<Vec<String>, Why> {
         let mut path: Vec<TargetPath> = set.dists.values().map(|dist| dist.location.clone()).collect();
@@ -303,16 +308,29 @@ impl<'a> Buildout<'a> {
         path.extend(extra.iter().cloned());
         let mut unique = Vec::new();
         for place in path {
-            let real = evidence::real_path(self.scan, &place).ok_or_else(|| {
-                Why::new(WhyKind::TargetFact, format!("whether `{place}` is reached by links was not seen"))
-            })?;
-            let text = real.as_str().map(str::to_owned);
-            let text = text.ok_or_else(|| Why::new(WhyKind::NotModelled, format!("`{real}` is no text")))?;
+            let text = self.real_path(&place)?;
             if !unique.contains(&text) {
                 unique.push(text);
             }
         }
         Ok(unique)
+    }
+
+    /// Where the distributions of a working set lie, without links, as `pkg_resources` gives it; once per distribution.
+    pub(crate) fn locations(&self, set: &WorkingSet<'_>) -> Result<Vec<String>, Why> {
+        if let Some(why) = &set.doubt {
+            return Err(why.clone());
+        }
+        set.dists.values().map(|dist| self.real_path(&dist.location)).collect()
+    }
+
+    /// A path without links, as text.
+    fn real_path(&self, place: &TargetPath) -> Result<String, Why> {
+        let real = evidence::real_path(self.scan, place).ok_or_else(|| {
+            Why::new(WhyKind::TargetFact, format!("whether `{place}` is reached by links was not seen"))
+        })?;
+        let text = real.as_str().map(str::to_owned);
+        text.ok_or_else(|| Why::new(WhyKind::NotModelled, format!("`{real}` is no text")))
     }
 
     /// `get_pth_paths` of zc.buildout 6: the directories that `.pth` files name.

@@ -123,7 +123,7 @@ fn recipe_egg(buildout: &Buildout<'_>, recipe: &str) -> UsedEggs {
 /// not known which is right.
 fn doubted(buildout: &Buildout<'_>, path: &TargetPath, content: Content, eggs: &UsedEggs) -> Content {
     let Note::Bytes(bytes) = evidence::note(buildout.scan, path) else { return content };
-    let others = bytes.text().unwrap_or_default().lines().filter_map(|line| {
+    let others = bytes.text().unwrap_or_default().split(['\n', ':']).filter_map(|line| {
         let name = line.rsplit('/').next()?.trim_end_matches([',', ')', '\'', '"']);
         let egg = EggName::parse(name.as_bytes())?;
         let key = canonical(&egg.name);
@@ -188,11 +188,11 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
         Runs::Always => vigilance,
         Runs::AfterForcing(_) => Vigilance::Nothing,
     };
-    let again = |force: Force| std::iter::once(force).chain(runs.force().iter().cloned()).collect::<Vec<_>>();
+    let again = |force: Vec<Force>| force.into_iter().chain(runs.force().iter().cloned()).collect::<Vec<_>>();
     let mend = Mend {
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
-        force: again(Force::RemoveSelf),
+        force: again(vec![Force::RemoveSelf]),
         aborts: Aborts::OnWrongKind,
         replaces: Vec::new(),
         hazards: Vec::new(),
@@ -207,6 +207,12 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
             )],
             ..mend
         },
+        Upkeep::Replaced => Mend {
+            vigilance: noticed(Vigilance::Content),
+            metadata: noticed(Vigilance::Content),
+            aborts: Aborts::Never,
+            ..mend
+        },
         Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
         Upkeep::Rebuilt => Mend { vigilance: noticed(Vigilance::Content), aborts: Aborts::Never, ..mend },
         Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
@@ -214,14 +220,16 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
             let recorded = notes.recorded(part);
             let itself = recorded.contains(&thing.path);
             let above = recorded.iter().filter(|path| thing.path.is_below(path)).max();
-            let trigger = match above.or(recorded.first()) {
-                Some(other) if !itself => Force::Remove(other.clone()),
+            let force = match above.or(recorded.first()) {
+                Some(other) if !itself && thing.path.is_below(other) => vec![Force::Remove(other.clone())],
+                // What lies elsewhere is there still, and may stop the installation.
+                Some(other) if !itself => vec![Force::RemoveSelf, Force::Remove(other.clone())],
                 // Without notes everything is installed anyhow.
-                Some(_) | None => Force::RemoveSelf,
+                Some(_) | None => vec![Force::RemoveSelf],
             };
             Mend {
                 vigilance: noticed(if itself { Vigilance::Absence } else { Vigilance::Nothing }),
-                force: again(trigger),
+                force: again(force),
                 aborts: Aborts::Never,
                 replaces: recorded,
                 hazards: notes.hazards(part),

@@ -107,6 +107,7 @@ pub fn add(
     units(manifest, &configuration, place, inside);
     edges(manifest, &configuration, inside);
     looks(manifest, &configuration, place);
+    super::mr_developer::add(manifest, &configuration, place, inside)?;
     let input = Input {
         directory: place.directory.clone(),
         configuration,
@@ -248,6 +249,10 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
                 }
                 _ => None,
             },
+            Evidence::Itself(path) => {
+                above.extend(Some(path).filter(|path| !places.iter().any(|place| path.is_below(place))));
+                None
+            }
             Evidence::Archive { path, declared } => {
                 Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
             }

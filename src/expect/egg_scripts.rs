@@ -33,6 +33,8 @@ pub(crate) struct Scripts {
     pub(crate) initialization: String,
     /// Text between the parentheses of the call.
     pub(crate) arguments: String,
+    /// For WSGI scripts: what follows the line about the application.
+    pub(crate) application: Option<String>,
     /// Whether paths are relative to the buildout directory, or why that is not known.
     pub(crate) relative: Result<bool, Why>,
 }
@@ -68,6 +70,7 @@ impl Scripts {
             extra_paths: Vec::new(),
             initialization: String::new(),
             arguments: String::new(),
+            application: None,
             relative: relative(part, buildout),
         })
     }
@@ -223,6 +226,7 @@ impl Maker<'_> {
             relative_to: relative.then(|| self.buildout.directory().display().into_owned()),
             initialization: self.scripts.initialization.clone(),
             arguments: self.scripts.arguments.clone(),
+            application: self.scripts.application.clone(),
             edition: self.buildout.version().and_then(Edition::of_version).ok_or_else(|| {
                 Why::new(WhyKind::NotModelled, "which zc.buildout writes the scripts is not known, or too new")
             })?,

@@ -18,9 +18,11 @@ mod distribution;
 mod egg_scripts;
 mod environment;
 mod evidence;
+mod mr_developer;
 mod python_format;
 pub mod recipes;
 #[cfg(test)]
 mod sample;
 mod script_text;
+mod supervisor_lines;
 mod umask;

@@ -56,6 +56,8 @@ pub(crate) struct Frame {
     pub(crate) initialization: String,
     /// The option `arguments`.
     pub(crate) arguments: String,
+    /// For a WSGI script, which names its application instead of running it: the text that follows.
+    pub(crate) application: Option<String>,
     /// How the interpreter reads.
     pub(crate) edition: Edition,
 }
@@ -115,12 +117,17 @@ if _interactive:
 impl Frame {
     /// A script that calls an entry point. `None` when a path cannot be quoted as Python would.
     pub(crate) fn script(&self, file: &str, module: &str, attribute: &str) -> Option<Content> {
-        let head = format!("{}import sys\nsys.path[0:0] = [\n", self.head(file)?);
-        let tail = format!(
-            "  ]\n{}\nimport {module}\n\nif __name__ == '__main__':\n    sys.exit({module}.{attribute}({}))\n",
-            self.initialization(),
-            self.arguments
-        );
+        let mut head = format!("{}import sys\nsys.path[0:0] = [\n", self.head(file)?);
+        let call = format!("{module}.{attribute}({})", self.arguments);
+        let end = match &self.application {
+            None => format!("if __name__ == '__main__':\n    sys.exit({call})\n"),
+            Some(after) => {
+                // `WSGI_TEMPLATE` of djangorecipe begins with one more empty line.
+                head.insert(head.find('\n')?, '\n');
+                format!("application = {call}\n{after}")
+            }
+        };
+        let tail = format!("  ]\n{}\nimport {module}\n\n{end}", self.initialization());
         Some(content(head, &format!("  {},\n", self.entries(file)?), &tail))
     }
 
@@ -170,20 +177,24 @@ fn content(mut text: String, lines: &str, tail: &str) -> Content {
     Content::Unordered { bytes: Blob::from(text), from, to }
 }
 
-/// `repr` of a string of printable ASCII characters and line breaks.
+/// `repr` of a string of ASCII characters: printable ones, tabs and ends of lines.
 pub(crate) fn quoted(text: &str) -> Option<String> {
-    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\n') {
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || b"\t\n\r".contains(&byte)) {
         return None;
     }
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut quoted = String::from(quote);
     for character in text.chars() {
-        if character == quote || character == '\\' {
-            quoted.push('\\');
-        }
         match character {
+            '\t' => quoted.push_str("\\t"),
             '\n' => quoted.push_str("\\n"),
-            _ => quoted.push(character),
+            '\r' => quoted.push_str("\\r"),
+            character => {
+                if character == quote || character == '\\' {
+                    quoted.push('\\');
+                }
+                quoted.push(character);
+            }
         }
     }
     quoted.push(quote);
@@ -225,6 +236,7 @@ mod tests {
             relative_to: None,
             initialization: String::new(),
             arguments: String::new(),
+            application: None,
             edition: Edition::Current,
         }
     }
@@ -277,7 +289,7 @@ mod tests {
     fn strings_are_quoted_as_python_does_or_not_at_all() {
         assert_eq!(quoted("it's").as_deref(), Some("\"it's\""));
         assert_eq!(quoted("'\"\\").as_deref(), Some("'\\'\"\\\\'"));
-        assert_eq!(quoted("a\nb").as_deref(), Some("'a\\nb'"));
+        assert_eq!(quoted("a\tb\nc").as_deref(), Some("'a\\tb\\nc'"));
         assert_eq!(quoted("é"), None);
     }
 }

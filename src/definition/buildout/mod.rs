@@ -40,6 +40,7 @@ mod substitution;
 
 pub use disk::DiskSources;
 pub use facts::TargetFacts;
+pub(crate) use reference::{names, next_reference};
 pub use resolved::{Directories, PartEdge, Reference, Resolved, Section, canonical_name};
 pub use runner::Runner;
 pub use sources::{MemorySources, SourceError, Sources};
@@ -58,6 +59,12 @@ pub trait RecipeOptions {
     /// The value of an option that the recipe sets in its section, in buildout's syntax: `${buildout:parts-directory}/x`
     /// is worked out like a configured value. `None` when it is not known; references to it are then unknown.
     fn option(&self, recipe: &str, section: &str, option: &str) -> Option<String>;
+
+    /// Whether the recipe leaves the configured value of an option of its section as it is. When it does not, references
+    /// to the option are not known.
+    fn keeps(&self, _recipe: &str, _option: &str, _configured: &str) -> bool {
+        true
+    }
 }
 
 /// Knows no recipe.

@@ -1,14 +1,14 @@
 //! The syntax of `${section:option}`, as `Options._sub` of zc.buildout 6.0.1 takes it.
 
 /// The next `${…}` with what is before and after it; an unclosed one is plain text.
-pub(super) fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
+pub(crate) fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
     let start = text.find("${")?;
     let end = start + text[start..].find('}')? + 1;
     Some((&text[..start], &text[start..end], &text[end..]))
 }
 
 /// Section and option of a reference, or what is wrong with it.
-pub(super) fn names(reference: &str) -> Result<(&str, &str), &'static str> {
+pub(crate) fn names(reference: &str) -> Result<(&str, &str), &'static str> {
     let inner = &reference[2..reference.len() - 1];
     let Some((section, option)) = inner.split_once(':') else { return Err("has no colon") };
     if option.contains(':') {

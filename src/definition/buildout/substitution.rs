@@ -313,7 +313,8 @@ impl<'a> Engine<'a> {
             });
         }
         match self.get_within(section, target, seen) {
-            Some(value) => value,
+            Some(value) if section == from => value,
+            Some(value) => self.kept(section, target, value, seen),
             None if target == SECTION_NAME => Eval::Known(from.to_owned()),
             None => self.missing_option(from, option, reference, (section, target), seen),
         }
@@ -345,6 +346,18 @@ impl<'a> Engine<'a> {
             format!("`{}` names an option that `[{section}]` does not have{early}{nearest}", lint::short(reference))
         };
         self.broken(from, option, reference, message)
+    }
+
+    /// A configured value as others see it: the recipe may have put another one in its place.
+    fn kept(&mut self, section: &str, option: &str, value: Eval<String>, seen: &mut Seen) -> Eval<String> {
+        let Some(recipe) = self.get_within(section, "recipe", seen) else { return value };
+        match (&recipe, &value) {
+            (Eval::Known(name), Eval::Known(text)) if !self.recipes.keeps(name, option, text) => {
+                let text = format!("the recipe `{name}` puts `{option}` of `[{section}]` otherwise than configured");
+                Eval::Unknown(Why::new(WhyKind::Code, text))
+            }
+            _ => value,
+        }
     }
 
     /// An option that recipe code sets.

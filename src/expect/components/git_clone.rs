@@ -35,7 +35,8 @@ impl Component for GitClone {
         let clobber = node.flag("clobber") == Eval::Known(true);
         let follows = node.flag("vcs_update") != Eval::Known(false);
         context.look(target.clone(), Depth::Checkout, &[]);
-        let input = Input { target, url, revision, branch, tag, clobber, follows, origin: node.origin() };
+        let (mr_developer, origin) = (false, node.origin());
+        let input = Input { target, url, revision, branch, tag, clobber, follows, mr_developer, origin };
         context.derive(RULE, serde_json::to_value(input).expect("paths and texts serialise"));
     }
 }

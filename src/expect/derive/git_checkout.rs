@@ -41,6 +41,9 @@ pub struct Input {
     pub clobber: bool,
     /// Whether batou looks at the working copy at all once it is there (`vcs_update`).
     pub follows: bool,
+    /// Whether mr.developer keeps it instead of batou: it clones only where there is no directory at all.
+    #[serde(default)]
+    pub mr_developer: bool,
     /// Where it is declared.
     pub origin: Option<Origin>,
 }
@@ -83,6 +86,12 @@ impl Deriver<'_> {
             .forced_by([Force::Remove(self.input.target.clone())])
             // Without `.git` batou empties the whole directory before it clones.
             .replacing([self.input.target.clone()]);
+        let repository = if self.input.mr_developer {
+            // A directory without a repository makes git fail, and buildout with it.
+            Claim { mend: Mend { aborts: Aborts::Always, ..self.clone_again(&checkout) }, ..repository }
+        } else {
+            repository
+        };
         self.push(git.clone(), repository);
         if !self.scan.checkouts.contains_key(&self.input.target) {
             return Err(Why::new(WhyKind::LiveTree, format!("there is no repository in {} to ask", self.input.target)));
@@ -191,7 +200,8 @@ impl Deriver<'_> {
             hazards.push(Hazard::new(LOSES_DATA, text));
         }
         if !self.input.clobber {
-            let text = format!("changes that somebody made in {target} are lost; batou was told not to clobber them");
+            let text =
+                format!("changes that somebody made in {target} are lost; the deployment was told not to clobber them");
             hazards.push(Hazard::new(LOSES_DATA, text));
         }
         Mend {

@@ -51,7 +51,7 @@ fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {
 }
 
 /// Notes why a unit's result cannot be known. The first reason stays.
-fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
+pub(super) fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
     if let Some(unit) = manifest.units.iter_mut().find(|known| known.id == *unit) {
         unit.opaque.get_or_insert(why);
     }

@@ -5,19 +5,30 @@
 //! that is not in the table is known by what buildout recorded about it.
 
 mod collective_recipe_backup;
+mod collective_recipe_cmd;
 mod collective_recipe_omelette;
+mod collective_recipe_plonesite;
+mod collective_recipe_supervisor;
+mod collective_recipe_template;
+mod djangorecipe;
 mod hexagonit_recipe_cmmi;
 mod hexagonit_recipe_download;
+mod iw_recipe_cmd;
+mod ore_recipe_fs;
+mod plone_recipe_command;
 mod plone_recipe_zeoserver;
 mod plone_recipe_zope2instance;
+mod z3c_recipe_mkdir;
+mod z3c_recipe_usercrontab;
 mod zc_recipe_cmmi;
 mod zc_recipe_egg;
+mod zc_recipe_testrunner;
 
 use crate::definition::buildout::RecipeOptions;
 use crate::expect::derive::buildout::{Buildout, Configuration, UsedEggs};
-use crate::model::artifact::{Content, Expected, Ownership};
+use crate::model::artifact::{Content, Expected, Ownership, Principal};
 use crate::model::content::Digest;
-use crate::model::eval::{Eval, Why};
+use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::path::TargetPath;
 
 /// One recipe.
@@ -29,6 +40,12 @@ pub trait Recipe: Sync {
     /// that it does not set, or whose value cannot be told.
     fn sets(&self, _part: &str, _option: &str) -> Option<String> {
         None
+    }
+
+    /// Whether its `__init__` leaves a configured value of its own section as it is. When it does not, references to the
+    /// option are not known.
+    fn keeps(&self, _option: &str, _configured: &str) -> bool {
+        true
     }
 
     /// What a scan must look at besides the buildout directory's notes.
@@ -59,6 +76,8 @@ pub enum Evidence {
         /// Its digest.
         declared: Digest,
     },
+    /// What is at a path, nothing below it.
+    Itself(TargetPath),
     /// Everything below a directory.
     Tree(TargetPath),
 }
@@ -82,6 +101,14 @@ impl PartFiles {
         Self { opaque: Some(why), ..Self::default() }
     }
 
+    /// Of a part that runs something: when it is installed, and when it is updated.
+    fn runs(part: &str, install: &str, update: Option<&str>) -> Self {
+        let always = update.map(|update| format!("; every other run of buildout {update}")).unwrap_or_default();
+        let text = format!("installing it {install}{always}; what that makes is not known");
+        let side_effect = Some(format!("installing [{part}] again {install}{always}"));
+        Self { side_effect, ..Self::unknown(Why::new(WhyKind::Code, text)) }
+    }
+
     /// Notes why something is not known. The first reason stays.
     pub fn doubt(&mut self, why: Why) {
         self.opaque.get_or_insert(why);
@@ -101,6 +128,10 @@ pub struct Made {
     pub upkeep: Upkeep,
     /// Whether its content must never be shown.
     pub secret: bool,
+    /// Its owner, where the recipe sets one.
+    pub owner: Option<Principal>,
+    /// Its group, where the recipe sets one.
+    pub group: Option<Principal>,
 }
 
 /// Permission bits of what a part makes.
@@ -128,6 +159,8 @@ pub enum Upkeep {
     Replaced,
     /// Makes it when it is gone.
     WhenGone,
+    /// Makes it when it is gone, and sets its permission bits and owner whatever they are.
+    Maintained,
     /// Nothing: it is made only when the part is installed anew, for which a recorded path must be gone.
     OnInstall,
 }
@@ -140,29 +173,45 @@ impl Made {
 
     /// A file.
     pub fn file(path: TargetPath, content: Content, upkeep: Upkeep) -> Self {
-        Self { path, expected: Expected::File(content), mode: Mode::Undeclared, upkeep, secret: false }
+        Self::thing(path, Expected::File(content), upkeep)
     }
 
     /// A directory that others may write to as well.
     pub fn directory(path: TargetPath, upkeep: Upkeep) -> Self {
-        let expected = Expected::Directory { ownership: Ownership::Shared };
-        Self { path, expected, mode: Mode::Undeclared, upkeep, secret: false }
+        Self::thing(path, Expected::Directory { ownership: Ownership::Shared }, upkeep)
+    }
+
+    /// Anything.
+    pub fn thing(path: TargetPath, expected: Expected, upkeep: Upkeep) -> Self {
+        Self { path, expected, mode: Mode::Undeclared, upkeep, secret: false, owner: None, group: None }
     }
 }
 
 /// Every recipe, sorted by its first name.
 pub static RECIPES: &[&dyn Recipe] = &[
     &collective_recipe_backup::Backup,
+    &collective_recipe_cmd::Commands,
     &collective_recipe_omelette::Omelette,
+    &collective_recipe_plonesite::Site,
+    &collective_recipe_supervisor::Supervisor,
+    &collective_recipe_template::Genshi,
+    &collective_recipe_template::Template,
+    &djangorecipe::Django,
     &hexagonit_recipe_cmmi::Cmmi,
     &hexagonit_recipe_download::Download,
+    &iw_recipe_cmd::Commands,
+    &ore_recipe_fs::Mkdir,
+    &plone_recipe_command::Shell,
     &plone_recipe_zeoserver::Server,
     &plone_recipe_zope2instance::Instance,
+    &z3c_recipe_mkdir::Mkdir,
+    &z3c_recipe_usercrontab::UserCrontab,
     &zc_recipe_cmmi::Cmmi,
     &zc_recipe_egg::Custom,
     &zc_recipe_egg::Develop,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
+    &zc_recipe_testrunner::TestRunner,
 ];
 
 /// The recipe of this name.
@@ -178,6 +227,27 @@ impl RecipeOptions for KnownRecipes {
     fn option(&self, name: &str, section: &str, option: &str) -> Option<String> {
         recipe(name)?.sets(section, option)
     }
+
+    fn keeps(&self, name: &str, option: &str, configured: &str) -> bool {
+        recipe(name).is_none_or(|recipe| recipe.keeps(option, configured))
+    }
+}
+
+/// How many characters of a command are told.
+const TOLD: usize = 120;
+
+/// A command in an option, for a sentence: quoted, on one line, and not too long; a secret one is withheld.
+fn command(options: &Options<'_>, option: &str) -> String {
+    match options.get(option) {
+        Ok(Some(text)) => {
+            let text = text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+            let short: String = text.chars().take(TOLD).collect();
+            let more = if short.len() < text.len() { "…" } else { "" };
+            format!("`{short}{more}`")
+        }
+        Ok(None) => format!("nothing, because it has no `{option}`"),
+        Err(why) => format!("a command that is not known ({why})"),
+    }
 }
 
 /// The options of one part, read as recipes read them.
@@ -191,6 +261,11 @@ impl<'a> Options<'a> {
     /// Of a part.
     pub fn of(part: &'a str, configuration: &'a Configuration) -> Self {
         Self { configuration, part }
+    }
+
+    /// The part's name.
+    pub fn part(&self) -> &'a str {
+        self.part
     }
 
     /// `options.get(name)`.

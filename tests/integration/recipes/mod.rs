@@ -6,15 +6,21 @@
 mod cmmi;
 mod collective_recipe_backup;
 mod collective_recipe_omelette;
+mod collective_recipe_supervisor;
+mod collective_recipe_template;
+mod djangorecipe;
 mod hexagonit_recipe_download;
 mod kept_eggs;
 mod known;
+mod plone_recipe_command;
 mod plone_recipe_zeoserver;
 mod plone_recipe_zope2instance;
 mod tree;
 mod wheels;
 mod whole;
+mod z3c_recipe_mkdir;
 mod zc_recipe_egg;
+mod zc_recipe_testrunner;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};
 use rectify::model::finding::Finding;
@@ -124,6 +130,31 @@ fn buildout_notices_repairs_and_deletes_what_we_say_it_does() {
                 continue;
             }
             check(&tree, case, &path, &format!("{python}: {}", case.name));
+        }
+    }
+}
+
+/// Checks cases in a tree of one recipe.
+fn check_all(tree: &Tree, cases: &[Case]) {
+    for case in cases {
+        let path = tree.expand(case.path);
+        check(tree, case, &path, case.name);
+    }
+}
+
+/// Asserts that a tree has no findings, and that each of these files is known byte for byte, as it is there.
+fn assert_sound(tree: &Tree, judged: &Judged, files: &[&str]) {
+    assert_eq!(judged.problems(), Vec::<String>::new());
+    for file in files {
+        let live = tree.read(file);
+        match &judged.artifact(&tree.path(file)).expected {
+            Expected::File(Content::Bytes(bytes)) => {
+                assert_eq!(String::from_utf8_lossy(&live), String::from_utf8_lossy(&bytes.0), "{file}");
+            }
+            Expected::File(Content::Unordered { bytes, from, to }) => {
+                assert_eq!(sorted(&live, *from, *to), sorted(&bytes.0, *from, *to), "{file}");
+            }
+            other => panic!("{file} is not known: {other:?}"),
         }
     }
 }

@@ -269,6 +269,11 @@ impl Tree {
         std::fs::set_permissions(self.root.join(path), std::fs::Permissions::from_mode(0o644)).expect("it is ours");
     }
 
+    pub(super) fn allow(&self, path: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(self.root.join(path), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    }
+
     /// Does what the mend of a finding says.
     pub(super) fn force(&self, judged: &Judged, finding: &Finding) {
         let Some(mend) = finding.mend else { return };

@@ -7,10 +7,12 @@
 //! in between ([`working_set`]) follows from the eggs' own metadata, which is believed only when RECORD vouches for it.
 
 mod catalog;
+mod code_places;
 mod eggs;
 mod found;
 mod input;
 pub(crate) mod parts;
+mod substitution;
 #[cfg(test)]
 mod tests;
 mod wheels;
@@ -249,6 +251,12 @@ impl<'a> Buildout<'a> {
         Ok(archive)
     }
 
+    /// The version of the egg of a recipe, where known.
+    pub(crate) fn recipe_version(&self, egg: &str) -> Option<String> {
+        let set = self.working_set(&[egg.to_owned()]);
+        set.dists.get(&crate::references::python_metadata::canonical(egg)).map(|dist| dist.version.clone())
+    }
+
     /// The version of the zc.buildout that runs, where known.
     pub(crate) fn version(&self) -> Option<&str> {
         self.version.as_deref()
@@ -337,19 +345,22 @@ impl<'a> Buildout<'a> {
     fn pth_paths(&self, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
         let mut paths = Vec::new();
         for file in evidence::entries(self.scan, directory).filter(|path| path.name().ends_with(b".pth")) {
-            let text = match evidence::note(self.scan, file) {
-                Note::Bytes(bytes) => bytes.text(),
-                Note::WrongKind | Note::Absent => None,
-                Note::Unknown(why) => return Err(why),
-            };
-            // What is no text is passed over by buildout, too.
-            for line in text.into_iter().flat_map(str::lines).map(str::trim) {
-                if !line.is_empty() && !line.starts_with('#') && !line.starts_with("import ") {
-                    paths.push(directory.join(line));
-                }
-            }
+            paths.extend(self.pth_lines(file, directory)?);
         }
         Ok(paths)
+    }
+
+    /// The directories that one `.pth` file names.
+    fn pth_lines(&self, file: &TargetPath, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
+        let text = match evidence::note(self.scan, file) {
+            Note::Bytes(bytes) => bytes.text(),
+            Note::WrongKind | Note::Absent => None,
+            Note::Unknown(why) => return Err(why),
+        };
+        // What is no text is passed over by buildout, too.
+        let lines = text.into_iter().flat_map(str::lines).map(str::trim);
+        let named = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("import "));
+        Ok(named.map(|line| directory.join(line)).collect())
     }
 
     /// `sys.executable` of the Python that runs buildout: as the definition says, or as `bin/buildout` says where

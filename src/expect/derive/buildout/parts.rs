@@ -78,15 +78,22 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
         parts.eggs.insert(id, eggs);
     }
     let paths: BTreeSet<TargetPath> = made.keys().cloned().collect();
-    let notes = Notes { installed: installed.as_ref(), effects: &effects };
+    let path = buildout.configuration().directories.installed.known().filter(|_| installed.is_some());
+    let notes = Notes { installed: installed.as_ref(), path: path.map(TargetPath::new), effects: &effects };
     push_made(buildout, &notes, made, manifest);
     recorded(buildout, &notes, &paths, manifest);
     parts
 }
 
+/// What installing everything again means.
+const WITHOUT_NOTES: &str = "without .installed.cfg every part is installed again: commands of recipes run again, and a \
+                             recipe that refuses existing targets fails";
+
 /// What is known about parts besides their files.
 struct Notes<'a> {
     installed: Option<&'a Installed>,
+    /// Where buildout has its notes, if there are any.
+    path: Option<TargetPath>,
     /// What installing a part does besides, by part.
     effects: &'a BTreeMap<String, String>,
 }
@@ -158,7 +165,13 @@ fn push_made(buildout: &Buildout<'_>, notes: &Notes<'_>, made: AllMade, manifest
         let unit = unit(&buildout.derivation.unit, &part);
         let host = &buildout.derivation.host;
         let artifact = distribution::thing(host, &unit, path, thing.expected, Authority::Definition, mend);
-        manifest.artifacts.push(Artifact { mode, secret: thing.secret, ..artifact });
+        manifest.artifacts.push(Artifact {
+            mode,
+            secret: thing.secret,
+            owner: thing.owner,
+            group: thing.group,
+            ..artifact
+        });
     }
 }
 
@@ -216,6 +229,9 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
         Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
         Upkeep::Rebuilt => Mend { vigilance: noticed(Vigilance::Content), aborts: Aborts::Never, ..mend },
         Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
+        Upkeep::Maintained => {
+            Mend { vigilance: noticed(Vigilance::Absence), metadata: noticed(Vigilance::Content), ..mend }
+        }
         Upkeep::OnInstall => {
             let recorded = notes.recorded(part);
             let itself = recorded.contains(&thing.path);
@@ -224,15 +240,20 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
                 Some(other) if !itself && thing.path.is_below(other) => vec![Force::Remove(other.clone())],
                 // What lies elsewhere is there still, and may stop the installation.
                 Some(other) if !itself => vec![Force::RemoveSelf, Force::Remove(other.clone())],
-                // Without notes everything is installed anyhow.
-                Some(_) | None => vec![Force::RemoveSelf],
+                // Nothing that could be gone: only without its notes does buildout install the part again.
+                None => vec![notes.path.clone().map_or(Force::RemoveSelf, Force::Remove)],
+                Some(_) => vec![Force::RemoveSelf],
             };
+            let mut hazards = notes.hazards(part);
+            if recorded.is_empty() {
+                hazards.push(Hazard::new(code::SIDE_EFFECTS, WITHOUT_NOTES));
+            }
             Mend {
                 vigilance: noticed(if itself { Vigilance::Absence } else { Vigilance::Nothing }),
                 force: again(force),
                 aborts: Aborts::Never,
                 replaces: recorded,
-                hazards: notes.hazards(part),
+                hazards,
                 ..mend
             }
         }
@@ -257,11 +278,7 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
         force,
         aborts: Aborts::Always,
         replaces: Vec::new(),
-        hazards: vec![Hazard::new(
-            code::SIDE_EFFECTS,
-            "without it every part is installed again: commands of recipes run again, and a recipe that refuses existing \
-             targets fails",
-        )],
+        hazards: vec![Hazard::new(code::SIDE_EFFECTS, WITHOUT_NOTES)],
     });
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
     let why = match evidence::note(buildout.scan, &path) {

@@ -19,6 +19,7 @@ fn input() -> Input {
         tag: None,
         clobber: true,
         follows: true,
+        mr_developer: false,
         origin: None,
     }
 }

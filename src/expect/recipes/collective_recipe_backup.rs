@@ -32,6 +32,12 @@ impl Recipe for Backup {
         (option == "backup_blobs").then(|| "True".to_owned())
     }
 
+    /// Truth is written in its own way; a storage of blobs has two names, one of which is taken away.
+    fn keeps(&self, option: &str, configured: &str) -> bool {
+        !option.starts_with("blob")
+            && !["true", "yes", "on", "1", "false", "no", "off", "0"].contains(&&*configured.to_lowercase())
+    }
+
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {
         let options = buildout.options(part);
         let specs = match specs(&options) {

@@ -36,6 +36,10 @@ impl Recipe for Download {
         Some(value.to_owned())
     }
 
+    fn keeps(&self, option: &str, _configured: &str) -> bool {
+        option != "location"
+    }
+
     fn evidence(&self, part: &str, configuration: &Configuration, directory: &TargetPath) -> Vec<Evidence> {
         let options = Options::of(part, configuration);
         let Ok(Some(declared)) = checksum(&options) else { return Vec::new() };

@@ -17,6 +17,10 @@ impl Recipe for Cmmi {
         &["zc.recipe.cmmi", "zc.recipe.cmmi:default"]
     }
 
+    fn keeps(&self, option: &str, _configured: &str) -> bool {
+        option != "location"
+    }
+
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {
         let why = Why::new(WhyKind::Code, "what a compiler makes cannot be foretold; only that it is there is checked");
         let mut files = PartFiles {

@@ -110,7 +110,7 @@ fn cook(part: &str, buildout: &Buildout<'_>, found: &[Found<'_>]) -> Result<Vec<
         None => buildout.parts_directory(part)?,
     };
     let place = TargetPath::new(&location);
-    if !location.starts_with('/') || buildout.real_path(&place)? != place {
+    if !location.starts_with('/') || buildout.without_links(&place)? != place {
         return Err(Why::new(WhyKind::NotModelled, format!("`{location}` is relative, or reached by links")));
     }
     let edition = Edition::of(buildout)?;
@@ -397,7 +397,7 @@ impl Plate<'_> {
     fn link(&mut self, source: &TargetPath, place: TargetPath) -> Result<(), Why> {
         let location = &self.found.dist.location;
         let rest = source.relative_to(location).unwrap_or_default();
-        let target = self.pan.buildout.real_path(location)?.join(rest);
+        let target = self.pan.buildout.without_links(location)?.join(rest);
         let text = target.as_str().ok_or_else(|| Why::new(WhyKind::NotModelled, format!("`{target}` is no text")))?;
         self.nodes.insert(place, Node::Link(BTreeSet::from([text.to_owned()])));
         Ok(())

@@ -39,7 +39,7 @@ fn tree(python: &str, version: &str) -> Tree {
     let configuration = format!(
         "[buildout]\ndevelop = demo\nparts = all few itself\n[versions]\ncollective.recipe.omelette = {version}\n\
          zc.recipe.egg = 3.0.0\nsix = 1.17.0\nzope.event = 5.0\nzope.deprecation = 5.0\ntabulate = 0.9.0\n{}",
-        PARTS.replace("", "")
+        PARTS
     );
     Tree::of(
         python,

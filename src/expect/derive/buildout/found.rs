@@ -104,7 +104,7 @@ impl Buildout<'_> {
         {
             return Ok(Some(if claimed == path { Kind::File } else { Kind::Directory }));
         }
-        match self.scan.sighting(&self.real_path(path)?) {
+        match self.scan.sighting(&self.without_links(path)?) {
             Sighting::Present(seen) => Ok(Some(seen.kind)),
             Sighting::Absent => Ok(None),
             Sighting::Unseen(failure) => {
@@ -122,7 +122,7 @@ impl Buildout<'_> {
         if self.kind(directory, dist)? != Some(Kind::Directory) {
             return Ok(None);
         }
-        let real = self.real_path(directory)?;
+        let real = self.without_links(directory)?;
         if let Sighting::Present(seen) = self.scan.sighting(&real)
             && !seen.listed
         {
@@ -148,7 +148,7 @@ impl Buildout<'_> {
     }
 
     /// A path without links.
-    pub(crate) fn real_path(&self, path: &TargetPath) -> Result<TargetPath, Why> {
+    pub(crate) fn without_links(&self, path: &TargetPath) -> Result<TargetPath, Why> {
         evidence::real_path(self.scan, path)
             .ok_or_else(|| Why::new(WhyKind::TargetFact, format!("whether `{path}` is reached by links was not seen")))
     }

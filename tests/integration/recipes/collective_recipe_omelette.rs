@@ -38,8 +38,7 @@ recipe = collective.recipe.omelette
 fn tree(python: &str, version: &str) -> Tree {
     let configuration = format!(
         "[buildout]\ndevelop = demo\nparts = all few itself\n[versions]\ncollective.recipe.omelette = {version}\n\
-         zc.recipe.egg = 3.0.0\nsix = 1.17.0\nzope.event = 5.0\nzope.deprecation = 5.0\ntabulate = 0.9.0\n{}",
-        PARTS
+         zc.recipe.egg = 3.0.0\nsix = 1.17.0\nzope.event = 5.0\nzope.deprecation = 5.0\ntabulate = 0.9.0\n{PARTS}"
     );
     Tree::of(
         python,

@@ -223,6 +223,10 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             above.extend(paths.flat_map(|path| path.ancestors().collect::<Vec<_>>()));
         }
     }
+    for directory in rule::archives(configuration, &place.directory) {
+        above.extend(directory.ancestors().skip(1));
+        manifest.look.push(Look::new(&place.host, directory, Depth::Archives));
+    }
     let evidence = evidence(configuration, place);
     let (trees, evidence): (Vec<_>, Vec<_>) = evidence.into_iter().partition(|one| matches!(one, Evidence::Tree(_)));
     for tree in trees {
@@ -251,6 +255,9 @@ fn looks(manifest: &mut Manifest, configuration: &Configuration, place: &Place) 
             }
             Evidence::Archive { path, declared } => {
                 Some(Look { declared, ..Look::new(&place.host, path, Depth::Archive) })
+            }
+            Evidence::Digest { path, declared } => {
+                Some(Look { declared: Some(declared), ..look(path, Depth::Itself, Vec::new()) })
             }
             Evidence::Tree(path) => Some(look(path, Depth::Whole, Vec::new())),
         });

@@ -10,7 +10,7 @@ use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected,
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Broken, Manifest};
-use crate::model::observation::{Kind, Scan, Sighting};
+use crate::model::observation::{Kind, Member, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
 use crate::references::wheel_record::{self, Hash, Record, Row};
@@ -69,6 +69,20 @@ impl Distribution<'_> {
                 None
             }
         }
+    }
+
+    /// What the wheel that it was installed from vouches for: its files as they are unpacked. RECORD is written anew by
+    /// the installer, and what lies in `*.data` is put elsewhere.
+    pub(crate) fn of_wheel(&self, members: &[Member]) -> Claims {
+        let row = |member: &Member| {
+            let path = std::str::from_utf8(&member.path.0).ok()?.to_owned();
+            let data = path.split('/').next().is_some_and(|first| first.strip_suffix(".data").is_some());
+            let own =
+                path.rsplit('/').next().is_some_and(|name| name.starts_with("RECORD")) && path.contains(".dist-info/");
+            let digest = member.digest.clone().filter(|_| member.kind == Kind::File && !data && !own)?;
+            Some(Row { path, hash: Hash::Known(digest), size: member.size })
+        };
+        self.of_record(&Record { rows: members.iter().filter_map(row).collect(), refused: Vec::new() })
     }
 
     fn of_record(&self, record: &Record) -> Claims {

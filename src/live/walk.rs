@@ -27,7 +27,7 @@ pub(super) fn walk(
             Depth::Itself | Depth::Archive => {
                 walker.itself(&look.path);
             }
-            Depth::Whole => walker.whole(&look.path),
+            Depth::Whole | Depth::Archives => walker.whole(&look.path),
             Depth::Checkout => {
                 walker.blob_ids.push(look.path.clone());
                 walker.whole(&look.path);

@@ -136,6 +136,8 @@ pub enum Depth {
     Whole,
     /// The path itself, which is an archive, and the digests of its members.
     Archive,
+    /// Everything below a directory, and the digests of the members of the wheels and zipped eggs directly in it.
+    Archives,
     /// Everything below a checkout's directory, and what its repository says about it.
     Checkout,
 }

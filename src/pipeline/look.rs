@@ -59,7 +59,7 @@ pub(super) fn host(
         Err(failure) => return live::unseen(host, started_at, format!("`{shown}` cannot be opened: {}", failure.text)),
     };
     let mut scan = live::scan(&root, manifest, host, started_at, monitor);
-    add_references(&root, manifest, &mut scan);
+    references::add(&root, manifest, &mut scan);
     let mut refined = manifest.clone();
     crate::expect::derive::refine(&mut refined, std::slice::from_ref(&scan));
     refined.hosts.retain(|known| known.name == *host);
@@ -67,22 +67,6 @@ pub(super) fn host(
     look_closer(&refined, &mut scan, &root, &points, monitor);
     scan.points = (!settings.backups.is_empty()).then_some(points);
     scan
-}
-
-/// What archives hold and what repositories say.
-fn add_references(root: &LiveRoot, manifest: &Manifest, scan: &mut Scan) {
-    for look in manifest.look.iter().filter(|look| look.host == scan.host) {
-        let Some(seen) = scan.seen(&look.path) else { continue };
-        match (look.depth, seen.kind) {
-            (Depth::Archive, Kind::File) => {
-                scan.archives.insert(look.path.clone(), references::archive::list(root, &look.path));
-            }
-            (Depth::Checkout, Kind::Directory) => {
-                scan.checkouts.insert(look.path.clone(), references::git_objects::read(root, &look.path));
-            }
-            _ => {}
-        }
-    }
 }
 
 fn judge(manifest: &Manifest, scan: &Scan, points: &RestorePoints) -> Findings {

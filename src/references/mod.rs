@@ -10,3 +10,40 @@ pub mod archive;
 pub mod git_objects;
 pub mod python_metadata;
 pub mod wheel_record;
+
+use crate::io::disk::LiveRoot;
+use crate::model::manifest::{Depth, Manifest};
+use crate::model::observation::{Kind, Scan, Sighting};
+use crate::model::path::TargetPath;
+
+/// Adds to a scan what archives hold and what repositories say, as the manifest asks for it.
+pub fn add(root: &LiveRoot, manifest: &Manifest, scan: &mut Scan) {
+    for look in manifest.look.iter().filter(|look| look.host == scan.host) {
+        let Some(seen) = scan.seen(&look.path) else { continue };
+        match (look.depth, seen.kind) {
+            (Depth::Archive, Kind::File) => {
+                scan.archives.insert(look.path.clone(), archive::list(root, &look.path));
+            }
+            (Depth::Archives, Kind::Directory) => {
+                for path in archives(scan, &look.path) {
+                    let archive = archive::list(root, &path);
+                    scan.archives.insert(path, archive);
+                }
+            }
+            (Depth::Checkout, Kind::Directory) => {
+                scan.checkouts.insert(look.path.clone(), git_objects::read(root, &look.path));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The wheels and zipped eggs directly in a directory.
+fn archives(scan: &Scan, directory: &TargetPath) -> Vec<TargetPath> {
+    let is_archive = |(path, sighting): (&TargetPath, &Sighting)| {
+        let file = matches!(sighting, Sighting::Present(seen) if seen.kind == Kind::File);
+        let named = path.name().ends_with(b".whl") || path.name().ends_with(b".egg");
+        (file && named && path.parent().as_ref() == Some(directory)).then(|| path.clone())
+    };
+    scan.below(directory).filter_map(is_archive).collect()
+}

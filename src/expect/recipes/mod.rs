@@ -4,11 +4,15 @@
 //! content, and what the next run of buildout does about each. What it cannot know is unknown with a reason; a recipe
 //! that is not in the table is known by what buildout recorded about it.
 
+mod collective_recipe_backup;
 mod collective_recipe_cmd;
+mod collective_recipe_omelette;
 mod collective_recipe_plonesite;
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
 mod djangorecipe;
+mod hexagonit_recipe_cmmi;
+mod hexagonit_recipe_download;
 mod iw_recipe_cmd;
 mod ore_recipe_fs;
 mod plone_recipe_command;
@@ -16,6 +20,7 @@ mod plone_recipe_zeoserver;
 mod plone_recipe_zope2instance;
 mod z3c_recipe_mkdir;
 mod z3c_recipe_usercrontab;
+mod zc_recipe_cmmi;
 mod zc_recipe_egg;
 mod zc_recipe_testrunner;
 
@@ -63,6 +68,13 @@ pub enum Evidence {
         path: TargetPath,
         /// The digest that the part declares for it.
         declared: Option<Digest>,
+    },
+    /// A file whose digest is declared, in an algorithm that is not computed anyhow.
+    Digest {
+        /// The file.
+        path: TargetPath,
+        /// Its digest.
+        declared: Digest,
     },
     /// What is at a path, nothing below it.
     Itself(TargetPath),
@@ -141,6 +153,8 @@ pub enum Upkeep {
     Compared,
     /// Writes it anew whatever is there.
     Rewritten,
+    /// Removes the directory that it lies in, and makes everything in there anew.
+    Rebuilt,
     /// Removes it and makes it anew whatever is there, permissions included.
     Replaced,
     /// Makes it when it is gone.
@@ -175,12 +189,16 @@ impl Made {
 
 /// Every recipe, sorted by its first name.
 pub static RECIPES: &[&dyn Recipe] = &[
+    &collective_recipe_backup::Backup,
     &collective_recipe_cmd::Commands,
+    &collective_recipe_omelette::Omelette,
     &collective_recipe_plonesite::Site,
     &collective_recipe_supervisor::Supervisor,
     &collective_recipe_template::Genshi,
     &collective_recipe_template::Template,
     &djangorecipe::Django,
+    &hexagonit_recipe_cmmi::Cmmi,
+    &hexagonit_recipe_download::Download,
     &iw_recipe_cmd::Commands,
     &ore_recipe_fs::Mkdir,
     &plone_recipe_command::Shell,
@@ -188,6 +206,9 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &plone_recipe_zope2instance::Instance,
     &z3c_recipe_mkdir::Mkdir,
     &z3c_recipe_usercrontab::UserCrontab,
+    &zc_recipe_cmmi::Cmmi,
+    &zc_recipe_egg::Custom,
+    &zc_recipe_egg::Develop,
     &zc_recipe_egg::Eggs,
     &zc_recipe_egg::Scripts,
     &zc_recipe_testrunner::TestRunner,

@@ -1,9 +1,12 @@
 //! `zc.recipe.egg`: scripts and interpreters for eggs. Versions 2.0.7, 3.0.0 and 6.0.0, which agree.
+//!
+//! What `:custom` builds and `:develop` links is decided by the projects themselves: only that what buildout noted is
+//! there is expected. (zc.buildout 6.0.1 does not even use what `:custom` built: parts get the egg anew.)
 
 use super::{Made, Options, PartFiles, Recipe};
 use crate::expect::derive::buildout::{Buildout, UsedEggs};
 use crate::expect::egg_scripts::{self, Names, Scripts as ScriptArguments};
-use crate::model::eval::Why;
+use crate::model::eval::{Why, WhyKind};
 
 /// `zc.recipe.egg:eggs`: only gets the eggs.
 #[derive(Debug)]
@@ -60,6 +63,49 @@ impl Recipe for Scripts {
             Err(why) => files.doubt(why),
         }
         files
+    }
+}
+
+/// `zc.recipe.egg:custom`: builds an egg with options for its extensions, at every run.
+#[derive(Debug)]
+pub(super) struct Custom;
+
+impl Recipe for Custom {
+    fn names(&self) -> &'static [&'static str] {
+        &["zc.recipe.egg:custom"]
+    }
+
+    fn sets(&self, _part: &str, option: &str) -> Option<String> {
+        if option == "eggs-directory" || option == "develop-eggs-directory" { None } else { sets(option) }
+    }
+
+    fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {
+        let mut files = PartFiles::unknown(Why::new(WhyKind::Code, "what is built is decided by the egg's own setup"));
+        let recorded = buildout.recorded(part);
+        if let Some(sources) = recorded.iter().find(|path| !buildout.keeps_eggs(path)) {
+            files.side_effect = Some(format!(
+                "[{part}] recorded `{sources}`, which it did not make: buildout deletes it when it installs the part anew"
+            ));
+        }
+        files
+    }
+}
+
+/// `zc.recipe.egg:develop`: links a source directory, at every run.
+#[derive(Debug)]
+pub(super) struct Develop;
+
+impl Recipe for Develop {
+    fn names(&self) -> &'static [&'static str] {
+        &["zc.recipe.egg:develop"]
+    }
+
+    fn sets(&self, _part: &str, option: &str) -> Option<String> {
+        (option == "_d").then(|| sets(option)).flatten()
+    }
+
+    fn expected(&self, _part: &str, _buildout: &Buildout<'_>) -> PartFiles {
+        PartFiles::unknown(Why::new(WhyKind::Code, "what is linked, and how, is decided by the project's own setup"))
     }
 }
 

@@ -3,16 +3,23 @@
 //! Needs Pythons with zc.buildout, and the package index they are configured for:
 //! `RECTIFY_BUILDOUT_PYTHONS=/path/6.0.1/bin/python:/path/3.3/bin/python`.
 
+mod cmmi;
+mod collective_recipe_backup;
+mod collective_recipe_omelette;
 mod collective_recipe_supervisor;
 mod collective_recipe_template;
 mod djangorecipe;
+mod hexagonit_recipe_download;
 mod kept_eggs;
 mod known;
 mod plone_recipe_command;
 mod plone_recipe_zeoserver;
 mod plone_recipe_zope2instance;
 mod tree;
+mod wheels;
+mod whole;
 mod z3c_recipe_mkdir;
+mod zc_recipe_egg;
 mod zc_recipe_testrunner;
 
 use rectify::model::artifact::{Aborts, Content, Expected, Vigilance};

@@ -197,7 +197,8 @@ impl Tree {
         };
         let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
         let root = LiveRoot::open("/").expect("the root directory is there");
-        let scan = rectify::live::scan(&root, &manifest, &self.place.host, 0, &Silent);
+        let mut scan = rectify::live::scan(&root, &manifest, &self.place.host, 0, &Silent);
+        rectify::references::add(&root, &manifest, &mut scan);
         let scans = [scan];
         refine(&mut manifest, &scans);
         let points = RestorePoints::default();
@@ -214,7 +215,7 @@ impl Tree {
     }
 
     /// A failed run may have removed the directory meanwhile.
-    fn put(&self, path: &str, content: &[u8]) {
+    pub(super) fn put(&self, path: &str, content: &[u8]) {
         crate::tools::write(&self.root.join(path), content);
     }
 
@@ -249,6 +250,18 @@ impl Tree {
 
     pub(super) fn remove(&self, path: &str) {
         remove(&self.root.join(path));
+    }
+
+    /// A file with random bytes in the place of whatever is there.
+    pub(super) fn replace(&self, path: &str) {
+        remove(&self.root.join(path));
+        self.scramble(path);
+    }
+
+    /// A link that leads elsewhere.
+    pub(super) fn relink(&self, path: &str) {
+        remove(&self.root.join(path));
+        std::os::unix::fs::symlink("/nowhere", self.root.join(path)).expect("it is ours");
     }
 
     pub(super) fn forbid(&self, path: &str) {

@@ -138,12 +138,16 @@ pub(crate) fn installed(scan: &Scan, directory: &TargetPath, source: Source) -> 
 }
 
 /// The develop eggs. One that is there both as a link and as a `*.dist-info` counts once: of equal versions
-/// `pkg_resources` takes the one whose location sorts last (`Distribution.hashcmp`, setuptools 80).
+/// `pkg_resources` takes the one whose location sorts last (`Distribution.hashcmp`, setuptools 80). It does not know a
+/// name with dots again in that of a `*.dist-info`, which has hyphens there.
 pub(crate) fn develop(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
     let mut dists = installed(scan, develop_eggs, Source::Develop);
     for link in linked(scan, develop_eggs) {
         match dists.iter_mut().find(|other| other.key == link.key) {
             None => dists.push(link),
+            Some(other) if link.info.name().strip_suffix(b".egg-info").is_some_and(|name| name.contains(&b'.')) => {
+                *other = link;
+            }
             Some(other) if other.version == link.version && link.location.as_bytes() > other.location.as_bytes() => {
                 *other = link;
             }
@@ -216,9 +220,15 @@ impl Dist {
 
     /// Whether it declares namespace packages in the old way.
     pub(crate) fn namespaces(&self, scan: &Scan, claims: Option<&Claims>) -> Result<Vec<String>, Why> {
-        let Some(bytes) = self.bytes(scan, claims, "namespace_packages.txt")? else { return Ok(Vec::new()) };
+        self.lines(scan, claims, "namespace_packages.txt")
+    }
+
+    /// The lines of one of its notes (`yield_lines`); none where it has no such note.
+    pub(crate) fn lines(&self, scan: &Scan, claims: Option<&Claims>, name: &str) -> Result<Vec<String>, Why> {
+        let Some(bytes) = self.bytes(scan, claims, name)? else { return Ok(Vec::new()) };
         let text = bytes.text().unwrap_or_default();
-        Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(lines.map(str::to_owned).collect())
     }
 
     /// A note, which must be what RECORD says where RECORD says something. `None` when it is not there, rightly.

@@ -2,6 +2,7 @@
 
 use super::catalog::{Dist, EggName, Source};
 use super::parts::{Parts, absolute};
+use super::wheels;
 use super::working_set::exact;
 use super::{Buildout, Runs};
 use crate::definition::buildout::installed::Installed;
@@ -46,6 +47,7 @@ pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest)
         // The environment's distributions are another rule's; a develop egg's notes in its sources are nobody's.
         let own = wanted(buildout, dist) && dist.source != Source::Site && dist.layout != Layout::EggInfo
             || dist.source == Source::Egg && wanted(buildout, dist);
+        let own = own && !wheels::is_zipped(buildout, dist);
         // Of a shared egg, the buildout that came first has told.
         let own = own && (dist.source != Source::Egg || manifest.units.iter().all(|known| known.id != unit));
         let claims = if own {
@@ -55,7 +57,10 @@ pub(super) fn read_records(buildout: &mut Buildout<'_>, manifest: &mut Manifest)
             {
                 record.broken(manifest, dist.info.join("RECORD"), evidence);
             }
-            claims
+            match wheels::of(buildout, dist) {
+                Some(wheel) => Some(wheels::believed(&record, claims, &wheel, manifest)),
+                None => claims,
+            }
         } else {
             record.claims(&mut Manifest::new(manifest.definition.clone()))
         };
@@ -119,6 +124,10 @@ fn egg(buildout: &Buildout<'_>, dist: &Dist, recipe: bool, manifest: &mut Manife
         return;
     }
     push_unit(buildout, &unit, format!("{} {}", dist.key, dist.version), Some(dist.location.clone()), manifest);
+    if wheels::is_zipped(buildout, dist) {
+        let mend = manifest.add_mend(content_mend(buildout, dist));
+        return wheels::zipped(buildout, dist, (unit, mend), manifest);
+    }
     let mend = manifest.add_mend(directory_mend(buildout, &dist.key));
     manifest.artifacts.push(distribution::directory(host, &unit, dist.location.clone(), Authority::Record, mend));
     claimed(buildout, dist, if recipe { Code::OfRecipes } else { Code::OfParts }, manifest);

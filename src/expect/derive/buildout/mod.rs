@@ -9,16 +9,20 @@
 mod catalog;
 mod code_places;
 mod eggs;
+mod found;
 mod input;
 pub(crate) mod parts;
 mod substitution;
 #[cfg(test)]
 mod tests;
+mod wheels;
 mod working_set;
 
 pub(crate) use catalog::Dist;
+pub(crate) use found::Found;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
 pub(crate) use parts::unit as part_unit;
+pub(crate) use wheels::archives;
 pub(crate) use working_set::WorkingSet;
 
 use super::Rule;
@@ -51,15 +55,18 @@ pub const CAPTURE: &[&str] = &[
     "**/*.dist-info/entry_points.txt",
     "**/*.dist-info/direct_url.json",
     "**/*.dist-info/namespace_packages.txt",
+    "**/*.dist-info/top_level.txt",
     "**/EGG-INFO/RECORD",
     "**/EGG-INFO/PKG-INFO",
     "**/EGG-INFO/requires.txt",
     "**/EGG-INFO/entry_points.txt",
     "**/EGG-INFO/namespace_packages.txt",
+    "**/EGG-INFO/top_level.txt",
     "**/*.egg-info/PKG-INFO",
     "**/*.egg-info/requires.txt",
     "**/*.egg-info/entry_points.txt",
     "**/*.egg-info/namespace_packages.txt",
+    "**/*.egg-info/top_level.txt",
 ];
 
 /// The rule.

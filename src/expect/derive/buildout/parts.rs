@@ -227,6 +227,7 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
             ..mend
         },
         Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
+        Upkeep::Rebuilt => Mend { vigilance: noticed(Vigilance::Content), aborts: Aborts::Never, ..mend },
         Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
         Upkeep::Maintained => {
             Mend { vigilance: noticed(Vigilance::Absence), metadata: noticed(Vigilance::Content), ..mend }

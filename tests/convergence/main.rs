@@ -1,15 +1,24 @@
-//! Convergence: every folder of `fixtures/cases/convergence` is a test. Damage a deployed tree, follow the plan
-//! literally with the real batou and buildout, and be sound again.
+//! Convergence: every folder of `fixtures/cases/convergence` and `convergence-buildout` is a test. Damage a deployed
+//! tree, follow the plan literally with the real batou and buildout, and be sound again.
 //!
 //! `RECTIFY_CONVERGENCE` names a directory that `.ci/prepare` made: `tree` (the large fixture, deployed), `backups`
-//! (two snapshots of it). Each case runs on a throw-away overlay of that tree and needs root. Without the variable the
-//! cases are ignored; in CI (`CI=true`) that is a failure.
+//! (two snapshots of it), and the same again in a directory for each standalone buildout. Each case runs on a
+//! throw-away overlay of the tree that it names, and needs root. Without the variable the cases are ignored; in CI
+//! (`CI=true`) that is a failure.
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests start tools and read fixtures")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// One folder with a `case.toml`.
+struct Case {
+    folder: PathBuf,
+    /// The deployment that is damaged; the large one, which batou makes, where the case names none.
+    deployment: Option<String>,
+}
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -18,10 +27,9 @@ fn main() {
     let mut trials: Vec<Trial> = cases()
         .into_iter()
         .map(|case| {
-            let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let place = place.clone();
             let ignored = place.is_none();
-            Trial::test(name, move || converge(&case, place.as_deref())).with_ignored_flag(ignored)
+            Trial::test(case.name(), move || converge(&case, place.as_deref())).with_ignored_flag(ignored)
         })
         .collect();
     if place.is_none() && ci {
@@ -36,23 +44,38 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn cases() -> Vec<PathBuf> {
-    let folder = repository().join("fixtures/cases/convergence");
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+fn cases() -> Vec<Case> {
+    let folders = ["convergence", "convergence-buildout"].map(|name| repository().join("fixtures/cases").join(name));
+    let entries = folders.iter().flat_map(fs::read_dir).flatten().filter_map(Result::ok);
     let mut cases: Vec<PathBuf> =
         entries.map(|entry| entry.path()).filter(|path| path.join("case.toml").is_file()).collect();
     cases.sort();
-    cases
+    cases.into_iter().map(Case::new).collect()
 }
 
-fn converge(case: &Path, place: Option<&Path>) -> Result<(), Failed> {
+impl Case {
+    fn new(folder: PathBuf) -> Self {
+        let story = fs::read_to_string(folder.join("case.toml")).expect("a case can be read");
+        let story: toml::Table = story.parse().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let deployment = story.get("deployment").and_then(toml::Value::as_str).map(str::to_owned);
+        Self { folder, deployment }
+    }
+
+    fn name(&self) -> String {
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        self.deployment.as_ref().map_or_else(|| name.to_string(), |deployment| format!("{deployment}/{name}"))
+    }
+}
+
+fn converge(case: &Case, place: Option<&Path>) -> Result<(), Failed> {
     let place = place.ok_or("RECTIFY_CONVERGENCE is not set")?;
+    let place = case.deployment.as_ref().map_or_else(|| place.to_owned(), |deployment| place.join(deployment));
     let tools = repository().join("tests/tools");
     let output = Command::new(tools.join("overlay.sh"))
         .arg(place.join("tree"))
         .args(["python3", "-B"])
         .arg(tools.join("converge.py"))
-        .arg(case)
+        .arg(&case.folder)
         .args([Path::new("--rectify"), Path::new(env!("CARGO_BIN_EXE_rectify"))])
         .args([Path::new("--config"), &place.join("rectify.toml")])
         .output()

@@ -3,14 +3,20 @@
 
     converge.py CASE --rectify BINARY --config rectify.toml [--keep DIRECTORY]
 
-To be run by overlay.sh on a throw-away copy of the deployed large fixture.
-Prints one JSON object; its `problems` are empty when
+To be run by overlay.sh on a throw-away copy of the deployed fixture that the
+case names.  Prints one JSON object; its `problems` are empty when
 
     check        finds damage before (never "in sync"), and nothing after
     plan         has no step that a person must decide, and no blocked step
     commands     all succeed, run one by one as they stand
     tree         is the sound one again, except for nondeterministic.toml
     files        that the plan did not need to touch are not touched by check
+
+or, where only a person can decide (remedy = "hand"), when
+
+    plan         hands over for the `reason` that the case gives
+    tree         after all other steps differs in nothing but the damage itself
+    check        still says so
 """
 
 import argparse
@@ -27,7 +33,8 @@ sys.path.insert(0, str(HERE))
 
 import tree_diff  # noqa: E402
 
-ENVIRONMENT = "large"
+# What stands after `check` and `plan`: a batou environment; a buildout has none.
+ENVIRONMENTS = {"large": ["large"]}
 
 
 class Case:
@@ -36,8 +43,11 @@ class Case:
         self.case = tomllib.loads((options.case / "case.toml").read_text())
         self.problems = []
         self.log = []
-        self.rules = tree_diff.load_rules(tree_diff.RULES)
+        self.rules = tree_diff.load_rules(options.case.parent / "nondeterministic.toml")
         self.sound = os.environ["SOUND_TREE"]
+        self.environment = ENVIRONMENTS.get(self.case.get("deployment", "large"), [])
+        self.by_hand = self.case["remedy"] == "hand"
+        self.damage = []
 
     def run(self, argv, cwd=None, env=None, name=None):
         start = time.monotonic()
@@ -63,27 +73,43 @@ class Case:
 
     def follow(self):
         plan_file = pathlib.Path(os.environ["SCRATCH"], "plan.json")
-        code, text = self.rectify("check", ENVIRONMENT)
+        code, text = self.rectify("check", *self.environment)
         if code not in (2, 3, 4):
             self.problem(f"check of the damaged tree ended with {code}: {text.strip()[-2000:]}")
         # What can be made anew must be: the backup is there all the same.
         way = "redeploy" if self.case["remedy"] == "redeploy" else "auto"
-        code, text = self.rectify("plan", ENVIRONMENT, "-o", str(plan_file), "-vv", "--prefer", way)
+        code, text = self.rectify(
+            "plan", *self.environment, "-o", str(plan_file), "-vv", "--prefer", way
+        )
         if code != 0:
             self.problem(f"plan ended with {code}: {text.strip()[-2000:]}")
             return []
         plan = json.loads(plan_file.read_text())
+        self.expectations(plan["steps"])
         for step in plan["steps"]:
             if not self.step(step):
                 break
         return plan["steps"]
 
+    def expectations(self, steps):
+        """What the case demands of the plan as it is written down."""
+        handed = [step["reason"] for step in steps if step["action"] == "hand"]
+        if self.by_hand and not any(self.case["reason"] in reason for reason in handed):
+            self.problem(f"not handed over for {self.case['reason']!r}, but: {handed}")
+        hazards = [hazard["text"] for step in steps for hazard in step.get("hazards", [])]
+        wanted = self.case.get("hazard")
+        if wanted and not any(wanted in hazard for hazard in hazards):
+            self.problem(f"no hazard says {wanted!r}: {hazards}")
+
     def step(self, step):
         name = f"{step['id']} {step['action']} {step['unit']}"
         if step["action"] == "hand":
-            self.problem(f"{name}: handed over: {step['reason']}")
+            if not self.by_hand:
+                self.problem(f"{name}: handed over: {step['reason']}")
             return True
         if step.get("blocked"):
+            if self.by_hand:
+                return False
             self.problem(f"{name}: blocked: {step['blocked']}")
             return False
         for command in step["commands"]:
@@ -98,12 +124,16 @@ class Case:
         return True
 
     def judge(self, steps):
-        code, text = self.rectify("check", ENVIRONMENT)
-        if code != 0:
+        code, text = self.rectify("check", *self.environment)
+        if self.by_hand and code not in (2, 3, 4):
+            self.problem(f"check after the plan ended with {code}: {text.strip()[-2500:]}")
+        if not self.by_hand and code != 0:
             self.problem(f"check after the plan ended with {code}: {text.strip()[-2500:]}")
         left = tree_diff.compare(self.sound, ".", self.rules)
+        if self.by_hand:
+            left = [difference for difference in left if difference not in self.damage]
         for path, what in left[:8]:
-            self.problem(f"still differs: {path}: {what}")
+            self.problem(f"{'made worse' if self.by_hand else 'still differs'}: {path}: {what}")
         restored = any(step.get("restores_from") for step in steps)
         if self.case["remedy"] == "restore" and not restored:
             self.problem("only a backup has it, but nothing was restored")
@@ -116,12 +146,15 @@ def main():
     parser.add_argument("--config", type=pathlib.Path, required=True)
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
+    # What a developer's machine says to pip is not what a server says.
+    os.environ.pop("PIP_FIND_LINKS", None)
     os.environ["PATH"] = f"{options.rectify.parent}:{os.environ['PATH']}"
     case = Case(options)
     case.run([sys.executable, "-B", str(HERE / "damage.py"), str(options.case), "."])
     # Without rules: also what needs not be the same again can be damaged.
     if not tree_diff.compare(case.sound, ".", []):
         case.problem("the damage made no difference")
+    case.damage = tree_diff.compare(case.sound, ".", case.rules)
     steps = case.follow()
     case.judge(steps)
     if options.keep:

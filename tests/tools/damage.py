@@ -26,6 +26,7 @@ size, too.
     swap-file-to-link a link to `other` where a file was
     swap-file-to-dir  a directory (with one file in it) where a file was
     swap-dir-to-file  a file where a directory was
+    empty-dir         a directory without anything in it, as after lost blocks
 
 Exit code 0: done; 1: a path matches nothing, or more than one file, or is of
 the wrong type, and nothing at all was damaged.
@@ -42,7 +43,8 @@ import tomllib
 FILES = ("random", "zero", "stale", "truncate", "undecodable", "append-junk")
 FILES += ("replace-with", "swap-file-to-link", "swap-file-to-dir")
 LINKS = ("retarget", "swap-link-to-dir", "swap-link-to-file")
-KINDS = FILES + LINKS + ("missing", "create", "mode", "swap-dir-to-file")
+DIRECTORIES = ("swap-dir-to-file", "empty-dir")
+KINDS = FILES + LINKS + DIRECTORIES + ("missing", "create", "mode")
 KEYS = {
     *("path", "kind", "offset", "length", "size"),
     *("mode", "other", "from", "content"),
@@ -82,7 +84,7 @@ def check(tree, damage):
         raise Refused(f"{path}: {kind} needs a plain file")
     if kind in LINKS and not path.is_symlink():
         raise Refused(f"{path}: {kind} needs a link")
-    if kind == "swap-dir-to-file" and (path.is_symlink() or not path.is_dir()):
+    if kind in DIRECTORIES and (path.is_symlink() or not path.is_dir()):
         raise Refused(f"{path}: {kind} needs a directory")
     for key in ("other", "from"):
         if key in damage:
@@ -160,6 +162,9 @@ def apply(tree, path, damage, dice):
         rewrite(path, lambda c: content)
     elif kind == "missing":
         remove(path)
+    elif kind == "empty-dir":
+        for child in path.iterdir():
+            remove(child)
     elif kind == "create":
         path.write_text(damage.get("content", "left over\n"))
     elif kind == "mode":

@@ -47,6 +47,9 @@ def as_buildout_reads(content):
     sections = {s: dict(parser.items(s)) for s in parser.sections()}
     sections["buildout"].pop("installed_develop_eggs", None)
     sections["buildout"]["parts"] = sorted(sections["buildout"]["parts"].split())
+    for options in sections.values():
+        recorded = options.get("__buildout_installed__", "")
+        options["__buildout_installed__"] = sorted(recorded.split("\n"))
     return sections
 
 
@@ -58,11 +61,17 @@ def any_path_order(content):
     )
 
 
+def any_list_order(content):
+    """Lists of paths, one a line or with colons in between, in any order."""
+    return sorted(re.split(rb'[:\n"]', content))
+
+
 COMPARE = {
     "nothing": None,
     "existence": lambda content: b"",
     "installed-cfg": as_buildout_reads,
     "script": any_path_order,
+    "path-list": any_list_order,
 }
 
 

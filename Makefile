@@ -30,7 +30,7 @@ format:
 
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
-	shellcheck .ci/install .ci/prepare .ci/run
+	shellcheck .ci/install .ci/prepare .ci/run fixtures/deployments/*/*.sh tests/tools/*.sh
 
 # The library is for those who work on it: its pages name private modules, too.
 doc:

@@ -306,7 +306,8 @@ fn add_environment(
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: Vec::<Force>::new(),
-        aborts: Aborts::Never,
+        // It would run; but every part counts its environment as a part of itself, and would be installed anew.
+        aborts: Aborts::Always,
         replaces: Vec::new(),
         hazards: vec![Hazard::new(
             code::SIDE_EFFECTS,

@@ -191,6 +191,9 @@ pub enum Force {
     RemoveSelf,
     /// Remove this file, link or directory tree.
     Remove(TargetPath),
+    /// Put an empty file there, also where nothing is: the deployer writes it anew, but where it is gone it does more
+    /// than that.
+    EmptySelf,
 }
 
 /// Which damage makes the deployer abort.

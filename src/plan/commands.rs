@@ -20,6 +20,16 @@ pub(super) fn remove(host: &HostName, paths: &[TargetPath]) -> Vec<Command> {
     paths.chunks(BATCH).map(command).collect()
 }
 
+/// Puts an empty file at a path, whether or not something is there.
+pub(super) fn empty(host: &HostName, path: &TargetPath) -> Vec<Command> {
+    let mut commands = Vec::new();
+    if let Some(parent) = path.parent() {
+        commands.push(Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+    }
+    commands.push(Command::on(host, ["truncate", "-s", "0", "--", &text(path)]));
+    commands
+}
+
 /// Copies paths with their full names, modes and times into the quarantine directory.
 pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath]) -> Vec<Command> {
     let mut commands = vec![Command::on(host, ["install", "-d", "-m", "0700", "--", directory])];

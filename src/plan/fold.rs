@@ -29,8 +29,44 @@ pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
 
 type Place<'a> = (&'a HostName, &'a UnitId);
 
-/// A finding, what is removed for it, and how it is made anew.
-type Removal<'r> = (&'r Finding, &'r [TargetPath], &'r Mend);
+/// A finding, what is removed or emptied for it, and how it is made anew.
+struct Removal<'r> {
+    finding: &'r Finding,
+    remove: &'r [TargetPath],
+    empty: bool,
+    mend: &'r Mend,
+}
+
+/// Why something is removed or emptied before a redeploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    /// The deployer would go further than needed: uninstall what is sound.
+    Spare,
+    /// The deployer would not notice the damage.
+    Show,
+    /// The deployer would abort.
+    Unblock,
+}
+
+impl Purpose {
+    fn say(self, what: &str) -> (Action, String, Option<Hazard>) {
+        match self {
+            Self::Spare => {
+                (Action::Force, format!("{what}, or a redeploy would remove what is sound beside it, too"), None)
+            }
+            Self::Show => {
+                let text = "the deployer checks presence, age or a marker only";
+                let reason = format!("{what}, or a redeploy would not notice the damage");
+                (Action::Force, reason, Some(Hazard::new(code::REDEPLOY_BLIND, text)))
+            }
+            Self::Unblock => {
+                let text = "as it is, the deployer stops here and repairs nothing after it";
+                let reason = format!("{what} on which a redeploy would abort");
+                (Action::Unblock, reason, Some(Hazard::new(code::STOPS_ALL, text)))
+            }
+        }
+    }
+}
 
 struct Folding<'a> {
     input: Input<'a>,
@@ -43,9 +79,7 @@ struct Folding<'a> {
 fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath>> {
     let mut removed: BTreeMap<&HostName, BTreeSet<&TargetPath>> = BTreeMap::new();
     for remedy in remedies {
-        if let What::Redeploy { remove, mend, .. } = &remedy.what
-            && !remove.is_empty()
-        {
+        if let What::Redeploy { remove, replaces: true, mend, .. } = &remedy.what {
             removed.entry(&remedy.finding.host).or_default().extend(remove.iter().chain(&mend.replaces));
         }
     }
@@ -137,39 +171,43 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// Removes what makes the deployer abort, and what hides the damage from it.
+    /// Removes or empties what makes the deployer abort, what hides the damage from it, and what would make it do more
+    /// than is needed.
     fn removals(&mut self, remedies: &[Remedy<'a>]) {
-        let mut groups: BTreeMap<(bool, Place<'a>), Vec<Removal<'_>>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Purpose, Place<'a>), Vec<Removal<'_>>> = BTreeMap::new();
         for remedy in remedies {
-            if let What::Redeploy { remove, aborts, mend, .. } = &remedy.what
-                && !remove.is_empty()
+            if let What::Redeploy { remove, empty, aborts, mend, .. } = &remedy.what
+                && (*empty || !remove.is_empty())
             {
-                let place = (&remedy.finding.host, self.root(&remedy.finding.unit));
-                groups.entry((*aborts, place)).or_default().push((remedy.finding, remove, mend));
+                let finding = remedy.finding;
+                let purpose = match finding.damage {
+                    _ if *aborts => Purpose::Unblock,
+                    Damage::Missing if *empty => Purpose::Spare,
+                    _ => Purpose::Show,
+                };
+                let place = (&finding.host, self.root(&finding.unit));
+                groups.entry((purpose, place)).or_default().push(Removal { finding, remove, empty: *empty, mend });
             }
         }
-        for ((aborts, (host, unit)), group) in groups {
-            let paths = topmost(group.iter().flat_map(|(_, remove, _)| remove.iter()));
-            let (action, reason, hazard) = if aborts {
-                let text = "as it is, the deployer stops here and repairs nothing after it";
-                let hazard = Hazard::new(code::STOPS_ALL, text);
-                (
-                    Action::Unblock,
-                    format!("remove {} on which a redeploy would abort", count(paths.len(), "path")),
-                    hazard,
-                )
-            } else {
-                let text = "the deployer checks presence, age or a marker only";
-                let hazard = Hazard::new(code::REDEPLOY_BLIND, text);
-                let reason =
-                    format!("remove {}, or a redeploy would not notice the damage", count(paths.len(), "path"));
-                (Action::Force, reason, hazard)
-            };
+        for ((purpose, (host, unit)), group) in groups {
+            let paths = topmost(group.iter().flat_map(|one| one.remove.iter()));
+            let emptied: BTreeSet<&TargetPath> =
+                group.iter().filter(|one| one.empty).map(|one| &one.finding.path).collect();
+            let mut what = Vec::new();
+            if !paths.is_empty() {
+                what.push(format!("remove {}", count(paths.len(), "path")));
+            }
+            if !emptied.is_empty() {
+                what.push(format!("put an empty file at {}", count(emptied.len(), "path")));
+            }
+            let what = what.join(" and ");
+            let (action, reason, hazard) = purpose.say(&what);
             let mut step = step(action, Some(host), unit, reason);
-            step.findings = group.iter().map(|(finding, ..)| finding.id.clone()).collect();
-            step.hazards = hazards(group.iter().map(|(_, _, mend)| *mend), [hazard]);
-            step.blocked = self.data_in_the_way(host, &paths, group.iter().map(|(_, _, mend)| *mend));
+            step.findings = group.iter().map(|one| one.finding.id.clone()).collect();
+            step.hazards = hazards(group.iter().map(|one| one.mend), hazard);
+            step.blocked = self.data_in_the_way(host, &paths, group.iter().map(|one| one.mend));
             step.commands = commands::remove(host, &paths);
+            step.commands.extend(emptied.into_iter().flat_map(|path| commands::empty(host, path)));
             self.steps.push(step);
         }
     }
@@ -188,6 +226,16 @@ impl<'a> Folding<'a> {
             .find(|data| paths.iter().chain(replaced.iter().copied()).any(|path| data.path.is_below(path)))?;
         let waiting_on = format!("{} is declared data and would be deleted; move it away first", hit.path);
         Some(Blocked { waiting_on })
+    }
+
+    /// A deployer that removes declared data because something beside it is gone must not be run.
+    fn data_replaced(&self, id: &DeployerId, remedies: &[Remedy<'a>]) -> Option<Blocked> {
+        remedies.iter().find_map(|remedy| match &remedy.what {
+            What::Redeploy { deployer, replaces: true, mend, .. } if deployer == id => {
+                self.data_in_the_way(&remedy.finding.host, &[], std::iter::once(*mend))
+            }
+            _ => None,
+        })
     }
 
     fn metadata(&mut self, remedies: &[Remedy<'a>]) {
@@ -277,7 +325,7 @@ impl<'a> Folding<'a> {
             step.hazards = hazards(group.iter().map(|(_, mend)| *mend), []);
             step.commands.clone_from(&deployer.commands);
             step.check = Some(self.input.verify.clone());
-            step.blocked = blocked_by(remedies, &hosts);
+            step.blocked = blocked_by(remedies, &hosts).or_else(|| self.data_replaced(id, remedies));
             self.steps.push(step);
         }
     }

@@ -28,6 +28,10 @@ pub(super) enum What<'a> {
         deployer: DeployerId,
         /// What to remove first.
         remove: Vec<TargetPath>,
+        /// Whether to put an empty file there first.
+        empty: bool,
+        /// Whether the deployer will remove what the mend replaces.
+        replaces: bool,
         /// Whether the deployer would abort otherwise (rather than not notice).
         aborts: bool,
         /// How it is made anew.
@@ -99,7 +103,7 @@ fn metadata<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
     let mend = finding.mend.map(|mend| input.manifest.mend(mend));
     match (mend, deployer(input, &finding.unit)) {
         (Some(mend), Some(deployer)) if mend.metadata == Vigilance::Content => {
-            What::Redeploy { deployer, remove: Vec::new(), aborts: false, mend }
+            What::Redeploy { deployer, remove: Vec::new(), empty: false, replaces: false, aborts: false, mend }
         }
         _ if finding.damage == Damage::WrongMode => What::Metadata,
         _ => What::Hand { reason: "the deployer does not set the owner".to_owned(), blocks: false },
@@ -130,22 +134,27 @@ fn redeploy<'a>(finding: &'a Finding, mend: &'a Mend, deployer: DeployerId) -> W
         // A link is written through, a directory is deleted with all that is in it: neither is left to the deployer.
         remove.push(finding.path.clone());
     }
+    let mut empty = mend.force.contains(&Force::EmptySelf) && gone;
     if !noticed || aborts {
-        remove.extend(mend.force.iter().map(|force| match force {
-            Force::RemoveSelf => finding.path.clone(),
-            Force::Remove(path) => path.clone(),
-        }));
+        for force in &mend.force {
+            match force {
+                Force::RemoveSelf => remove.push(finding.path.clone()),
+                Force::Remove(path) => remove.push(path.clone()),
+                Force::EmptySelf => empty = true,
+            }
+        }
         if mend.force.is_empty() && mend.vigilance >= Vigilance::Absence && !gone {
             remove.push(finding.path.clone());
         }
     }
     remove.sort();
     remove.dedup();
-    if remove.is_empty() && !noticed && !gone {
+    if remove.is_empty() && !empty && !noticed && !gone {
         let reason = "the deployer would not notice it, and nothing is known that would make it".to_owned();
         return What::Hand { reason, blocks: aborts };
     }
-    What::Redeploy { deployer, remove, aborts, mend }
+    let replaces = !remove.is_empty() || (gone && !empty);
+    What::Redeploy { deployer, remove, empty, replaces, aborts, mend }
 }
 
 /// Whether a finding is better brought back than made anew.

@@ -357,6 +357,14 @@ fn what_the_deployer_notices_is_redeployed_and_what_it_does_not_is_forced_first(
             vec![Quarantine, Unblock, Redeploy, Verify],
         ),
         (Vigilance::Content, Aborts::OnUndecodable, vec![Force::RemoveSelf], true, vec![Redeploy, Verify]),
+        (Vigilance::Content, Aborts::OnUndecodable, vec![Force::EmptySelf], true, vec![Forced, Redeploy, Verify]),
+        (
+            Vigilance::Content,
+            Aborts::Always,
+            vec![Force::EmptySelf],
+            false,
+            vec![Quarantine, Unblock, Redeploy, Verify],
+        ),
     ] {
         let name = format!("{vigilance:?} {aborts:?} {force:?} missing: {missing}");
         let plan = remedy(mend(vigilance, aborts, force), (!missing).then(|| file(b"wrong")));
@@ -389,6 +397,31 @@ fn a_removal_that_would_take_declared_data_along_is_blocked() {
     let removal = plan.steps.iter().find(|step| step.action == Action::Force).expect("it is forced");
     let blocked = removal.blocked.as_ref().expect("it is blocked");
     assert_eq!(blocked.waiting_on, "/srv/web/var is declared data and would be deleted; move it away first");
+}
+
+#[test]
+fn what_a_deployer_must_find_is_emptied_and_not_removed() {
+    let mend = || mend(Vigilance::Content, Aborts::OnWrongKind, vec![Force::EmptySelf]);
+    let empty = "mkdir -p -- /srv/web\ntruncate -s 0 -- /srv/web/x";
+    let plan = remedy(mend(), None);
+    assert_eq!((plan.steps[0].action, argv(&plan.steps[0])), (Action::Force, empty.to_owned()));
+    let plan = remedy(mend(), Some(thing(Kind::Directory)));
+    assert_eq!(argv(&plan.steps[1]), format!("rm -rf -- /srv/web/x\n{empty}"));
+}
+
+#[test]
+fn a_deployer_that_would_take_declared_data_along_is_not_run() {
+    let mut manifest = manifest();
+    let replaces = vec![path("/srv/web")];
+    let mend = Mend { replaces, ..mend(Vigilance::Absence, Aborts::Never, vec![]) };
+    add(&mut manifest, "/srv/web/x", bytes(RIGHT), mend);
+    let data = Data { host: "h".into(), path: path("/srv/web/var"), changes: Changes::Any, owner: None };
+    manifest.data.push(data);
+    let found = found(&manifest, scan(vec![]), &RestorePoints::default());
+    let plan = planned(&manifest, &found, &RestorePoints::default());
+    let redeploy = plan.steps.iter().find(|step| step.action == Action::Redeploy).expect("it is redeployed");
+    let blocked = redeploy.blocked.as_ref().expect("it is blocked");
+    assert!(blocked.waiting_on.starts_with("/srv/web/var is declared data"), "{blocked:?}");
 }
 
 #[test]

@@ -94,6 +94,7 @@ class Case:
     def expectations(self, steps):
         """What the case demands of the plan as it is written down."""
         handed = [step["reason"] for step in steps if step["action"] == "hand"]
+        handed += [step["blocked"] for step in steps if step.get("blocked")]
         if self.by_hand and not any(self.case["reason"] in reason for reason in handed):
             self.problem(f"not handed over for {self.case['reason']!r}, but: {handed}")
         hazards = [hazard["text"] for step in steps for hazard in step.get("hazards", [])]

@@ -135,6 +135,7 @@ fn relative(path: &TargetPath) -> String {
 fn mend_row(path: &str, expected: &str, mend: &Mend) -> Value {
     let force = |force: &Force| match force {
         Force::RemoveSelf => "self".to_owned(),
+        Force::EmptySelf => "self, emptied".to_owned(),
         Force::Remove(path) => relative(path),
     };
     json!({

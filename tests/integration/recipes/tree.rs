@@ -279,13 +279,22 @@ impl Tree {
         let Some(mend) = finding.mend else { return };
         for force in &judged.manifest.mend(mend).force {
             let path = match force {
-                Force::RemoveSelf => &finding.path,
+                Force::RemoveSelf | Force::EmptySelf => &finding.path,
                 Force::Remove(path) => path,
             };
             assert!(path.is_below(&self.place.directory), "{path} lies in the tree");
-            remove(Path::new(path.as_str().expect("it is text")));
+            let place = Path::new(path.as_str().expect("it is text"));
+            remove(place);
+            if *force == Force::EmptySelf {
+                empty(place);
+            }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test damages what rectify reads")]
+fn empty(path: &Path) {
+    std::fs::write(path, "").expect("it is ours");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test damages what rectify reads")]

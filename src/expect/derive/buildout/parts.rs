@@ -202,39 +202,41 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
         Runs::AfterForcing(_) => Vigilance::Nothing,
     };
     let again = |force: Vec<Force>| force.into_iter().chain(runs.force().iter().cloned()).collect::<Vec<_>>();
+    let recorded = notes.recorded(part);
+    let itself = recorded.contains(&thing.path);
+    // Where a recorded path is gone, buildout uninstalls the part; where it is empty, the part is only updated.
+    let spared = itself && matches!(thing.expected, Expected::File(_));
     let mend = Mend {
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: again(vec![Force::RemoveSelf]),
         aborts: Aborts::OnWrongKind,
-        replaces: Vec::new(),
+        replaces: if itself { recorded.clone() } else { Vec::new() },
         hazards: Vec::new(),
+    };
+    let rewritten = Mend {
+        vigilance: noticed(Vigilance::Content),
+        force: again(vec![if spared { Force::EmptySelf } else { Force::RemoveSelf }]),
+        replaces: if spared { Vec::new() } else { mend.replaces.clone() },
+        ..mend.clone()
     };
     match thing.upkeep {
         Upkeep::Compared => Mend {
-            vigilance: noticed(Vigilance::Content),
             aborts: Aborts::OnUndecodable,
             hazards: vec![Hazard::new(
                 code::DELETES_ON_FAILURE,
                 "buildout fails at a script that is no text, and deletes all scripts of its part",
             )],
-            ..mend
+            ..rewritten
         },
-        Upkeep::Replaced => Mend {
-            vigilance: noticed(Vigilance::Content),
-            metadata: noticed(Vigilance::Content),
-            aborts: Aborts::Never,
-            ..mend
-        },
-        Upkeep::Rewritten => Mend { vigilance: noticed(Vigilance::Content), ..mend },
-        Upkeep::Rebuilt => Mend { vigilance: noticed(Vigilance::Content), aborts: Aborts::Never, ..mend },
+        Upkeep::Replaced => Mend { metadata: noticed(Vigilance::Content), aborts: Aborts::Never, ..rewritten },
+        Upkeep::Rewritten => rewritten,
+        Upkeep::Rebuilt => Mend { aborts: Aborts::Never, ..rewritten },
         Upkeep::WhenGone => Mend { vigilance: noticed(Vigilance::Absence), ..mend },
         Upkeep::Maintained => {
             Mend { vigilance: noticed(Vigilance::Absence), metadata: noticed(Vigilance::Content), ..mend }
         }
         Upkeep::OnInstall => {
-            let recorded = notes.recorded(part);
-            let itself = recorded.contains(&thing.path);
             let above = recorded.iter().filter(|path| thing.path.is_below(path)).max();
             let force = match above.or(recorded.first()) {
                 Some(other) if !itself && thing.path.is_below(other) => vec![Force::Remove(other.clone())],

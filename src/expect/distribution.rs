@@ -175,6 +175,7 @@ impl Distribution<'_> {
             path,
             mend: self.mend,
             evidence,
+            expected: None,
         });
     }
 

@@ -252,7 +252,7 @@ pub(super) fn broken_record(scan: &Scan, broken: &Broken) -> Finding {
         authority: crate::model::artifact::Authority::Record,
         durability: Durability::Reproducible,
         mend: Some(broken.mend),
-        expected: None,
+        expected: broken.expected.clone(),
         expected_mode: None,
         secret: false,
         live: None,

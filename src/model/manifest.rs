@@ -1,7 +1,7 @@
 //! The manifest: everything that should be, saved as one file between the stages.
 
 use super::{
-    artifact::{Artifact, Mend, MendId},
+    artifact::{Artifact, Expected, Mend, MendId},
     content::Digest,
     diagnostic::Diagnostic,
     eval::Why,
@@ -174,6 +174,10 @@ pub struct Broken {
     pub mend: MendId,
     /// What proves it.
     pub evidence: String,
+    /// What should be there, if a backup's version of it alone would be right again; not where it only vouches for
+    /// files that are mended together with it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expected: Option<Expected>,
 }
 
 /// Data that the deployment uses but does not make.

@@ -78,6 +78,7 @@ class Case:
             self.problem(f"check of the damaged tree ended with {code}: {text.strip()[-2000:]}")
         # What can be made anew must be: the backup is there all the same.
         way = "redeploy" if self.case["remedy"] == "redeploy" else "auto"
+        way = self.case.get("prefer", way)
         code, text = self.rectify(
             "plan", *self.environment, "-o", str(plan_file), "-vv", "--prefer", way
         )

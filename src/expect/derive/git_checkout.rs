@@ -143,6 +143,7 @@ impl Deriver<'_> {
                 path: git.join(inner),
                 mend: self.manifest.add_mend(mend),
                 evidence: problem.clone(),
+                expected: None,
             };
             self.manifest.broken.push(broken);
         }

@@ -290,6 +290,7 @@ impl Environment<'_> {
                     path: path.clone(),
                     mend,
                     evidence: "it has no `home = …`, without which it is no virtual environment".into(),
+                    expected: None,
                 });
                 return;
             }

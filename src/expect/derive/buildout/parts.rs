@@ -290,7 +290,11 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
                 let place = first.origin.as_ref().and_then(|origin| origin.line);
                 let place = place.map(|line| format!("line {line}: ")).unwrap_or_default();
                 let (host, unit, evidence) = (host.clone(), unit.clone(), format!("{place}{}", first.message));
-                manifest.broken.push(Broken { host, unit, path, mend, evidence });
+                let why =
+                    Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
+                // Without it every part is installed again, with all that this entails: a backup's is better.
+                let expected = Some(Expected::File(Content::Unknown(why)));
+                manifest.broken.push(Broken { host, unit, path, mend, evidence, expected });
                 return None;
             }
             let why = Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");

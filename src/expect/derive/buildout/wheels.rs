@@ -105,7 +105,7 @@ pub(super) fn zipped(buildout: &Buildout<'_>, dist: &Dist, by: (UnitId, MendId),
     let (host, path) = (buildout.derivation.host.clone(), dist.location.clone());
     if let Some(problem) = buildout.scan.archives.get(&path).and_then(|archive| archive.broken.as_ref()) {
         let evidence = format!("it is a zip file, and {problem}");
-        manifest.broken.push(Broken { host, unit, path, mend, evidence });
+        manifest.broken.push(Broken { host, unit, path, mend, evidence, expected: None });
         return;
     }
     let why = Why::new(WhyKind::NoReference, "a zipped egg has checksums, but nothing says that it is the right one");

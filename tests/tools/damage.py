@@ -170,8 +170,11 @@ def apply(tree, path, damage, dice):
     elif kind == "mode":
         path.chmod(int(damage["mode"], 8))
     elif kind in ("retarget", "swap-file-to-link"):
+        before = path.lstat()
         remove(path)
         path.symlink_to(other)
+        times = (before.st_atime_ns, before.st_mtime_ns)
+        os.utime(path, ns=times, follow_symlinks=False)
     elif kind in ("swap-link-to-dir", "swap-file-to-dir"):
         remove(path)
         path.mkdir()

@@ -14,6 +14,7 @@ mod djangorecipe;
 mod hexagonit_recipe_cmmi;
 mod hexagonit_recipe_download;
 mod iw_recipe_cmd;
+mod mr_scripty;
 mod ore_recipe_fs;
 mod plone_recipe_command;
 mod plone_recipe_zeoserver;
@@ -200,6 +201,7 @@ pub static RECIPES: &[&dyn Recipe] = &[
     &hexagonit_recipe_cmmi::Cmmi,
     &hexagonit_recipe_download::Download,
     &iw_recipe_cmd::Commands,
+    &mr_scripty::Scripty,
     &ore_recipe_fs::Mkdir,
     &plone_recipe_command::Shell,
     &plone_recipe_zeoserver::Server,

@@ -57,7 +57,13 @@ pub fn redacted(bytes: &[u8]) -> Vec<u8> {
         _ => return bytes.iter().map(|byte| if byte.is_ascii_alphanumeric() { b'x' } else { *byte }).collect(),
     };
     let mut result = String::with_capacity(text.len());
-    for option in options(text) {
+    for mut option in options(text) {
+        if option.starts_with('[') {
+            // A section's name is none of a value; what follows it indented belongs to no option, but may be anything.
+            let (header, rest) = option.split_at(option.find('\n').map_or(option.len(), |at| at + 1));
+            result.push_str(header);
+            option = rest;
+        }
         let (name, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
         if is_secret(name.trim_end_matches(['+', '-', ' ', '\t']), value) {
             let assigned = &option[..option.len() - value.len()];
@@ -131,6 +137,12 @@ mod tests {
         for harmless in ["user = zope\n", "index = https://example.com:8080/x@y:z\n", "recipe = a:b\n"] {
             assert_eq!(shown(harmless), harmless);
         }
+    }
+
+    #[test]
+    fn sections_keep_their_headers_whatever_they_are_called() {
+        let text = "[secret]\n__buildout_installed__ = \n\n[password: linux]\npassword = hunter2\n[token]\n";
+        assert_eq!(shown(text), text.replace("hunter2", MARKER));
     }
 
     #[test]

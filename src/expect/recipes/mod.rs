@@ -152,6 +152,9 @@ pub enum Upkeep {
     /// Reads it as text, and writes it anew when it differs. What is no text makes the update fail, and then buildout
     /// deletes what the part recorded.
     Compared,
+    /// Reads it as text and makes the part anew when it differs, but does nothing at all when it is gone. What is no
+    /// text makes the update fail.
+    Consulted,
     /// Writes it anew whatever is there.
     Rewritten,
     /// Removes the directory that it lies in, and makes everything in there anew.

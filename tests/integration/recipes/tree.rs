@@ -294,6 +294,7 @@ impl Tree {
 
 #[expect(clippy::disallowed_methods, reason = "a test damages what rectify reads")]
 fn empty(path: &Path) {
+    std::fs::create_dir_all(path.parent().expect("a file has a parent")).expect("it is ours");
     std::fs::write(path, "").expect("it is ours");
 }
 
@@ -317,7 +318,8 @@ impl Judged {
     }
 
     pub(super) fn artifact(&self, path: &TargetPath) -> &Artifact {
-        self.manifest.artifacts.iter().find(|artifact| artifact.path == *path).expect("it is expected")
+        let found = self.manifest.artifacts.iter().find(|artifact| artifact.path == *path);
+        found.unwrap_or_else(|| panic!("{path} is not expected"))
     }
 
     /// How many files below a directory have a digest to compare with.

@@ -229,6 +229,12 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
             )],
             ..rewritten
         },
+        Upkeep::Consulted => Mend {
+            aborts: Aborts::OnUndecodable,
+            force: again(vec![Force::EmptySelf]),
+            replaces: Vec::new(),
+            ..rewritten
+        },
         Upkeep::Replaced => Mend { metadata: noticed(Vigilance::Content), aborts: Aborts::Never, ..rewritten },
         Upkeep::Rewritten => rewritten,
         Upkeep::Rebuilt => Mend { aborts: Aborts::Never, ..rewritten },

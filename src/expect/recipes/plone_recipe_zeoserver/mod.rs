@@ -92,11 +92,11 @@ impl Care {
     fn of(part: &Part<'_>, locations: &Result<BTreeSet<String>, Why>) -> Self {
         let scan = part.buildout.scan();
         let place = part.place();
-        let anew = Self { inside: Upkeep::Replaced, scripts: Upkeep::Compared, list: Upkeep::Compared };
+        let anew = Self { inside: Upkeep::Replaced, scripts: Upkeep::Compared, list: Upkeep::Consulted };
         let never = Self { inside: Upkeep::OnInstall, scripts: Upkeep::OnInstall, list: Upkeep::OnInstall };
         match evidence::note(scan, &place.join("etc/.eggs")) {
             Note::Bytes(_) if locations.as_ref().is_ok_and(|all| all.len() >= MANY) => anew,
-            Note::Bytes(_) => Self { list: Upkeep::Compared, ..never },
+            Note::Bytes(_) => Self { list: Upkeep::Consulted, ..never },
             // The whole part is gone, which makes buildout install it.
             Note::Absent if evidence::note(scan, &place) == Note::Absent => anew,
             Note::Absent | Note::WrongKind | Note::Unknown(_) => never,

@@ -91,7 +91,11 @@ impl Part<'_> {
         let own = ["plone-recipe-zeoserver", "zc-buildout", "zc-recipe-egg"];
         let own = own.iter().filter_map(|key| larger.dists.get(*key)).map(|dist| dist.location.clone());
         script.extra_paths.extend(own);
-        script.initialization = self.pack_settings()?;
+        match self.pack_settings() {
+            Ok(settings) => script.initialization = settings,
+            // It is there, but nothing of it can be told.
+            Err(why) => script.relative = Err(why),
+        }
         PACK_CALL.clone_into(&mut script.arguments);
         Ok(Some((script, set)))
     }

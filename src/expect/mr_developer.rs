@@ -1,7 +1,7 @@
 //! The extension `mr.developer`: working copies that buildout checks out before it does anything else.
 //!
 //! Takes the options of `[buildout]` and the section of sources, gives a unit, a look and a derivation of the rule
-//! `git-checkout` for each working copy that is checked out by itself (`auto-checkout`). Versions 1.38 to 3.0.0
+//! `git-checkout` for each working copy that is checked out by itself (`auto-checkout`). Version 2.1.0
 //! (`extension.py`: `get_sources`; `git.py`). Deliberately not here: other version control systems than git, which are told
 //! as not checked, and rewrites of addresses in the home directory of whoever runs buildout.
 

@@ -1,4 +1,4 @@
-//! `z3c.recipe.usercrontab`: an entry in the crontab of whoever runs buildout. Versions 1.3 to 1.5, which agree.
+//! `z3c.recipe.usercrontab`: an entry in the crontab of whoever runs buildout. Version 1.5.
 //!
 //! The crontab lies outside the tree, belongs to the system, and is read and written by a program: it is told what the
 //! entry would be, not looked for.

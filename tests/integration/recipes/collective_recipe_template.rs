@@ -137,3 +137,41 @@ fn a_damaged_template_is_not_believed(tree: &Tree) {
     ));
     assert_ne!(tree.run(), 0, "buildout stops at a template that is no text");
 }
+
+const DEPLOYED: &str = "\
+[buildout]
+versions = versions
+parts = note
+
+[versions]
+collective.recipe.template = 3.0.0
+
+[note]
+recipe = collective.recipe.template
+inline = as deployed, and long enough to be told
+output = note.txt
+";
+
+#[test]
+fn what_an_earlier_commit_made_is_a_change_that_is_not_deployed() {
+    for python in pythons() {
+        let tree = Tree::of(&python, &[("buildout.cfg", DEPLOYED)]);
+        let place = tree.path("").display().into_owned();
+        let root = std::path::Path::new(&place);
+        let commit = || {
+            crate::tools::tool(root, &["git", "add", "buildout.cfg"]);
+            crate::tools::tool(root, &["git", "commit", "-qm", "x"]);
+        };
+        crate::tools::tool(root, &["git", "init", "-q"]);
+        commit();
+        crate::tools::write(&root.join("buildout.cfg"), DEPLOYED.replace("as deployed", "as it shall be"));
+        commit();
+        let call = ["check", "--json", "--no-progress", "--no-user-defaults", "--python", &python];
+        let told = crate::program::rectify(root, &call);
+        assert_eq!(told.code, 2, "{told:?}");
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("it is JSON");
+        let findings = told["findings"].as_array().expect("there are findings");
+        let about: Vec<_> = findings.iter().map(|one| (&one["class"], &one["damage"])).collect();
+        assert_eq!(about, [(&"change".into(), &"not_deployed".into())], "{findings:#?}");
+    }
+}

@@ -148,7 +148,8 @@ pub(crate) fn metadata(bytes: &[u8]) {
 /// RECORD of a Python distribution.
 pub(crate) fn record(bytes: &[u8]) {
     if let Ok(record) = wheel_record::parse(bytes) {
-        let lines = bytes.split(|&byte| byte == b'\n').count();
+        // A lone carriage return ends a row of CSV as well.
+        let lines = bytes.split(|&byte| byte == b'\n' || byte == b'\r').count();
         assert!(record.rows.len() + record.refused.len() <= lines);
         assert!(record.rows.iter().all(|row| !row.path.is_empty() && !row.path.starts_with('/')));
     }

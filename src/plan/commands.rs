@@ -20,13 +20,20 @@ pub(super) fn remove(host: &HostName, paths: &[TargetPath]) -> Vec<Command> {
     paths.chunks(BATCH).map(command).collect()
 }
 
-/// Puts an empty file at a path, whether or not something is there.
+/// Takes all content from a file, which keeps its owner and mode.
 pub(super) fn empty(host: &HostName, path: &TargetPath) -> Vec<Command> {
-    let mut commands = Vec::new();
+    vec![Command::on(host, ["truncate", "-s", "0", "--", &text(path)])]
+}
+
+/// Makes an empty file where there is none. It belongs to whom its directory belongs to, so that the deployer can write
+/// to it.
+pub(super) fn make_empty(host: &HostName, path: &TargetPath) -> Vec<Command> {
+    let mut commands = empty(host, path);
     if let Some(parent) = path.parent() {
-        commands.push(Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+        commands.insert(0, Command::on(host, ["mkdir", "-p", "--", &text(&parent)]));
+        let like = format!("--reference={}", text(&parent));
+        commands.push(Command::on(host, ["chown", &like, "--", &text(path)]));
     }
-    commands.push(Command::on(host, ["truncate", "-s", "0", "--", &text(path)]));
     commands
 }
 

@@ -191,8 +191,8 @@ impl<'a> Folding<'a> {
         }
         for ((purpose, (host, unit)), group) in groups {
             let paths = topmost(group.iter().flat_map(|one| one.remove.iter()));
-            let emptied: BTreeSet<&TargetPath> =
-                group.iter().filter(|one| one.empty).map(|one| &one.finding.path).collect();
+            let emptied: BTreeMap<&TargetPath, &Damage> =
+                group.iter().filter(|one| one.empty).map(|one| (&one.finding.path, &one.finding.damage)).collect();
             let mut what = Vec::new();
             if !paths.is_empty() {
                 what.push(format!("remove {}", count(paths.len(), "path")));
@@ -207,7 +207,11 @@ impl<'a> Folding<'a> {
             step.hazards = hazards(group.iter().map(|one| one.mend), hazard);
             step.blocked = self.data_in_the_way(host, &paths, group.iter().map(|one| one.mend));
             step.commands = commands::remove(host, &paths);
-            step.commands.extend(emptied.into_iter().flat_map(|path| commands::empty(host, path)));
+            step.commands.extend(emptied.into_iter().flat_map(|(path, damage)| match damage {
+                // What was in its place is removed before.
+                Damage::Missing | Damage::WrongKind => commands::make_empty(host, path),
+                _ => commands::empty(host, path),
+            }));
             self.steps.push(step);
         }
     }

@@ -402,7 +402,7 @@ fn a_removal_that_would_take_declared_data_along_is_blocked() {
 #[test]
 fn what_a_deployer_must_find_is_emptied_and_not_removed() {
     let mend = || mend(Vigilance::Content, Aborts::OnWrongKind, vec![Force::EmptySelf]);
-    let empty = "mkdir -p -- /srv/web\ntruncate -s 0 -- /srv/web/x";
+    let empty = "mkdir -p -- /srv/web\ntruncate -s 0 -- /srv/web/x\nchown --reference=/srv/web -- /srv/web/x";
     let plan = remedy(mend(), None);
     assert_eq!((plan.steps[0].action, argv(&plan.steps[0])), (Action::Force, empty.to_owned()));
     let plan = remedy(mend(), Some(thing(Kind::Directory)));

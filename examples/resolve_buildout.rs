@@ -7,33 +7,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "an example reads the disk itself")]
 
-use rectify::definition::buildout::{
-    Dialect, NoRecipes, Request, Resolved, SourceError, Sources, TargetFacts, resolve,
-};
+use rectify::definition::buildout::{Dialect, DiskSources, NoRecipes, Request, Resolved, TargetFacts, resolve};
+use rectify::io::disk::LiveRoot;
 use rectify::model::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
-
-/// The disk, read plainly; no network.
-struct Disk;
-
-impl Sources for Disk {
-    fn read(&self, path: &str) -> Result<Vec<u8>, SourceError> {
-        std::fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => SourceError::Missing,
-            _ => SourceError::Unreadable(error.to_string()),
-        })
-    }
-
-    fn exists(&self, path: &str) -> bool {
-        std::fs::exists(path).unwrap_or(false)
-    }
-
-    fn read_url(&self, _url: &str) -> Result<Vec<u8>, SourceError> {
-        Err(SourceError::Unavailable("no copy in `extends-cache`".to_owned()))
-    }
-}
 
 fn resolved(config: &str, assignments: &[String], facts: &TargetFacts) -> Result<(Resolved, Vec<Diagnostic>), String> {
     let (directory, name) = config.rsplit_once('/').ok_or("CONFIG must be an absolute path")?;
@@ -53,7 +32,8 @@ fn resolved(config: &str, assignments: &[String], facts: &TargetFacts) -> Result
         assume: &BTreeMap::new(),
         recipes: &NoRecipes,
     };
-    Ok(resolve(&request, &Disk))
+    let root = LiveRoot::open("/").map_err(|failure| failure.text)?;
+    Ok(resolve(&request, &DiskSources::new(root)))
 }
 
 /// Kilobytes of memory in use (Linux).

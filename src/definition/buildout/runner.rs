@@ -169,8 +169,8 @@ impl Tree<'_> {
     fn installed_version(&self, environment: &TargetPath) -> Option<String> {
         let (site, _) = self.site_packages(environment)?;
         let mut versions = self.names(&site).into_iter().filter_map(|name| {
-            let (name, version) = name.strip_suffix(".dist-info")?.split_once('-')?.to_owned_pair();
-            (super::resolved::canonical_name(&name) == "zc-buildout").then_some(version)
+            let (name, version) = name.strip_suffix(".dist-info")?.split_once('-')?;
+            (super::resolved::canonical_name(name) == "zc-buildout").then(|| version.to_owned())
         });
         match (versions.next(), versions.next()) {
             (Some(only), None) => Some(only),
@@ -217,17 +217,6 @@ struct Owner {
     id: u32,
     name: String,
     home: String,
-}
-
-/// A pair of borrowed texts as owned ones.
-trait ToOwnedPair {
-    fn to_owned_pair(&self) -> (String, String);
-}
-
-impl ToOwnedPair for (&str, &str) {
-    fn to_owned_pair(&self) -> (String, String) {
-        (self.0.to_owned(), self.1.to_owned())
-    }
 }
 
 /// What an ELF header tells about a machine.

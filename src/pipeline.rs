@@ -20,7 +20,7 @@ use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Findings, Unverified};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Kind, Scan, Sighting};
+use crate::model::observation::{Kind, ReadMode, Scan, Sighting};
 use crate::model::plan::Plan;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{HostName, UnitId};
@@ -67,6 +67,8 @@ pub struct Request {
     pub buildout: crate::settings::Buildout,
     /// How many threads; `None` for as many as there are processors.
     pub jobs: Option<usize>,
+    /// Through what contents are read.
+    pub read: ReadMode,
 }
 
 /// How to evaluate a definition.
@@ -230,7 +232,8 @@ fn scan_with(
         match look::place_of(host, request, settings) {
             Where::Root(root) => {
                 let window_start = window_start(request, settings);
-                let look = || look::host(manifest, &host.name, root, settings, window_start, monitor);
+                let asked = look::Asked { host: &host.name, read: request.read, window_start };
+                let look = || look::host(manifest, asked, root, settings, monitor);
                 scans.push(with_threads(request.jobs, look)?);
             }
             Where::File(file) => scans.push(saved::read_scan(&file)?),
@@ -327,6 +330,9 @@ fn verify_command(request: &Request, manifest: &Manifest) -> Command {
     for (host, root) in &request.roots {
         argv.push("--root".into());
         argv.push(format!("{host}={}", absolute(root)));
+    }
+    if let Some(read) = request.read.argument() {
+        argv.extend(["--read".to_owned(), read.to_owned()]);
     }
     argv.extend(request.buildout.arguments());
     Command::at(Place::Control, argv).in_directory(absolute(&request.directory))

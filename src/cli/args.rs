@@ -3,6 +3,7 @@
 use super::commands::Command;
 use super::trouble::Trouble;
 use crate::model::buildout::Dialect;
+use crate::model::observation::ReadMode;
 use crate::model::unit::HostName;
 use crate::pipeline::{Evaluate, Prefer, Request};
 use crate::report::formats::{self, FORMATS, Format};
@@ -137,6 +138,9 @@ pub(super) struct Global {
     /// A saved scan instead of looking (repeatable)
     #[arg(long = "scan", value_name = "FILE", global = true)]
     pub(super) scans: Vec<PathBuf>,
+    /// Read files from memory as programs do, from the disk past the page cache, or both ways and compare
+    #[arg(long, value_name = "WAY", global = true, default_value = "cached", hide_default_value = true)]
+    pub(super) read: Through,
     /// What to do where both a redeploy and a backup would serve; auto restores what would have to be fetched and a
     /// backup has in exactly the right version
     #[arg(long, value_name = "WAY", global = true, default_value = "auto", hide_default_value = true)]
@@ -157,6 +161,14 @@ pub(super) enum Way {
     Auto,
     Exact,
     Native,
+}
+
+/// Through what files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Through {
+    Cached,
+    Direct,
+    Both,
 }
 
 /// Redeploy or restore.
@@ -207,6 +219,11 @@ impl Global {
             },
             buildout: self.buildout(),
             jobs: self.jobs.map(usize::from),
+            read: match self.read {
+                Through::Cached => ReadMode::Cached,
+                Through::Direct => ReadMode::Direct,
+                Through::Both => ReadMode::Both,
+            },
         }
     }
 

@@ -17,17 +17,7 @@ pub(crate) fn scan(files: &[(&str, &str)]) -> Scan {
         }
         observations.insert(path, seen(Kind::File, Some(text)));
     }
-    Scan {
-        host: "h".into(),
-        started_at: 0,
-        unseen: None,
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        observations,
-        archives: BTreeMap::new(),
-        points: None,
-        checkouts: BTreeMap::new(),
-    }
+    Scan { observations, ..Scan::new("h".into(), 0) }
 }
 
 fn seen(kind: Kind, text: Option<&str>) -> Sighting {

@@ -211,7 +211,8 @@ fn metadata_finding(claim: &Claim<'_>, seen: &Seen, diagnosis: Diagnosis) -> Fin
     finding
 }
 
-fn finding(claim: &Claim<'_>, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
+/// A finding about a claimed path.
+pub(super) fn finding(claim: &Claim<'_>, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
     let artifact = claim.artifact;
     let closer = seen.and_then(Seen::closer);
     let durable = artifact.durability == Durability::Durable;

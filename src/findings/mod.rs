@@ -5,9 +5,11 @@
 //! counted as intact.
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
-//! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims.
+//! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims,
+//! [`cache`] where memory and disk differ.
 
 mod backup;
+mod cache;
 mod claim;
 mod compare;
 mod damage;
@@ -88,6 +90,8 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for judged in unclaimed::judge(case, scan, &claims) {
         record(judged, findings);
     }
+    cache::judge(case, scan, &claims, &mut findings.findings);
+    findings.unverified.extend(cache::not_compared(scan));
     let kept = unclaimed::irreplaceable(case, scan, &claims, &findings.findings);
     findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
 }

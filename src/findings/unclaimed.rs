@@ -25,6 +25,18 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
     judged
 }
 
+/// A finding about a path that nobody claims.
+pub(super) fn finding(
+    case: Case<'_>,
+    scan: &Scan,
+    claims: &Claims<'_>,
+    (path, seen): (&TargetPath, &Seen),
+    diagnosis: Diagnosis,
+) -> Finding {
+    let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
+    view.finding(path, view.unit_of(path), Some(seen), diagnosis)
+}
+
 /// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
 /// place to go back to: it stays in the quarantine.
 pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
@@ -217,8 +229,12 @@ impl View<'_> {
     }
 
     fn wrong(&self, path: &TargetPath, unit: UnitId, seen: Option<&Seen>, diagnosis: Diagnosis) -> Judged {
+        Judged::Wrong(vec![self.finding(path, unit, seen, diagnosis)])
+    }
+
+    fn finding(&self, path: &TargetPath, unit: UnitId, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
         let closer = seen.and_then(Seen::closer);
-        Judged::Wrong(vec![Finding {
+        Finding {
             id: String::new(),
             host: self.scan.host.clone(),
             unit,
@@ -238,7 +254,7 @@ impl View<'_> {
             size: seen.map(|seen| seen.size),
             blocks: closer.map(|closer| closer.runs.clone()).unwrap_or_default(),
             origin: None,
-        }])
+        }
     }
 
     fn unverified(&self, path: &TargetPath, unit: UnitId, why: Why, unseen: bool) -> Judged {

@@ -109,6 +109,19 @@ impl LiveRoot {
         Ok(file)
     }
 
+    /// Opens a regular file for reading past the page cache.
+    ///
+    /// # Errors
+    /// When it is gone, not readable, or no regular file, and `EINVAL` where the file system has no such reading.
+    pub fn open_direct(&self, path: &TargetPath) -> Result<File, Failure> {
+        let file = File::from(self.open_reading(path, OFlags::NONBLOCK | OFlags::DIRECT)?);
+        let stat = rustix::fs::fstat(&file).map_err(failure)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Failure { errno: 0, text: "not a regular file any more".into() });
+        }
+        Ok(file)
+    }
+
     fn open_reading(&self, path: &TargetPath, extra: OFlags) -> Result<OwnedFd, Failure> {
         let flags = OFlags::RDONLY | OFlags::NOCTTY | extra;
         // O_NOATIME is for the owner and root only (open(2)); for others plain reading must do.

@@ -10,4 +10,5 @@ pub mod git;
 pub mod loose_objects;
 pub mod machine;
 pub mod output;
+pub mod page_cache;
 pub mod process;

@@ -1,7 +1,7 @@
 //! Reading files: each once, in parallel, for all digests that anybody needs.
 
 use crate::io::disk::{LiveRoot, io_failure, look_at};
-use crate::model::content::{Algorithm, Blob};
+use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::hasher::Hasher;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
@@ -96,10 +96,14 @@ fn read_once(root: &LiveRoot, wanted: &FileToRead, buffer: &mut [u8]) -> Result<
     {
         return Ok(None);
     }
-    let digests = hashers.into_iter().map(Hasher::finish).collect();
+    Ok(Some(content(&wanted.path, hashers.into_iter().map(Hasher::finish).collect(), captured)))
+}
+
+/// What is kept of a file that was read to the end.
+pub(super) fn content(path: &TargetPath, digests: Vec<Digest>, captured: Option<Vec<u8>>) -> SeenContent {
     // buildout notes the options of its parts, passwords among them: they stay on the host.
-    let keep = |bytes: Vec<u8>| if wanted.path.name().ends_with(b".cfg") { redacted(&bytes) } else { bytes };
-    Ok(Some(SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }))
+    let keep = |bytes: Vec<u8>| if path.name().ends_with(b".cfg") { redacted(&bytes) } else { bytes };
+    SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }
 }
 
 /// The whole content of a file that is expected to be small.

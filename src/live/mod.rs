@@ -2,39 +2,49 @@
 //!
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
-//! digests ([`digest`]), and looks closer at the few files that turned out to differ ([`closer`]).
+//! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that turned out to differ ([`closer`]).
 
 pub mod closer;
 pub mod digest;
+mod direct;
 pub mod walk;
 
 use crate::io::disk::LiveRoot;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Scan, Sighting};
+use crate::model::observation::{ReadMode, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use std::collections::BTreeMap;
 
+/// What is asked of a scan besides the manifest.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Which host.
+    pub host: &'a HostName,
+    /// The time of the scan, nanoseconds since 1970 UTC.
+    pub started_at: i64,
+    /// Through what contents are read.
+    pub read: ReadMode,
+}
+
 /// Looks at everything that the manifest asks for on one host.
-pub fn scan(root: &LiveRoot, manifest: &Manifest, host: &HostName, started_at: i64, monitor: &dyn Monitor) -> Scan {
+pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &dyn Monitor) -> Scan {
+    let host = asked.host;
     let mut scan = Scan {
-        host: host.clone(),
-        started_at,
-        unseen: None,
         users: accounts(root, "/etc/passwd"),
         groups: accounts(root, "/etc/group"),
-        observations: BTreeMap::new(),
-        archives: BTreeMap::new(),
-        checkouts: BTreeMap::new(),
-        points: None,
+        read: asked.read,
+        ..Scan::new(host.clone(), asked.started_at)
     };
     monitor.begin(&format!("listing {host}"), None);
     let files = walk::walk(root, manifest, host, &mut scan, monitor);
     monitor.end();
     let total = files.iter().map(|file| file.size).sum();
     monitor.begin(&format!("reading {host}"), Some(total));
-    for (path, content) in digest::read_all(root, files, monitor) {
+    let contents = direct::read_all(root, files, asked.read, monitor);
+    scan.disk = contents.disk;
+    for (path, content) in contents.files {
         if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {
             seen.content = Some(content);
         }
@@ -45,17 +55,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, host: &HostName, started_at: i
 
 /// The scan of a host that could not be looked at.
 pub fn unseen(host: &HostName, started_at: i64, reason: String) -> Scan {
-    Scan {
-        host: host.clone(),
-        started_at,
-        unseen: Some(reason),
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        observations: BTreeMap::new(),
-        archives: BTreeMap::new(),
-        checkouts: BTreeMap::new(),
-        points: None,
-    }
+    Scan { unseen: Some(reason), ..Scan::new(host.clone(), started_at) }
 }
 
 /// Names by number from a file in the format of passwd(5) and group(5). A damaged file gives fewer names; numbers

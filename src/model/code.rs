@@ -167,6 +167,10 @@ codes! {
         "The content differs from its reference, and nothing tells more about how.";
     BROKEN_RECORD = 118, "package metadata is damaged",
         "The metadata of an installed Python distribution (RECORD, METADATA, entry points) cannot be trusted, so its files cannot be checked one by one.";
+    CACHE_NEWER = 119, "only memory has it",
+        "Read past the page cache, the disk gives another content than memory: a write was lost, and memory still has what was written. Do not reboot, do not drop caches, do not unmount before the plan's rescue step has copied it.";
+    CACHE_OLDER = 120, "memory has an older content",
+        "The disk has the right content, but the page cache, and so every program, still has an older one. The kernel has to forget it; a file that a process has mapped stays until the process ends.";
 
     // 200-249: data and restore
     DATA_DAMAGED = 201, "data that no redeploy can make is damaged",
@@ -197,6 +201,10 @@ codes! {
         "Restoring goes back to the time of the backup.";
     STOPS_ALL = 319, "the whole deployment aborts here",
         "batou or buildout raises an error at this point and repairs nothing after it.";
+    ONLY_COPY_IN_MEMORY = 320, "the only good copy is in memory",
+        "A reboot, dropped caches or an unmounted file system destroy it. Copy it first, to another disk than the damaged one.";
+    STAYS_MAPPED = 321, "mapped files stay in memory",
+        "The kernel does not forget a file that a running process has mapped. Restart the process; then look again.";
 
     // 400-449: not known
     UNVERIFIABLE = 401, "cannot be verified",

@@ -134,6 +134,10 @@ pub enum Damage {
     WrongTarget,
     /// The system gave an error.
     Unreadable(Failure),
+    /// Memory has a newer content than the disk: a write was lost, and what was written is still there.
+    CacheNewerThanDisk,
+    /// The disk has the right content, memory an older one.
+    CacheOlderThanDisk,
     /// Plausible text that nobody deployed.
     Edited,
     /// What an earlier revision of the definition makes: not yet deployed.
@@ -166,6 +170,8 @@ impl Damage {
             Self::WrongOwner => code::WRONG_OWNER,
             Self::WrongTarget => code::WRONG_TARGET,
             Self::Unreadable(_) => code::UNREADABLE,
+            Self::CacheNewerThanDisk => code::CACHE_NEWER,
+            Self::CacheOlderThanDisk => code::CACHE_OLDER,
             Self::Edited => code::EDITED,
             Self::NotDeployed { .. } => code::NOT_DEPLOYED,
             Self::Changed => code::CHANGED_CONTENT,
@@ -190,12 +196,19 @@ impl Damage {
             Self::WrongOwner => "wrong owner",
             Self::WrongTarget => "wrong target",
             Self::Unreadable(_) => "unreadable",
+            Self::CacheNewerThanDisk => "cache newer than disk",
+            Self::CacheOlderThanDisk => "cache older than disk",
             Self::Edited => "edited",
             Self::NotDeployed { .. } => "not deployed",
             Self::Changed => "changed",
             Self::Extraneous => "unexpected",
             Self::BrokenRecord => "broken metadata",
         }
+    }
+
+    /// Whether memory and disk differ, rather than both from what is expected.
+    pub fn is_about_cache(&self) -> bool {
+        matches!(self, Self::CacheNewerThanDisk | Self::CacheOlderThanDisk)
     }
 
     /// Whether only mode, owner or group are wrong.

@@ -31,9 +31,62 @@ pub struct Scan {
     /// What the repositories say about their checkouts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub checkouts: BTreeMap<TargetPath, Checkout>,
+    /// Through what the contents were read.
+    #[serde(skip_serializing_if = "ReadMode::is_cached", default)]
+    pub read: ReadMode,
+    /// Files whose content in memory is not known to be that of the disk; the others agree if [`Self::read`] is
+    /// [`ReadMode::Both`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub disk: BTreeMap<TargetPath, OnDisk>,
     /// What backups that can be read from the host hold of the paths in question; `None` where none are configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub points: Option<super::restore::RestorePoints>,
+}
+
+/// Through what contents are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadMode {
+    /// As every program reads: from the page cache where it has them. What is wrong on the disk only does not show.
+    #[default]
+    Cached,
+    /// Past the page cache, from the disk.
+    Direct,
+    /// Both ways, compared.
+    Both,
+}
+
+impl ReadMode {
+    /// The word on the command line; `None` for the usual one.
+    pub fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::Cached => None,
+            Self::Direct => Some("direct"),
+            Self::Both => Some("both"),
+        }
+    }
+
+    /// Whether only the page cache was asked.
+    pub fn is_cached(&self) -> bool {
+        *self == Self::Cached
+    }
+}
+
+/// What the disk has of a file, where that is not known to be what memory has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisk {
+    /// Something else.
+    Other {
+        /// Digests of the content on the disk, by the algorithms of the other ones.
+        digests: Vec<Digest>,
+        /// First block and number of blocks, in units of [`BLOCK`], of each run that differs.
+        blocks: Vec<(u64, u64)>,
+    },
+    /// It cannot give it.
+    Failed(Failure),
+    /// It was not or cannot be asked: why.
+    Unknown(String),
 }
 
 /// The members of an archive file.
@@ -280,6 +333,23 @@ impl Seen {
 }
 
 impl Scan {
+    /// A scan that has seen nothing yet; the time in nanoseconds since 1970 UTC.
+    pub fn new(host: HostName, started_at: i64) -> Self {
+        Self {
+            host,
+            started_at,
+            unseen: None,
+            users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            observations: BTreeMap::new(),
+            archives: BTreeMap::new(),
+            checkouts: BTreeMap::new(),
+            read: ReadMode::Cached,
+            disk: BTreeMap::new(),
+            points: None,
+        }
+    }
+
     /// What is known about a path. A path that was not itself looked at is absent only if a directory on the way
     /// was listed without it, or is provably no directory.
     pub fn sighting(&self, path: &TargetPath) -> Sighting {
@@ -348,15 +418,8 @@ mod tests {
 
     fn scan(observations: &[(&str, Sighting)]) -> Scan {
         Scan {
-            host: "h".into(),
-            started_at: 0,
-            unseen: None,
-            users: BTreeMap::new(),
-            groups: BTreeMap::new(),
             observations: observations.iter().map(|(path, seen)| (TargetPath::new(path), seen.clone())).collect(),
-            archives: BTreeMap::new(),
-            checkouts: BTreeMap::new(),
-            points: None,
+            ..Scan::new("h".into(), 0)
         }
     }
 

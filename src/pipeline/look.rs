@@ -9,7 +9,7 @@ use crate::live::{self, closer};
 use crate::model::artifact::{Content, Expected};
 use crate::model::finding::Findings;
 use crate::model::manifest::{Depth, Host, Manifest};
-use crate::model::observation::{Kind, Scan, SeenContent, Sighting};
+use crate::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::restore::{RestorePoint, RestorePoints};
 use crate::model::unit::HostName;
@@ -42,23 +42,34 @@ pub(super) fn place_of(host: &Host, request: &Request, settings: &Settings) -> W
     }
 }
 
+/// What is asked about one host.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Which.
+    pub(super) host: &'a HostName,
+    /// Through what its files are read.
+    pub(super) read: ReadMode,
+    /// When the incident began, nanoseconds since 1970 UTC.
+    pub(super) window_start: Option<i64>,
+}
+
 /// Scans one host in a tree of this machine: everything, then closer where something differs, then what backups say
 /// about that. `refined` is the manifest with derivations; what it lacks is derived from the scan.
 pub(super) fn host(
     manifest: &Manifest,
-    host: &HostName,
+    asked: Asked<'_>,
     root: PathBuf,
     settings: &Settings,
-    window_start: Option<i64>,
     monitor: &dyn Monitor,
 ) -> Scan {
+    let Asked { host, window_start, read } = asked;
     let started_at = clock::now();
     let shown = root.display().to_string();
     let root = match LiveRoot::open(root) {
         Ok(root) => root,
         Err(failure) => return live::unseen(host, started_at, format!("`{shown}` cannot be opened: {}", failure.text)),
     };
-    let mut scan = live::scan(&root, manifest, host, started_at, monitor);
+    let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read }, monitor);
     references::add(&root, manifest, &mut scan);
     let mut refined = manifest.clone();
     crate::expect::derive::refine(&mut refined, std::slice::from_ref(&scan));

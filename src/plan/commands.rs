@@ -48,6 +48,30 @@ pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath])
     commands
 }
 
+/// Copies what memory has of files, and makes sure that the copy is on its disk.
+pub(super) fn rescue(host: &HostName, directory: &str, paths: &[TargetPath]) -> Vec<Command> {
+    let mut commands = quarantine(host, directory, paths);
+    commands.push(Command::on(host, ["sync", "-f", "--", directory]));
+    commands
+}
+
+/// Puts a rescued copy in the place of its file: as a new file, so that new blocks are written and a program that runs
+/// is not disturbed.
+pub(super) fn rewrite(host: &HostName, directory: &str, path: &TargetPath) -> Vec<Command> {
+    let (kept, to) = (format!("{directory}{}", text(path)), text(path));
+    let new = format!("{to}.rectify-new");
+    vec![
+        Command::on(host, ["cp", "-a", "-T", "--", &kept, &new]),
+        Command::on(host, ["sync", "--", &new]),
+        Command::on(host, ["mv", "-T", "--", &new, &to]),
+    ]
+}
+
+/// Lets the kernel forget what it has in memory of one file: `POSIX_FADV_DONTNEED` for all of it (coreutils, dd).
+pub(super) fn forget(host: &HostName, path: &TargetPath) -> Command {
+    Command::on(host, ["dd", &format!("if={}", text(path)), "iflag=nocache", "count=0", "status=none"])
+}
+
 /// Brings back a backup's version, with its mode, owner and times.
 pub(super) fn restore(host: &HostName, point: &RestorePoint, path: &TargetPath) -> Vec<Command> {
     let mut commands = Vec::new();

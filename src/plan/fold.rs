@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The steps, not yet ordered and numbered.
 pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
     let mut folding = Folding { input, removed: removed(remedies), steps: Vec::new() };
+    folding.rescues(remedies);
+    folding.forgets(remedies);
     folding.quarantine(remedies);
     folding.removals(remedies);
     folding.metadata(remedies);
@@ -114,10 +116,67 @@ impl<'a> Folding<'a> {
         self.input.manifest.lineage(unit).last().map_or(unit, |root| &root.id)
     }
 
+    /// Copies what only memory has before anything else is done, and writes it anew.
+    fn rescues(&mut self, remedies: &[Remedy<'a>]) {
+        let mut by_host: BTreeMap<&HostName, Vec<(&Finding, bool)>> = BTreeMap::new();
+        for remedy in remedies {
+            if let What::Rescue { rewrite } = remedy.what {
+                by_host.entry(&remedy.finding.host).or_default().push((remedy.finding, rewrite));
+            }
+        }
+        for (host, group) in by_host {
+            let unit = UnitId(host.0.clone());
+            let directory = format!("{}-rescued", self.input.quarantine);
+            let paths: Vec<TargetPath> = group.iter().map(|(finding, _)| finding.path.clone()).collect();
+            let reason = format!("copy {} that only memory still has", count(paths.len(), "file"));
+            let mut rescue = step(Action::Rescue, Some(host), &unit, reason);
+            rescue.commands = commands::rescue(host, &directory, &paths);
+            rescue.findings = group.iter().map(|(finding, _)| finding.id.clone()).collect();
+            let text = format!(
+                "do not reboot, unmount or drop caches before this is done; if {directory} is on the same disk, copy \
+                 it to another one as well"
+            );
+            rescue.hazards = vec![Hazard::new(code::ONLY_COPY_IN_MEMORY, text)];
+            self.steps.push(rescue);
+            let right: Vec<&Finding> = group.iter().filter(|(_, rewrite)| *rewrite).map(|(it, _)| *it).collect();
+            if right.is_empty() {
+                continue;
+            }
+            let reason = format!("write {} anew from the rescued copy", count(right.len(), "file"));
+            let mut restore = step(Action::Restore, Some(host), &unit, reason);
+            restore.commands =
+                right.iter().flat_map(|finding| commands::rewrite(host, &directory, &finding.path)).collect();
+            restore.findings = right.iter().map(|finding| finding.id.clone()).collect();
+            restore.check = Some(self.input.verify.clone());
+            self.steps.push(restore);
+        }
+    }
+
+    /// Lets the kernel forget what it has in memory of files that the disk has right.
+    fn forgets(&mut self, remedies: &[Remedy<'a>]) {
+        let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
+        for remedy in remedies.iter().filter(|remedy| matches!(remedy.what, What::Forget)) {
+            by_host.entry(&remedy.finding.host).or_default().push(remedy.finding);
+        }
+        for (host, group) in by_host {
+            let reason =
+                format!("let the kernel read {} from the disk again, which is right", count(group.len(), "file"));
+            let mut forget = step(Action::Force, Some(host), &UnitId(host.0.clone()), reason);
+            forget.commands = group.iter().map(|finding| commands::forget(host, &finding.path)).collect();
+            forget.findings = group.iter().map(|finding| finding.id.clone()).collect();
+            let text = "a process that has one of them mapped keeps the old content until it is restarted";
+            forget.hazards = vec![Hazard::new(code::STAYS_MAPPED, text)];
+            forget.check = Some(self.input.verify.clone());
+            self.steps.push(forget);
+        }
+    }
+
     /// Keeps what is there before anything overwrites or removes it.
     fn quarantine(&mut self, remedies: &[Remedy<'a>]) {
         let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
-        for remedy in remedies.iter().filter(|remedy| !matches!(remedy.what, What::Hand { .. } | What::Metadata)) {
+        for remedy in remedies.iter().filter(|remedy| {
+            !matches!(remedy.what, What::Hand { .. } | What::Metadata | What::Rescue { .. } | What::Forget)
+        }) {
             let finding = remedy.finding;
             let nothing_to_keep = finding.damage.is_metadata()
                 || matches!(finding.damage, Damage::Missing | Damage::Unreadable(_))

@@ -4,7 +4,7 @@ use super::restore_point::{Choice, PassedOver, choose};
 use super::{Input, Prefer};
 use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Vigilance};
 use crate::model::content::{Algorithm, Digest};
-use crate::model::finding::{Damage, Finding};
+use crate::model::finding::{Certainty, Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
@@ -39,6 +39,13 @@ pub(super) enum What<'a> {
     },
     /// Put mode and owner right directly: the deployer would not.
     Metadata,
+    /// Copy what only memory has, and write it anew.
+    Rescue {
+        /// Whether what memory has is what should be there, as far as anybody knows.
+        rewrite: bool,
+    },
+    /// Let the kernel forget what it has in memory: the disk is right.
+    Forget,
     /// Bring back a backup's version.
     Restore {
         /// Which.
@@ -61,7 +68,7 @@ pub(super) enum What<'a> {
 pub(super) fn remedies<'a>(input: Input<'a>) -> Vec<Remedy<'a>> {
     let mut groups: BTreeMap<(&UnitId, MendId), Vec<&Finding>> = BTreeMap::new();
     for finding in &input.findings.findings {
-        if let Some(mend) = finding.mend {
+        if let Some(mend) = finding.mend.filter(|_| !finding.damage.is_about_cache()) {
             groups.entry((&finding.unit, mend)).or_default().push(finding);
         }
     }
@@ -71,7 +78,7 @@ pub(super) fn remedies<'a>(input: Input<'a>) -> Vec<Remedy<'a>> {
         groups.iter().map(|(key, group)| (*key, group.iter().all(|finding| wants_restore(input, finding)))).collect();
     let remedy = |finding: &'a Finding| {
         let group = finding.mend.map(|mend| (&finding.unit, mend));
-        let restore = group.is_none_or(|group| restored[&group]);
+        let restore = group.is_none_or(|group| restored.get(&group).copied().unwrap_or(true));
         Remedy { finding, what: what(input, finding, restore) }
     };
     input.findings.findings.iter().map(remedy).collect()
@@ -81,6 +88,11 @@ fn what<'a>(input: Input<'a>, finding: &'a Finding, restore: bool) -> What<'a> {
     let hand = |reason: &str| What::Hand { reason: reason.to_owned(), blocks: false };
     if finding.path.as_str().is_none() {
         return hand("its name is not text, so no command can be written down for it");
+    }
+    match finding.damage {
+        Damage::CacheNewerThanDisk => return What::Rescue { rewrite: finding.certainty < Certainty::Guess },
+        Damage::CacheOlderThanDisk => return What::Forget,
+        _ => {}
     }
     // What the definition says is absent is removed by a deployment; everything else unexpected is nobody's.
     if matches!(finding.damage, Damage::Extraneous) && finding.expected != Some(Expected::Absent) {

@@ -145,17 +145,7 @@ fn scan(seen: Vec<(&str, Seen)>) -> Scan {
     for directory in ["/srv", "/srv/db", "/srv/web"] {
         observations.entry(path(directory)).or_insert_with(|| Sighting::Present(Box::new(thing(Kind::Directory))));
     }
-    Scan {
-        host: "h".into(),
-        started_at: 0,
-        unseen: None,
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        observations,
-        archives: BTreeMap::new(),
-        checkouts: BTreeMap::new(),
-        points: None,
-    }
+    Scan { observations, ..Scan::new("h".into(), 0) }
 }
 
 fn point(place: &str, snapshot: &str, taken_at: i64, content: &[u8]) -> RestorePoint {

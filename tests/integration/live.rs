@@ -9,7 +9,7 @@ use rectify::live;
 use rectify::model::content::Algorithm;
 use rectify::model::hasher::digest_of;
 use rectify::model::manifest::{Definition, Depth, Evaluation, Look, Manifest};
-use rectify::model::observation::{Kind, Scan, SeenContent, Sighting};
+use rectify::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
 use rectify::model::path::TargetPath;
 use rectify::monitor::{Monitor, Silent};
 use std::collections::BTreeMap;
@@ -35,7 +35,12 @@ fn manifest(look: &[(&str, Depth)]) -> Manifest {
 
 fn scan_with(base: &Path, look: &[(&str, Depth)], monitor: &dyn Monitor) -> Scan {
     let root = LiveRoot::open(base).expect("it is a directory");
-    live::scan(&root, &manifest(look), &"h".into(), 0, monitor)
+    live::scan(
+        &root,
+        &manifest(look),
+        &live::Asked { host: &"h".into(), started_at: 0, read: ReadMode::Cached },
+        monitor,
+    )
 }
 
 fn scan(base: &Path) -> Scan {

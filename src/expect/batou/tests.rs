@@ -63,17 +63,7 @@ fn archives() -> [(&'static str, Vec<Member>); 2] {
 /// What a scan of the sound deployment would bring as evidence.
 fn scan(manifest: &Manifest) -> Scan {
     let at = |path: &str| TargetPath::new(BASE).join(path);
-    let mut scan = Scan {
-        host: "localhost".into(),
-        started_at: 0,
-        unseen: None,
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        observations: BTreeMap::new(),
-        archives: BTreeMap::new(),
-        checkouts: BTreeMap::new(),
-        points: None,
-    };
+    let mut scan = Scan::new("localhost".into(), 0);
     for (path, members) in archives() {
         let declared = manifest.artifacts.iter().find(|artifact| artifact.path == at(path)).map(|a| &a.expected);
         let Some(Expected::File(crate::model::artifact::Content::Digest { digest, .. })) = declared else {

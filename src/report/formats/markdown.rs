@@ -32,10 +32,9 @@ impl Format for Markdown {
             .chars()
             .filter(|char| char.is_alphanumeric() || "-_.".contains(*char))
             .collect();
-        let mut sections = vec![
-            format!("<!-- rectify:{}:v1 -->", environment.replace("--", "-")),
-            format!("**{}**", markdown(&counts::verdict(view))),
-        ];
+        let mut sections = vec![format!("<!-- rectify:{}:v1 -->", environment.replace("--", "-"))];
+        sections.extend(view.warnings.iter().map(|text| format!("> **{}**", markdown(text))));
+        sections.push(format!("**{}**", markdown(&counts::verdict(view))));
         if options.detail > Detail::Verdict {
             sections.extend([Class::Damage, Class::Drift, Class::Change].into_iter().filter_map(|it| table(view, it)));
             sections.extend(unverified(view));

@@ -26,9 +26,11 @@ impl Format for Text {
     fn render(&self, view: &View, options: &Options) -> String {
         let verdict = options.paint.tone(tone(view.outcome), &counts::verdict(view));
         if options.detail == Detail::Verdict {
-            return format!("{verdict}\n");
+            let lines: Vec<String> = warnings(view, *options).into_iter().chain([verdict]).collect();
+            return format!("{}\n", lines.join("\n"));
         }
-        let mut sections = vec![verdict];
+        let mut sections = warnings(view, *options);
+        sections.push(verdict);
         sections.extend(incident(view));
         sections.extend(unseen_hosts(view, *options));
         for class in [Class::Damage, Class::Drift, Class::Change] {
@@ -44,6 +46,10 @@ impl Format for Text {
         text.push('\n');
         text
     }
+}
+
+fn warnings(view: &View, options: Options) -> Vec<String> {
+    view.warnings.iter().map(|text| options.paint.tone(Tone::Bad, &plain(text))).collect()
 }
 
 fn tone(verdict: Verdict) -> Tone {

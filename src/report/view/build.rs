@@ -69,6 +69,7 @@ impl View {
                 source: meta.source,
             },
             incident: meta.incident.clone(),
+            warnings: warnings(found),
             diagnostics: manifest.diagnostics.iter().map(diagnostic).collect(),
             definition,
             findings,
@@ -76,6 +77,21 @@ impl View {
             steps,
         }
     }
+}
+
+/// What has to be known before anything is done.
+fn warnings(found: &Findings) -> Vec<String> {
+    let mut only_in_memory: BTreeMap<&HostName, u64> = BTreeMap::new();
+    for finding in found.findings.iter().filter(|finding| finding.damage == Damage::CacheNewerThanDisk) {
+        *only_in_memory.entry(&finding.host).or_default() += 1;
+    }
+    let warn = |(host, count): (&HostName, u64)| {
+        let files = if count == 1 { "a file".to_owned() } else { format!("{count} files") };
+        format!(
+            "Do not reboot {host}, do not drop its caches, unmount nothing: only memory has the content of {files}."
+        )
+    };
+    only_in_memory.into_iter().map(warn).collect()
 }
 
 fn definition(manifest: &Manifest, meta: &Meta) -> DefinitionView {
@@ -286,6 +302,8 @@ fn detail(damage: &Damage) -> Option<String> {
         | Damage::WrongMode
         | Damage::WrongOwner
         | Damage::WrongTarget
+        | Damage::CacheNewerThanDisk
+        | Damage::CacheOlderThanDisk
         | Damage::Edited
         | Damage::Changed
         | Damage::Extraneous

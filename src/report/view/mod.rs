@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub use words::{decisive, symbol};
 
 /// The version of the format that this program writes.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// What a run found and plans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,9 @@ pub struct View {
     pub observed: Observed,
     /// The incident window, where one is known.
     pub incident: Option<Incident>,
+    /// What has to be known before anything is done; said first. Since 1.1.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
     /// The verdict.
     pub outcome: Verdict,
     /// Counts; each is the number of entries of a list below, or of artifacts.

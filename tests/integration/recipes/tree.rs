@@ -11,7 +11,7 @@ use rectify::model::artifact::{Artifact, Content, Expected, Force};
 use rectify::model::diagnostic::Severity;
 use rectify::model::finding::{Finding, Findings};
 use rectify::model::manifest::{Definition, Evaluation, Manifest};
-use rectify::model::observation::Scan;
+use rectify::model::observation::{ReadMode, Scan};
 use rectify::model::path::TargetPath;
 use rectify::model::restore::RestorePoints;
 use rectify::monitor::Silent;
@@ -197,7 +197,8 @@ impl Tree {
         };
         let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
         let root = LiveRoot::open("/").expect("the root directory is there");
-        let mut scan = rectify::live::scan(&root, &manifest, &self.place.host, 0, &Silent);
+        let asked = rectify::live::Asked { host: &self.place.host, started_at: 0, read: ReadMode::Cached };
+        let mut scan = rectify::live::scan(&root, &manifest, &asked, &Silent);
         rectify::references::add(&root, &manifest, &mut scan);
         let scans = [scan];
         refine(&mut manifest, &scans);

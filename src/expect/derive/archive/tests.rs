@@ -83,15 +83,9 @@ fn scan(archive: &str, members: Vec<Member>, seen: &[(&str, u32)]) -> Scan {
         seen.iter().map(|(path, mode)| (TargetPath::new(path), file(*mode, None))).collect();
     observations.insert(TargetPath::new("/w/a.tar"), file(0o644, Some(sha256(archive))));
     Scan {
-        host: "h".into(),
-        started_at: 0,
-        unseen: None,
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
         observations,
         archives: [(TargetPath::new("/w/a.tar"), Archive { broken: None, members })].into(),
-        checkouts: BTreeMap::new(),
-        points: None,
+        ..Scan::new("h".into(), 0)
     }
 }
 

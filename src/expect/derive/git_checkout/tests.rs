@@ -61,15 +61,8 @@ fn refined(input: &Input, checkout: Option<Checkout>) -> Manifest {
     let input = serde_json::to_value(input).expect("it serialises");
     manifest.derivations.push(Derivation { host: "h".into(), unit: "h/r".into(), rule: RULE.into(), input });
     let scan = Scan {
-        host: "h".into(),
-        started_at: 0,
-        unseen: None,
-        users: BTreeMap::new(),
-        groups: BTreeMap::new(),
-        observations: BTreeMap::new(),
-        archives: BTreeMap::new(),
         checkouts: checkout.map(|checkout| (TargetPath::new("/w/c"), checkout)).into_iter().collect(),
-        points: None,
+        ..Scan::new("h".into(), 0)
     };
     refine(&mut manifest, &[scan]);
     manifest

@@ -1,0 +1,228 @@
+//! Memory against disk, on a real file system whose blocks are changed beneath it, as a block layer that loses writes
+//! does: what buffered reading hides is found, rescued and written anew by the plan's own commands.
+
+use crate::program::{Call, is_root, rectify, run, skip};
+use crate::tools::{read, tool, write};
+use rectify::model::artifact::{Aborts, Artifact, Authority, Content, Durability, Expected, Mend, Vigilance};
+use rectify::model::content::Blob;
+use rectify::model::manifest::{Definition, Depth, Evaluation, Host, Look, Manifest};
+use rectify::model::path::TargetPath;
+use rectify::pipeline::saved::manifest_bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A block of content that cannot be taken for another one.
+fn block(letter: char) -> String {
+    format!("this is content {letter}\n").repeat(200).chars().take(4096).collect()
+}
+
+/// A mounted file system in a file, unmounted when the test ends.
+struct Disk {
+    directory: tempfile::TempDir,
+}
+
+impl Disk {
+    /// `None` where loop devices cannot be had.
+    fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let script = "truncate -s 16M image && mkfs.ext4 -q -b 4096 image && mkdir live && mount -o loop image live";
+        let made = run(directory.path(), Path::new("sh"), &["-ec", script]);
+        if made.code != 0 {
+            skip(&format!("no loop device here: {}", made.stderr.trim()));
+            return None;
+        }
+        Some(Self { directory })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join("live").join(name)
+    }
+
+    fn target(&self, name: &str) -> TargetPath {
+        TargetPath::new(self.path(name).to_str().expect("temporary directories have text names"))
+    }
+
+    /// Writes a file, as a program does, and lets it reach the disk.
+    fn write(&self, name: &str, content: &str) {
+        write(&self.path(name), content);
+        tool(self.directory.path(), &["sync", "-f", "live"]);
+        read(&self.path(name));
+    }
+
+    /// Changes the first block of a file beneath the file system, which does not learn of it.
+    fn change_beneath(&self, name: &str, content: &str) {
+        let found = tool(self.directory.path(), &["debugfs", "-R", &format!("blocks /{name}"), "image"]);
+        let block = found.split_whitespace().next().expect("the file has a block");
+        write(&self.directory.path().join("block"), content);
+        let seek = format!("seek={block}");
+        let of = ["dd", "if=block", "of=image", "bs=4096", &seek, "conv=notrunc", "status=none"];
+        tool(self.directory.path(), &of);
+    }
+
+    /// Lets the kernel forget everything that it has in memory of this file system, as a reboot does.
+    fn mount_again(&self) {
+        tool(self.directory.path(), &["umount", "live"]);
+        tool(self.directory.path(), &["mount", "-o", "loop", "image", "live"]);
+    }
+
+    fn rectify(&self, arguments: &[&str]) -> Call {
+        let all = [&["--manifest", "manifest.json", "--config", "rectify.toml"], arguments].concat();
+        rectify(self.directory.path(), &all)
+    }
+
+    fn manifest(&self, expected: &[(&str, String)]) {
+        let mut manifest = Manifest::new(Definition {
+            tool: "batou".into(),
+            tool_version: None,
+            environment: "e".into(),
+            evaluation: Evaluation::Exact,
+            digest: String::new(),
+            revision: None,
+            dirty: false,
+            inputs: BTreeMap::new(),
+        });
+        let host = Host { name: "h".into(), ignored: false, directory: None, service_user: None, local: true };
+        manifest.hosts.push(host);
+        manifest.look.push(Look::new(&"h".into(), self.target("srv"), Depth::Whole));
+        let mend = manifest.add_mend(Mend {
+            vigilance: Vigilance::Content,
+            metadata: Vigilance::Content,
+            force: Vec::new(),
+            aborts: Aborts::Never,
+            replaces: Vec::new(),
+            hazards: Vec::new(),
+        });
+        for (name, content) in expected {
+            manifest.artifacts.push(Artifact {
+                host: "h".into(),
+                path: self.target(name),
+                unit: "h/web".into(),
+                expected: Expected::File(Content::Bytes(Blob::from(content.as_str()))),
+                mode: None,
+                owner: None,
+                group: None,
+                authority: Authority::Definition,
+                durability: Durability::Reproducible,
+                mend,
+                secret: false,
+                origin: None,
+            });
+        }
+        write(&self.directory.path().join("manifest.json"), manifest_bytes(&manifest));
+        let quarantine = format!("quarantine = \"{}/kept\"\n", self.directory.path().display());
+        write(&self.directory.path().join("rectify.toml"), quarantine);
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run(self.directory.path(), Path::new("umount"), &["live"]);
+    }
+}
+
+/// `damage` by file name.
+fn found(call: &Call) -> BTreeMap<String, String> {
+    let view: Value = serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}", call.stderr));
+    let findings = view["findings"].as_array().expect("a view has findings");
+    let entry = |finding: &Value| {
+        let path = finding["path"].as_str().expect("a path is text");
+        let name = path.rsplit('/').next().expect("a path has a name").to_owned();
+        (name, finding["damage"].as_str().expect("damage is text").to_owned())
+    };
+    findings.iter().map(entry).collect()
+}
+
+/// Does what the plan says.
+fn follow(disk: &Disk, plan: &Value) {
+    for step in plan["steps"].as_array().expect("a plan has steps") {
+        if step["action"] == "verify" {
+            continue;
+        }
+        for command in step["commands"].as_array().expect("a step has commands") {
+            let words: Vec<&str> =
+                command["argv"].as_array().expect("words").iter().filter_map(Value::as_str).collect();
+            tool(Path::new(command["directory"].as_str().unwrap_or("/")), &words);
+        }
+    }
+    tool(disk.directory.path(), &["sync", "-f", "live"]);
+}
+
+#[test]
+fn a_lost_write_that_buffered_reading_hides_is_found_rescued_and_written_anew() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    let (new, old) = (block('N'), block('O'));
+    for name in ["srv/config", "srv/data", "srv/sound"] {
+        disk.write(name, &format!("{new}and a tail\n"));
+    }
+    disk.write("srv/behind", &old);
+    disk.manifest(&[("srv/config", format!("{new}and a tail\n")), ("srv/behind", new.clone())]);
+    disk.change_beneath("srv/config", &old);
+    disk.change_beneath("srv/data", &old);
+    disk.change_beneath("srv/behind", &new);
+
+    let cached = disk.rectify(&["check", "--json"]);
+    let behind: BTreeMap<String, String> = [("behind".to_owned(), "edited".to_owned())].into();
+    assert_eq!(found(&cached), behind, "memory alone does not show what the disk has lost");
+
+    let both = disk.rectify(&["plan", "--read", "both", "--json"]);
+    let expected =
+        [("behind", "cache_older_than_disk"), ("config", "cache_newer_than_disk"), ("data", "cache_newer_than_disk")];
+    assert_eq!(found(&both), expected.map(|(name, damage)| (name.to_owned(), damage.to_owned())).into());
+    let text = disk.rectify(&["plan", "--read", "both"]).stdout;
+    assert!(text.starts_with("Do not reboot h, do not drop its caches"), "{text}");
+
+    let plan: Value = serde_json::from_str(&both.stdout).expect("it was read before");
+    assert_eq!(plan["steps"][0]["action"], "rescue", "{plan:#}");
+    follow(&disk, &plan);
+    let rescued = format!("{}{}", rescue_directory(&plan), disk.path("srv/data").display());
+    assert_eq!(read(Path::new(&rescued)), format!("{new}and a tail\n").into_bytes());
+
+    let after = disk.rectify(&["check", "--read", "both"]);
+    assert_eq!(after.code, 0, "{}", after.stdout);
+    disk.mount_again();
+    for name in ["srv/config", "srv/data", "srv/sound"] {
+        assert_eq!(read(&disk.path(name)), format!("{new}and a tail\n").into_bytes(), "{name} after a reboot");
+    }
+    assert_eq!(read(&disk.path("srv/behind")), new.into_bytes());
+}
+
+/// Where the plan's first step copies to.
+fn rescue_directory(plan: &Value) -> String {
+    let made = &plan["steps"][0]["commands"][0]["argv"];
+    made.as_array().and_then(|words| words.last()).and_then(Value::as_str).expect("a directory is made").to_owned()
+}
+
+#[test]
+fn direct_reading_shows_the_disk_and_leaves_the_cache_alone() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    let (new, old) = (block('N'), block('O'));
+    disk.write("srv/config", &new);
+    disk.manifest(&[("srv/config", new.clone())]);
+    disk.change_beneath("srv/config", &old);
+    let direct = disk.rectify(&["check", "--read", "direct", "--json"]);
+    assert_eq!(found(&direct), [("config".to_owned(), "edited".to_owned())].into());
+    assert_eq!(read(&disk.path("srv/config")), new.into_bytes(), "the good copy in memory is still there");
+}
+
+#[test]
+fn what_is_not_on_the_disk_yet_is_left_alone_and_said() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    disk.manifest(&[]);
+    disk.write("srv/quiet", &block('Q'));
+    write(&disk.path("srv/busy"), block('B'));
+    let scan = disk.rectify(&["scan", "--read", "both"]).stdout;
+    let head: Value = serde_json::from_str(scan.lines().next().expect("a scan has a head")).expect("it is JSON");
+    let busy = &head["scan"]["disk"][disk.path("srv/busy").to_str().expect("it is text")]["unknown"];
+    assert!(busy.as_str().is_some_and(|reason| reason.contains("not on the disk yet")), "{head:#}");
+    assert!(head["scan"]["disk"].as_object().is_some_and(|disk| disk.len() == 1), "{head:#}");
+}

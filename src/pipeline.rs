@@ -11,7 +11,7 @@ pub mod saved;
 
 use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
-use crate::io::{clock, files};
+use crate::io::{clock, files, git};
 use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
@@ -19,6 +19,7 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Findings, Unverified};
 use crate::model::hasher::digest_of;
+use crate::model::incident::Window;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{Kind, ReadMode, Scan, Sighting};
 use crate::model::plan::Plan;
@@ -158,6 +159,8 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
+    let window = window(request, settings);
+    findings.at_risk = findings::incident::at_risk(window, &scans, &findings);
     let quarantine = format!("{}/{}", settings.quarantine, &observations_digest(&scans)[..12]);
     let verify = verify_command(request, &manifest);
     let plan = plan::plan(Input {
@@ -168,7 +171,11 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         quarantine: &quarantine,
         verify: &verify,
     });
-    let meta = meta(request, settings, &manifest, &scans, started_at);
+    let mut meta = meta(request, settings, &manifest, &scans, started_at);
+    if window.is_known() {
+        let commits = git::commits(&request.directory, COMMITS);
+        meta.timeline = findings::incident::timeline(window, &scans, (&findings, &points), &commits);
+    }
     Ok(Outcome { manifest, scans, findings, points, plan, meta })
 }
 
@@ -252,8 +259,16 @@ fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -
 }
 
 fn window_start(request: &Request, settings: &Settings) -> Option<i64> {
-    request.since.or(settings.incident.since)
+    window(request, settings).since
 }
+
+fn window(request: &Request, settings: &Settings) -> Window {
+    let Window { since, until } = settings.incident;
+    Window { since: request.since.or(since), until: request.until.or(until) }
+}
+
+/// How many commits of the definition the time line tells at most.
+const COMMITS: usize = 5;
 
 fn merged_points(scans: &[Scan], window_start: Option<i64>) -> RestorePoints {
     let mut merged = RestorePoints { window_start, ..RestorePoints::default() };
@@ -349,8 +364,7 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
         None => Some((host.name.clone(), "no live tree or scan was given for it".to_owned())),
         Some(scan) => scan.unseen.clone().map(|reason| (host.name.clone(), reason)),
     });
-    let since = window_start(request, settings);
-    let until = request.until.or(settings.incident.until);
+    let window = window(request, settings);
     let owner =
         |unit: &crate::model::unit::Unit| settings.owners.get(&unit.name).map(|owner| (unit.id.clone(), owner.clone()));
     Meta {
@@ -359,18 +373,19 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
         scanned_at: scans.iter().map(|scan| scan.started_at).min(),
         observations_digest: observations_digest(scans),
         source: source(request),
-        incident: incident(since, until),
+        incident: incident(window),
+        timeline: Vec::new(),
         unseen: unseen.collect(),
         owners: manifest.units.iter().filter_map(owner).collect(),
     }
 }
 
-fn incident(since: Option<i64>, until: Option<i64>) -> Option<Incident> {
-    if since.is_none() && until.is_none() {
+fn incident(window: Window) -> Option<Incident> {
+    if !window.is_known() {
         return None;
     }
-    let from = since.map(crate::report::view::time);
-    let to = until.map(crate::report::view::time);
+    let from = window.since.map(crate::report::view::time);
+    let to = window.until.map(crate::report::view::time);
     Some(Incident { id: from.clone(), from, to, evidence: Vec::new() })
 }
 

@@ -13,6 +13,7 @@ use crate::io::files::{self, Is};
 use crate::model::buildout::Dialect;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::incident::Window;
 use crate::model::manifest::{Changes, Data};
 use crate::model::origin::Origin;
 use crate::model::path::TargetPath;
@@ -35,7 +36,7 @@ pub struct Settings {
     /// `[hosts.NAME]`: where hosts can be seen.
     pub hosts: BTreeMap<HostName, HostSettings>,
     /// `[incident]`.
-    pub incident: Incident,
+    pub incident: Window,
     /// `manifest`: the saved manifest to compare with, instead of the definition.
     pub manifest: Option<PathBuf>,
     /// `quarantine`: where plans keep damaged bytes, on the target.
@@ -181,15 +182,6 @@ pub struct HostSettings {
     pub scan: Option<PathBuf>,
 }
 
-/// When the damage was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Incident {
-    /// Its begin, nanoseconds since 1970 UTC.
-    pub since: Option<i64>,
-    /// Its end, nanoseconds since 1970 UTC.
-    pub until: Option<i64>,
-}
-
 /// What is known to differ and shall not be reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignore {
@@ -220,7 +212,7 @@ impl Default for Settings {
             deployment: Deployment::default(),
             buildout: Buildout::default(),
             hosts: BTreeMap::new(),
-            incident: Incident::default(),
+            incident: Window::default(),
             manifest: None,
             quarantine: TargetPath::new("/var/tmp/rectify"),
             backups: Vec::new(),
@@ -349,7 +341,7 @@ fn read_incident(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mut 
     {
         section.reject("until", "the incident ends before it begins", reader);
     }
-    settings.incident = Incident { since, until };
+    settings.incident = Window { since, until };
     section.finish(reader);
 }
 

@@ -6,13 +6,14 @@
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims,
-//! [`cache`] where memory and disk differ.
+//! [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when things happened.
 
 mod backup;
 mod cache;
 mod claim;
 mod compare;
 mod damage;
+pub mod incident;
 mod unclaimed;
 
 use crate::model::content::Digest;

@@ -322,6 +322,21 @@ pub fn recent(directory: &Path, limit: usize) -> Vec<String> {
     find().unwrap_or_default()
 }
 
+/// The latest commits of the checkout around a directory, newest first: time in nanoseconds since 1970 UTC, short id and
+/// summary. Empty outside of any repository; it ends where the history cannot be read.
+pub fn commits(directory: &Path, limit: usize) -> Vec<(i64, String)> {
+    let Ok(repository) = repository_around(directory) else { return Vec::new() };
+    let mut commit = repository.head().and_then(|head| head.peel_to_commit()).ok();
+    let mut commits = Vec::new();
+    while let Some(one) = commit.take().filter(|_| commits.len() < limit) {
+        let id: String = one.id().to_string().chars().take(10).collect();
+        let summary = one.summary().ok().flatten().unwrap_or_default();
+        commits.push((one.time().seconds().saturating_mul(1_000_000_000), format!("{id} {summary}")));
+        commit = one.parent(0).ok();
+    }
+    commits
+}
+
 /// The tree of a directory in a commit; `None` where the commit has no such directory.
 fn directory_of(commit: &git2::Commit<'_>, below: &Path) -> Option<Oid> {
     let tree = commit.tree().ok()?;

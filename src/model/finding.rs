@@ -5,6 +5,7 @@ use super::{
     code::{self, Code},
     content::Blob,
     eval::Why,
+    incident::AtRisk,
     observation::{Failure, Run},
     origin::Origin,
     path::TargetPath,
@@ -24,6 +25,9 @@ pub struct Findings {
     /// must bring them back. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub irreplaceable: Vec<(HostName, TargetPath)>,
+    /// What nothing vouches for and was touched while writes were lost, sorted by host and path.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub at_risk: Vec<AtRisk>,
     /// How many artifacts were compared.
     pub checked: u64,
     /// How many of them are as they should be.

@@ -10,6 +10,7 @@ pub mod eval;
 pub mod finding;
 pub mod graph;
 pub mod hasher;
+pub mod incident;
 pub mod manifest;
 pub mod observation;
 pub mod origin;

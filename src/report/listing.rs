@@ -5,8 +5,9 @@ use super::counts::{self, word};
 use super::escape::{count, number, plain};
 use super::formats::{Detail, Options};
 use super::paint::Tone;
-use super::view::{FindingView, UnverifiedView, View, symbol};
+use super::view::{AtRiskView, FindingView, UnverifiedView, View, symbol};
 use crate::model::finding::{Certainty, Class};
+use crate::model::incident::Touched;
 use crate::model::unit::{HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,6 +127,28 @@ fn remark(finding: &FindingView) -> String {
         remark.push_str("  (secret, differs)");
     }
     remark
+}
+
+/// What was touched in the incident window and nothing vouches for: numbers by unit; paths with -v.
+pub(super) fn at_risk(view: &View, options: Options) -> Option<String> {
+    if view.at_risk.is_empty() {
+        return None;
+    }
+    let mut groups: BTreeMap<(&HostName, &UnitId, Touched), Vec<&AtRiskView>> = BTreeMap::new();
+    for risk in &view.at_risk {
+        groups.entry((&risk.host, &risk.unit, risk.touched)).or_default().push(risk);
+    }
+    let title = options.paint.tone(Tone::Strong, "At risk: touched in the incident window, and nothing vouches for it");
+    let mut lines = vec![format!("{title} ({})", number(view.at_risk.len() as u64))];
+    for ((host, unit, touched), risks) in &groups {
+        let what = count(risks.len() as u64, "path", "paths");
+        let name = plain(view.unit_name(unit));
+        lines.push(format!("  ? {}  {name}  {what}: {}", plain(&host.0), touched.words()));
+        if options.detail >= Detail::Files {
+            lines.extend(risks.iter().map(|risk| format!("        ? {}  {}", plain(&risk.at), plain(&risk.path))));
+        }
+    }
+    Some(lines.join("\n"))
 }
 
 /// What could not be checked: grouped by unit and reason; single entries with -v.

@@ -6,6 +6,7 @@ use rectify::model::command::{Command, Place};
 use rectify::model::diagnostic::Diagnostic;
 use rectify::model::eval::{Why, WhyKind};
 use rectify::model::finding::{Certainty, Class, Damage, Finding, Findings, Unverified};
+use rectify::model::incident::{AtRisk, Event, Happening, Touched};
 use rectify::model::manifest::{Definition, Evaluation, Host, Manifest};
 use rectify::model::observation::{BlockClass, Run};
 use rectify::model::origin::Origin;
@@ -47,8 +48,16 @@ pub(crate) fn meta() -> Meta {
             evidence: vec!["the oldest random block has mtime 2026-11-22T01:07:31Z".into()],
         }),
         owners: BTreeMap::from([("app01/zodb".into(), "data team".into())]),
+        timeline: vec![
+            event(1_795_200_000_000_000_000, Happening::LastBackup, "nightly, snapshot 2026-11-20"),
+            event(1_795_299_000_000_000_000, Happening::FirstDamage, "/srv/shop/var/Data.fs"),
+        ],
         ..Meta::default()
     }
+}
+
+fn event(at: i64, what: Happening, text: &str) -> Event {
+    Event { at, what, host: Some("app01".into()), text: text.into() }
 }
 
 pub(crate) fn manifest() -> Manifest {
@@ -223,6 +232,13 @@ pub(crate) fn findings() -> Findings {
             unverified("app01", "app01/zope", Some("/srv/shop/var/log/b.log"), "nothing to compare it with"),
             unverified("app02", "app02/nginx", None, "verify() runs a command"),
         ],
+        at_risk: vec![AtRisk {
+            host: "app01".into(),
+            unit: "app01/zope".into(),
+            path: TargetPath::new("/srv/shop/var/log/b.log"),
+            touched: Touched::Content,
+            at: 1_795_300_000_000_000_000,
+        }],
         checked: 3630,
         intact: 3623,
     }

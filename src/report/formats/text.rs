@@ -40,6 +40,7 @@ impl Format for Text {
             sections.push(steps::waves(view, *options));
         }
         sections.extend(listing::unverified(view, *options));
+        sections.extend(listing::at_risk(view, *options));
         sections.extend(diagnostic_section(view, *options));
         sections.push(ending(view));
         let mut text = sections.iter().map(|section| section.trim_end()).collect::<Vec<_>>().join("\n\n");
@@ -70,7 +71,11 @@ fn incident(view: &View) -> Option<String> {
         text.push_str(&plain(line));
         text.push('\n');
     }
-    Some(text)
+    for event in &view.timeline {
+        let host = event.host.as_ref().map_or_else(String::new, |host| format!("{}  ", plain(&host.0)));
+        text.push_str(&format!("  {}  {host}{}  {}\n", plain(&event.at), event.what.words(), plain(&event.text)));
+    }
+    Some(text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
 }
 
 fn unseen_hosts(view: &View, options: Options) -> Option<String> {

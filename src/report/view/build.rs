@@ -1,9 +1,9 @@
 //! Model to view: pure, and the only place that decides what leaves the program.
 
 use super::{
-    Blocks, CommandView, DefinitionView, DiagnosticView, ExcerptView, FORMAT_VERSION, FindingView, HazardView,
-    HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source, SourceLine, StepView, Summary,
-    UnitView, UnverifiedView, Verdict, View,
+    AtRiskView, Blocks, CommandView, DefinitionView, DiagnosticView, EventView, ExcerptView, FORMAT_VERSION,
+    FindingView, HazardView, HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source, SourceLine,
+    StepView, Summary, UnitView, UnverifiedView, Verdict, View,
 };
 use crate::model::artifact::{Content, Durability, Expected};
 use crate::model::command::{Command, Place};
@@ -11,6 +11,7 @@ use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Class, Damage, Finding, Findings, Unverified};
 use crate::model::hasher::digest_of;
+use crate::model::incident::{AtRisk, Event};
 use crate::model::manifest::Manifest;
 use crate::model::observation::{BLOCK, Run};
 use crate::model::origin::Origin;
@@ -35,6 +36,8 @@ pub struct Meta {
     pub source: Source,
     /// The incident window.
     pub incident: Option<Incident>,
+    /// What happened when, oldest first.
+    pub timeline: Vec<Event>,
     /// Hosts that were not seen, with the reason.
     pub unseen: BTreeMap<HostName, String>,
     /// Owners by root unit, from the settings.
@@ -69,6 +72,8 @@ impl View {
                 source: meta.source,
             },
             incident: meta.incident.clone(),
+            timeline: meta.timeline.iter().map(event).collect(),
+            at_risk: found.at_risk.iter().map(at_risk).collect(),
             warnings: warnings(found),
             diagnostics: manifest.diagnostics.iter().map(diagnostic).collect(),
             definition,
@@ -77,6 +82,16 @@ impl View {
             steps,
         }
     }
+}
+
+fn event(event: &Event) -> EventView {
+    EventView { at: time(event.at), what: event.what, host: event.host.clone(), text: event.text.clone() }
+}
+
+fn at_risk(risk: &AtRisk) -> AtRiskView {
+    let (path, _) = path(&risk.path);
+    let (host, unit) = (risk.host.clone(), risk.unit.clone());
+    AtRiskView { host, unit, path, touched: risk.touched, at: time(risk.at) }
 }
 
 /// What has to be known before anything is done.

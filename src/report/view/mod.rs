@@ -11,6 +11,7 @@ use crate::model::code::Code;
 use crate::model::diagnostic::Severity;
 use crate::model::eval::WhyKind;
 use crate::model::finding::{Certainty, Class};
+use crate::model::incident::{Happening, Touched};
 use crate::model::manifest::Evaluation;
 use crate::model::observation::BlockClass;
 use crate::model::plan::Action;
@@ -50,6 +51,9 @@ pub struct View {
     pub observed: Observed,
     /// The incident window, where one is known.
     pub incident: Option<Incident>,
+    /// What happened when, oldest first, where an incident window is known. Since 1.1.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub timeline: Vec<EventView>,
     /// What has to be known before anything is done; said first. Since 1.1.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
@@ -65,6 +69,9 @@ pub struct View {
     pub findings: Vec<FindingView>,
     /// What nobody could judge. Never an all-clear.
     pub unverified: Vec<UnverifiedView>,
+    /// What nothing vouches for and was touched in the incident window. Listed, not judged. Since 1.1.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub at_risk: Vec<AtRiskView>,
     /// What to do, in order.
     pub steps: Vec<StepView>,
     /// What is wrong with the definition.
@@ -139,6 +146,34 @@ pub struct Incident {
     pub to: Option<String>,
     /// Why we think so.
     pub evidence: Vec<String>,
+}
+
+/// One point of the time line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventView {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// What happened.
+    pub what: Happening,
+    /// On which host; absent for the deployment as a whole.
+    pub host: Option<HostName>,
+    /// Which one: a snapshot, a path, a commit. May be empty.
+    pub text: String,
+}
+
+/// Something that nothing vouches for and that was touched in the incident window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AtRiskView {
+    /// On which host.
+    pub host: HostName,
+    /// The unit.
+    pub unit: UnitId,
+    /// Where; bytes that are not UTF-8 are replaced.
+    pub path: String,
+    /// What changed in the window.
+    pub touched: Touched,
+    /// When, RFC 3339 in UTC.
+    pub at: String,
 }
 
 /// The verdict, mildest first.

@@ -7,6 +7,7 @@
 pub mod closer;
 pub mod digest;
 mod direct;
+pub mod verify;
 pub mod walk;
 
 use crate::io::disk::LiveRoot;

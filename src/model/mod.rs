@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod buildout;
+pub mod claims;
 pub mod code;
 pub mod command;
 pub mod content;

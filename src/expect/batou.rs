@@ -148,7 +148,13 @@ fn deployer(model: &BatouModel, project: &Project) -> Deployer {
         Some(directory) => command.in_directory(directory),
         None => command,
     };
-    Deployer { id: deployer_id(), tool: "batou".into(), commands: vec![command], aborts_on_first_failure: true }
+    Deployer {
+        id: deployer_id(),
+        tool: "batou".into(),
+        commands: vec![command],
+        aborts_on_first_failure: true,
+        parts: BTreeMap::new(),
+    }
 }
 
 pub(super) fn deployer_id() -> DeployerId {

@@ -66,6 +66,7 @@ pub fn manifest(
         tool: "buildout".to_owned(),
         commands: vec![Command::on(&place.host, command_line(place)).in_directory(directory.clone())],
         aborts_on_first_failure: true,
+        parts: BTreeMap::new(),
     });
     let unit = UnitId(format!("{}#buildout", place.host));
     add(

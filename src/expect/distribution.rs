@@ -9,7 +9,7 @@ use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId, Ownership};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::manifest::{Broken, Manifest};
+use crate::model::manifest::{Broken, Manifest, Proof};
 use crate::model::observation::{Kind, Member, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
@@ -176,6 +176,7 @@ impl Distribution<'_> {
             mend: self.mend,
             evidence,
             expected: None,
+            proof: Proof::Record,
         });
     }
 

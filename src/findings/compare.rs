@@ -8,7 +8,7 @@ use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
 use crate::model::hasher::digest_of;
-use crate::model::manifest::Broken;
+use crate::model::manifest::{Broken, Proof};
 use crate::model::observation::{Failure, Kind, Scan, Seen, SeenContent, Sighting};
 use std::collections::BTreeMap;
 
@@ -246,7 +246,11 @@ pub(super) fn broken_record(scan: &Scan, broken: &Broken) -> Finding {
         host: broken.host.clone(),
         unit: broken.unit.clone(),
         path: broken.path.clone(),
-        damage: if scan.sighting(&broken.path) == Sighting::Absent { Damage::Missing } else { Damage::BrokenRecord },
+        damage: match broken.proof {
+            _ if scan.sighting(&broken.path) == Sighting::Absent => Damage::Missing,
+            Proof::Record => Damage::BrokenRecord,
+            Proof::Content => Damage::Changed,
+        },
         class: Class::Damage,
         certainty: Certainty::Proved,
         evidence: vec![broken.evidence.clone()],

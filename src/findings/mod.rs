@@ -85,6 +85,11 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for claim in claims.values() {
         record(compare::compare(case, scan, claim, &known), findings);
     }
+    if let Some(packages) = &scan.packages {
+        // What differs is among the claims.
+        findings.checked += packages.intact;
+        findings.intact += packages.intact;
+    }
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
     }

@@ -174,10 +174,24 @@ pub struct Broken {
     pub mend: MendId,
     /// What proves it.
     pub evidence: String,
+    /// What is proved.
+    #[serde(default)]
+    pub proof: Proof,
     /// What should be there, if a backup's version of it alone would be right again; not where it only vouches for
     /// files that are mended together with it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expected: Option<Expected>,
+}
+
+/// What a proof of damage is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// A note that vouches for others.
+    #[default]
+    Record,
+    /// The content itself.
+    Content,
 }
 
 /// Data that the deployment uses but does not make.

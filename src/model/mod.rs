@@ -15,6 +15,7 @@ pub mod incident;
 pub mod manifest;
 pub mod observation;
 pub mod origin;
+pub mod package;
 pub mod path;
 pub mod plan;
 pub mod restore;

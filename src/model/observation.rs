@@ -38,6 +38,9 @@ pub struct Scan {
     /// [`ReadMode::Both`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub disk: BTreeMap<TargetPath, OnDisk>,
+    /// What came of the comparison with the package databases; `None` where it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub packages: Option<super::package::Packages>,
     /// What backups that can be read from the host hold of the paths in question; `None` where none are configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub points: Option<super::restore::RestorePoints>,
@@ -346,6 +349,7 @@ impl Scan {
             checkouts: BTreeMap::new(),
             read: ReadMode::Cached,
             disk: BTreeMap::new(),
+            packages: None,
             points: None,
         }
     }

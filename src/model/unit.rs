@@ -3,6 +3,7 @@
 use super::{command::Command, eval::Why, origin::Origin, path::TargetPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 macro_rules! name_type {
@@ -120,6 +121,10 @@ pub struct Deployer {
     pub commands: Vec<Command>,
     /// Whether one failing unit keeps the others from being deployed.
     pub aborts_on_first_failure: bool,
+    /// What to run besides for each unit that is made anew, for deployers that are told which. Commands that differ in
+    /// their last word only become one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub parts: BTreeMap<UnitId, Vec<Command>>,
 }
 
 /// A directed edge: `from` needs `to` to be sound before it is deployed.

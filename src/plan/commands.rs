@@ -48,6 +48,25 @@ pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath])
     commands
 }
 
+/// One command for those that differ in their last word only, with all the words.
+pub(super) fn joined<'c>(commands: impl Iterator<Item = &'c Command>) -> Vec<Command> {
+    let mut all: Vec<(Command, Vec<String>)> = Vec::new();
+    for command in commands {
+        let mut begin = command.clone();
+        let Some(last) = begin.argv.pop() else { continue };
+        match all.iter_mut().find(|(known, words)| *known == begin && words.len() < BATCH) {
+            Some((_, words)) if words.contains(&last) => {}
+            Some((_, words)) => words.push(last),
+            None => all.push((begin, vec![last])),
+        }
+    }
+    let join = |(mut command, words): (Command, Vec<String>)| {
+        command.argv.extend(words);
+        command
+    };
+    all.into_iter().map(join).collect()
+}
+
 /// Copies what memory has of files, and makes sure that the copy is on its disk.
 pub(super) fn rescue(host: &HostName, directory: &str, paths: &[TargetPath]) -> Vec<Command> {
     let mut commands = quarantine(host, directory, paths);

@@ -8,7 +8,7 @@ use crate::model::finding::{Damage, Finding};
 use crate::model::path::TargetPath;
 use crate::model::plan::{Action, Blocked, Hazard, Source, Step};
 use crate::model::restore::RestorePoint;
-use crate::model::unit::{DeployerId, HostName, UnitId};
+use crate::model::unit::{Deployer, DeployerId, HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps, not yet ordered and numbered.
@@ -383,10 +383,13 @@ impl<'a> Folding<'a> {
             let reason = format!("{} makes {} anew", deployer.tool, names.join(", "));
             let hosts: BTreeSet<&HostName> = group.iter().map(|(finding, _)| &finding.host).collect();
             let host = if hosts.len() == 1 { hosts.first().copied() } else { None };
-            let mut step = step(Action::Redeploy, host, &UnitId(id.0.clone()), reason);
+            let mut step = step(action_of(deployer), host, &UnitId(id.0.clone()), reason);
             step.findings = group.iter().map(|(finding, _)| finding.id.clone()).collect();
             step.hazards = hazards(group.iter().map(|(_, mend)| *mend), []);
             step.commands.clone_from(&deployer.commands);
+            let mended: BTreeSet<&UnitId> = group.iter().map(|(finding, _)| &finding.unit).collect();
+            let parts = mended.into_iter().filter_map(|unit| deployer.parts.get(unit));
+            step.commands.extend(commands::joined(parts.flatten()));
             step.check = Some(self.input.verify.clone());
             step.blocked = blocked_by(remedies, &hosts).or_else(|| self.data_replaced(id, remedies));
             self.steps.push(step);
@@ -414,6 +417,11 @@ impl<'a> Folding<'a> {
         step.commands = vec![self.input.verify.clone()];
         self.steps.push(step);
     }
+}
+
+/// Programs that are told which units to make anew install packages: everything else stands on them.
+fn action_of(deployer: &Deployer) -> Action {
+    if deployer.parts.is_empty() { Action::Redeploy } else { Action::Reinstall }
 }
 
 /// A redeploy that would abort on what a person has still to decide is blocked by that.

@@ -67,6 +67,7 @@ fn manifest() -> Manifest {
         tool: "batou".into(),
         commands: vec![Command::at(Place::Control, ["./batou", "deploy", "e"].map(str::to_owned))],
         aborts_on_first_failure: true,
+        parts: BTreeMap::new(),
     });
     manifest
 }

@@ -12,7 +12,7 @@ use crate::{
         code::LOSES_DATA,
         content::Blob,
         eval::{Eval, Why, WhyKind},
-        manifest::{Broken, Derivation, Manifest},
+        manifest::{Broken, Derivation, Manifest, Proof},
         observation::{Checkout, Kind, Member, Scan},
         origin::Origin,
         path::TargetPath,
@@ -144,6 +144,7 @@ impl Deriver<'_> {
                 mend: self.manifest.add_mend(mend),
                 evidence: problem.clone(),
                 expected: None,
+                proof: Proof::Record,
             };
             self.manifest.broken.push(broken);
         }

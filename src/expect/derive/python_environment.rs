@@ -9,7 +9,7 @@ use crate::expect::distribution::{self, Claims, Distribution, Layout, named};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, MendId};
 use crate::model::eval::{Eval, Why, WhyKind};
-use crate::model::manifest::{Broken, Derivation, Manifest};
+use crate::model::manifest::{Broken, Derivation, Manifest, Proof};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{Unit, UnitId, UnitKind};
@@ -291,6 +291,7 @@ impl Environment<'_> {
                     mend,
                     evidence: "it has no `home = …`, without which it is no virtual environment".into(),
                     expected: None,
+                    proof: Proof::Record,
                 });
                 return;
             }

@@ -10,7 +10,7 @@ use crate::expect::recipes::{self, Made, Mode, PartFiles, Upkeep};
 use crate::model::artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
 use crate::model::code;
 use crate::model::eval::{Eval, Why, WhyKind};
-use crate::model::manifest::{Broken, Manifest};
+use crate::model::manifest::{Broken, Manifest, Proof};
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
 use crate::model::plan::Hazard;
@@ -300,7 +300,7 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
                     Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");
                 // Without it every part is installed again, with all that this entails: a backup's is better.
                 let expected = Some(Expected::File(Content::Unknown(why)));
-                manifest.broken.push(Broken { host, unit, path, mend, evidence, expected });
+                manifest.broken.push(Broken { host, unit, path, mend, evidence, expected, proof: Proof::Record });
                 return None;
             }
             let why = Why::new(WhyKind::NoReference, "buildout notes here what its recipes did; nothing else tells");

@@ -12,7 +12,7 @@ use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Authority, Content, MendId};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::{Eval, Why, WhyKind};
-use crate::model::manifest::{Broken, Manifest};
+use crate::model::manifest::{Broken, Manifest, Proof};
 use crate::model::observation::{Archive, Kind};
 use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
@@ -105,7 +105,7 @@ pub(super) fn zipped(buildout: &Buildout<'_>, dist: &Dist, by: (UnitId, MendId),
     let (host, path) = (buildout.derivation.host.clone(), dist.location.clone());
     if let Some(problem) = buildout.scan.archives.get(&path).and_then(|archive| archive.broken.as_ref()) {
         let evidence = format!("it is a zip file, and {problem}");
-        manifest.broken.push(Broken { host, unit, path, mend, evidence, expected: None });
+        manifest.broken.push(Broken { host, unit, path, mend, evidence, expected: None, proof: Proof::Record });
         return;
     }
     let why = Why::new(WhyKind::NoReference, "a zipped egg has checksums, but nothing says that it is the right one");

@@ -62,6 +62,70 @@ impl Hasher {
     }
 }
 
+/// The inner state of an algorithm with blocks of 64 bytes, for those who digest many streams side by side; the words
+/// that the algorithm does not use are 0. `None` for algorithms with other blocks, and for git's, which begins with
+/// the length of the content.
+///
+/// The values are those of RFC 1321 (3.3), RFC 3174 (6.1) and FIPS 180-4 (5.3.3).
+pub fn chain_start(algorithm: Algorithm) -> Option<[u32; 8]> {
+    const FOUR: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+    let [a, b, c, d] = FOUR;
+    match algorithm {
+        Algorithm::Md5 => Some([a, b, c, d, 0, 0, 0, 0]),
+        Algorithm::Sha1 => Some([a, b, c, d, 0xc3d2_e1f0, 0, 0, 0]),
+        Algorithm::Sha256 => Some([
+            0x6a09_e667,
+            0xbb67_ae85,
+            0x3c6e_f372,
+            0xa54f_f53a,
+            0x510e_527f,
+            0x9b05_688c,
+            0x1f83_d9ab,
+            0x5be0_cd19,
+        ]),
+        Algorithm::Sha512 | Algorithm::GitBlob => None,
+    }
+}
+
+/// Advances the inner state by whole blocks.
+///
+/// # Panics
+/// For an algorithm that has no [`chain_start`].
+pub fn chain_blocks(algorithm: Algorithm, chain: &mut [u32; 8], blocks: &[[u8; 64]]) {
+    match algorithm {
+        Algorithm::Md5 => {
+            let [a, b, c, d, ..] = chain;
+            let mut state = [*a, *b, *c, *d];
+            md5::block_api::compress(&mut state, blocks);
+            [*a, *b, *c, *d] = state;
+        }
+        Algorithm::Sha1 => {
+            let [a, b, c, d, e, ..] = chain;
+            let mut state = [*a, *b, *c, *d, *e];
+            sha1::block_api::compress(&mut state, blocks);
+            [*a, *b, *c, *d, *e] = state;
+        }
+        Algorithm::Sha256 => sha2::block_api::compress256(chain, blocks),
+        Algorithm::Sha512 | Algorithm::GitBlob => unreachable!("it has no chain to begin with"),
+    }
+}
+
+/// What ends a content of `length` bytes, after as many zeros as fill the last block: the length in bits.
+pub fn chain_end(algorithm: Algorithm, length: u64) -> [u8; 8] {
+    // Modulo 2^64, as RFC 1321 (3.2) has it; nobody has files so large that the other algorithms would forbid them.
+    let bits = length.wrapping_mul(8);
+    if algorithm == Algorithm::Md5 { bits.to_le_bytes() } else { bits.to_be_bytes() }
+}
+
+/// The digest that an inner state is, once the end was added.
+pub fn chain_digest(algorithm: Algorithm, chain: &[u32; 8]) -> Digest {
+    let bytes = chain.iter().flat_map(|word| match algorithm {
+        Algorithm::Md5 => word.to_le_bytes(),
+        _ => word.to_be_bytes(),
+    });
+    Digest { algorithm, bytes: bytes.take(algorithm.digest_length()).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

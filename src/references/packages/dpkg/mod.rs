@@ -1,0 +1,184 @@
+//! dpkg: Debian, Ubuntu and their descendants.
+//!
+//! Takes `/var/lib/dpkg` and what changes its meaning (diversions, stat overrides, path filters); gives every package
+//! with its files. What dpkg does not record, it cannot say: modes and owners (but for stat overrides), targets of
+//! links, and which of the paths without checksum are directories or links.
+//!
+//! A path that two packages list is checked against the one that declares to replace the other (`Replaces`); where
+//! neither does and the checksums differ, against none. A checksum for a path that the package's own list does not name
+//! is of a file that another package took over (`src/main/unpack.c`, `pkg_remove_files_from_others`): it says nothing
+//! about presence.
+
+mod lists;
+mod overrides;
+mod rows;
+mod status;
+mod system;
+
+use super::{Content, Database, Entry, Package, Sink};
+use crate::io::disk::LiveRoot;
+use crate::model::content::Algorithm;
+use crate::model::path::TargetPath;
+use rows::{Row, Rows, Sum};
+use status::Known;
+use std::collections::hash_map::{Entry as Slot, RandomState};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
+use system::System;
+
+/// dpkg's database.
+#[derive(Debug)]
+pub struct Dpkg;
+
+impl Database for Dpkg {
+    fn name(&self) -> &'static str {
+        "dpkg"
+    }
+
+    fn is_there(&self, root: &LiveRoot) -> bool {
+        ["status", "info"].iter().any(|name| !matches!(root.look(&system::at(name)), Ok(None)))
+    }
+
+    fn read(&self, root: &LiveRoot, sink: &mut dyn Sink) {
+        let system = System::read(root, sink);
+        let disputes = Disputes::find(&system);
+        for number in 0..system.packages.len() {
+            tell(&system, &disputes, number, sink);
+        }
+    }
+
+    fn reinstall(&self, packages: &[&Package]) -> Vec<Vec<String>> {
+        if packages.is_empty() {
+            return Vec::new();
+        }
+        // --no-remove: apt rather stops than removing something to satisfy a request. Changed configuration files stay.
+        let mut command: Vec<String> = ["apt-get", "install", "--reinstall", "--no-remove"].map(str::to_owned).to_vec();
+        let names: BTreeSet<&String> = packages.iter().map(|package| &package.fetched_as).collect();
+        command.extend(names.into_iter().cloned());
+        vec![command]
+    }
+}
+
+/// Tells one package and all its paths.
+fn tell(system: &System<'_>, disputes: &Disputes, number: usize, sink: &mut dyn Sink) {
+    let package = &system.packages[number];
+    let loaded = system.load(package);
+    let rows = Rows::of(system, package, &loaded);
+    for (path, evidence) in loaded.faults.iter().chain(&rows.faults) {
+        sink.broken(path.clone(), evidence.clone());
+    }
+    sink.package(told(package));
+    for row in rows.rows.iter().filter(|row| row.listed || !disputes.is_claimed(&row.path)) {
+        let content = disputes.content(number, row);
+        let override_ = system.overrides.get(&row.called);
+        sink.entry(Entry {
+            presence: row.presence,
+            kind: row.kind,
+            content,
+            mode: override_.map(|found| found.mode),
+            owner: override_.and_then(overrides::StatOverride::owner),
+            group: override_.and_then(overrides::StatOverride::group),
+            config: row.config,
+            ..Entry::at(row.path.as_bytes())
+        });
+    }
+}
+
+fn told(package: &Known) -> Package {
+    let mut fetched_as = package.name.clone();
+    // apt knows no architecture `all`.
+    if let Some(of) = package.architecture.as_ref().filter(|of| *of != "all") {
+        fetched_as = format!("{fetched_as}:{of}");
+    }
+    if let Some(version) = &package.version {
+        fetched_as = format!("{fetched_as}={version}");
+    }
+    Package {
+        name: package.name.clone(),
+        version: package.version.clone(),
+        architecture: package.architecture.clone(),
+        database: "dpkg",
+        installer: "apt-get",
+        fetched_as,
+    }
+}
+
+/// Paths that several packages claim with different contents, and who is right: by a hash of the path. Two paths of the
+/// same hash would at worst leave both unchecked.
+#[derive(Default)]
+struct Disputes {
+    hasher: RandomState,
+    /// The first that claims it, or the one that is right.
+    claims: HashMap<u64, (u32, [u8; 16])>,
+    /// Of the paths with different contents: who is right.
+    right: HashMap<u64, Option<u32>>,
+}
+
+impl Disputes {
+    /// Looks at the lists of all packages.
+    fn find(system: &System<'_>) -> Self {
+        let mut disputes = Self::default();
+        for (number, package) in (0_u32..).zip(&system.packages) {
+            let loaded = system.load(package);
+            for row in Rows::of(system, package, &loaded).rows {
+                let (Sum::Md5(md5), true) = (row.content, row.listed) else { continue };
+                let key = disputes.key(&row.path);
+                match disputes.claims.entry(key) {
+                    Slot::Vacant(slot) => drop(slot.insert((number, md5))),
+                    Slot::Occupied(slot) if slot.get().1 == md5 => {}
+                    Slot::Occupied(mut slot) => {
+                        let other = slot.get().0;
+                        let right = judge(&system.packages, other, number);
+                        if right == Some(number) {
+                            slot.insert((number, md5));
+                        }
+                        // A third claimant cannot settle what two have left open.
+                        let settled = disputes.right.entry(key).or_insert(right);
+                        *settled = settled.and(right);
+                    }
+                }
+            }
+        }
+        disputes
+    }
+
+    fn key(&self, path: &TargetPath) -> u64 {
+        self.hasher.hash_one(path.as_bytes())
+    }
+
+    /// Whether the list of some package names this file.
+    fn is_claimed(&self, path: &TargetPath) -> bool {
+        self.claims.contains_key(&self.key(path))
+    }
+
+    /// What holds for a path of a package.
+    fn content<'a>(&self, package: usize, row: &'a Row) -> Content<'a> {
+        let md5 = match &row.content {
+            Sum::Nothing => return Content::Nothing,
+            Sum::Unknown(why) => return Content::Unknown(why),
+            Sum::Md5(md5) => md5,
+        };
+        // Hardly any path is disputed: mostly there is nothing to look up.
+        let dispute = if self.right.is_empty() { None } else { self.right.get(&self.key(&row.path)) };
+        match dispute {
+            Some(None) => Content::Unknown("two packages claim it with different contents"),
+            Some(Some(right)) if *right as usize != package => Content::Unknown("another package replaces this file"),
+            _ => Content::Digest(Algorithm::Md5, md5),
+        }
+    }
+}
+
+/// Which of two packages replaces the other.
+fn judge(packages: &[Known], one: u32, other: u32) -> Option<u32> {
+    let replaces = |one: u32, other: u32| {
+        packages
+            .get(one as usize)
+            .zip(packages.get(other as usize))
+            .is_some_and(|(one, other)| one.replaces.contains(&other.name))
+    };
+    match (replaces(one, other), replaces(other, one)) {
+        (true, false) => Some(one),
+        (false, true) => Some(other),
+        _ => None,
+    }
+}

@@ -6,12 +6,14 @@
 mod buildout;
 mod definition;
 mod look;
+mod packages;
 mod revisions;
 pub mod saved;
 
 use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
 use crate::io::{clock, files, git};
+use crate::live::verify::Options;
 use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
@@ -70,6 +72,10 @@ pub struct Request {
     pub jobs: Option<usize>,
     /// Through what contents are read.
     pub read: ReadMode,
+    /// Whether to look at the packages of the operating system, too.
+    pub packages: bool,
+    /// The most bytes a second that are read of them; `None` for as fast as possible.
+    pub io_limit: Option<u64>,
 }
 
 /// How to evaluate a definition.
@@ -239,7 +245,9 @@ fn scan_with(
         match look::place_of(host, request, settings) {
             Where::Root(root) => {
                 let window_start = window_start(request, settings);
-                let asked = look::Asked { host: &host.name, read: request.read, window_start };
+                let packages = (request.packages || settings.packages || is_system(manifest))
+                    .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
+                let asked = look::Asked { host: &host.name, read: request.read, window_start, packages };
                 let look = || look::host(manifest, asked, root, settings, monitor);
                 scans.push(with_threads(request.jobs, look)?);
             }
@@ -249,6 +257,11 @@ fn scan_with(
     }
     scans.sort_by(|a, b| a.host.cmp(&b.host));
     Ok(scans)
+}
+
+/// Whether there is no deployment, only hosts with their packages.
+fn is_system(manifest: &Manifest) -> bool {
+    manifest.definition.tool == definition::SYSTEM
 }
 
 fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
@@ -339,6 +352,9 @@ fn observations_digest(scans: &[Scan]) -> String {
 /// The command that shows that all is well: this one, as `check`.
 fn verify_command(request: &Request, manifest: &Manifest) -> Command {
     let mut argv = vec!["rectify".to_owned(), "check".to_owned(), manifest.definition.environment.clone()];
+    if request.packages {
+        argv.push("--packages".to_owned());
+    }
     if let Some(config) = &request.config {
         argv.extend(["--config".to_owned(), absolute(config)]);
     }

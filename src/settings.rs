@@ -39,6 +39,8 @@ pub struct Settings {
     pub incident: Window,
     /// `manifest`: the saved manifest to compare with, instead of the definition.
     pub manifest: Option<PathBuf>,
+    /// `packages`: whether to look at the packages of the operating system, too.
+    pub packages: bool,
     /// `quarantine`: where plans keep damaged bytes, on the target.
     pub quarantine: TargetPath,
     /// `[[backups]]`, in file order.
@@ -214,6 +216,7 @@ impl Default for Settings {
             hosts: BTreeMap::new(),
             incident: Window::default(),
             manifest: None,
+            packages: false,
             quarantine: TargetPath::new("/var/tmp/rectify"),
             backups: Vec::new(),
             data: Vec::new(),
@@ -266,6 +269,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         settings.hosts = read_hosts(&mut top, &mut reader);
         read_incident(&mut top, &mut reader, &mut settings);
         settings.manifest = top.path("manifest", &mut reader);
+        settings.packages = top.flag("packages", &mut reader).unwrap_or(false);
         if let Some(quarantine) = top.target("quarantine", &mut reader) {
             settings.quarantine = quarantine;
         }

@@ -24,6 +24,8 @@ const EXAMPLES: &str = "Examples:
   rectify explain RCT103                       what a code means
   rectify check buildout.cfg -C /srv/plone     a buildout that is no part of a batou deployment
   rectify check production --root app01=/mnt   on a rescued disk
+  rectify check production --read both         is the disk what memory says? (after lost writes)
+  rectify plan system                          the packages of this machine, without any deployment
 
 ";
 
@@ -141,6 +143,12 @@ pub(super) struct Global {
     /// Read files from memory as programs do, from the disk past the page cache, or both ways and compare
     #[arg(long, value_name = "WAY", global = true, default_value = "cached", hide_default_value = true)]
     pub(super) read: Through,
+    /// Look at the packages of the operating system, too (dpkg, rpm, Portage, Nix)
+    #[arg(long, global = true)]
+    pub(super) packages: bool,
+    /// The most bytes a second to read of packages, such as 50M
+    #[arg(long, value_name = "BYTES", global = true, value_parser = bytes)]
+    pub(super) io_limit: Option<u64>,
     /// What to do where both a redeploy and a backup would serve; auto restores what would have to be fetched and a
     /// backup has in exactly the right version
     #[arg(long, value_name = "WAY", global = true, default_value = "auto", hide_default_value = true)]
@@ -219,6 +227,8 @@ impl Global {
             },
             buildout: self.buildout(),
             jobs: self.jobs.map(usize::from),
+            packages: self.packages,
+            io_limit: self.io_limit,
             read: match self.read {
                 Through::Cached => ReadMode::Cached,
                 Through::Direct => ReadMode::Direct,
@@ -301,6 +311,18 @@ fn out(text: &str) -> Result<Out, String> {
     Ok(Out { format, path: PathBuf::from(path) })
 }
 
+/// A number of bytes, with `K`, `M` or `G` for powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, factor) = match text.as_bytes().last() {
+        Some(b'K' | b'k') => (&text[..text.len() - 1], 1 << 10),
+        Some(b'M' | b'm') => (&text[..text.len() - 1], 1 << 20),
+        Some(b'G' | b'g') => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1_u64),
+    };
+    let number: Option<u64> = number.parse().ok().filter(|number| *number > 0);
+    number.and_then(|number| number.checked_mul(factor)).ok_or_else(|| "it should look like 50M".to_owned())
+}
+
 /// A point in time with its zone, or a day in UTC; nanoseconds since 1970.
 fn time(text: &str) -> Result<i64, String> {
     let whole = if text.contains(['T', ' ']) { text.to_owned() } else { format!("{text}T00:00Z") };
@@ -337,6 +359,15 @@ mod tests {
         assert_eq!(time("1970-01-01T01:00+01:00"), Ok(0));
         assert!(time("2026-11-21T20:00").is_err());
         assert!(time("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_rate_has_a_unit_or_none_and_is_never_nothing() {
+        assert_eq!(bytes("50M"), Ok(50 << 20));
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert!(bytes("0").is_err());
+        assert!(bytes("99999999999G").is_err());
+        assert!(bytes("M").is_err());
     }
 
     #[test]

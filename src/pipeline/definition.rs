@@ -15,7 +15,7 @@ use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::graph::Graph;
 use crate::model::hasher::digest_of;
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{self, Evaluation, Host, Manifest};
 use crate::model::observation::{Kind, Member};
 use crate::model::origin::Origin;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
@@ -132,9 +132,38 @@ pub(super) fn evaluate(request: &Request, config: &Config, monitor: &dyn Monitor
         (_, Some(checkout)) => return checkout.manifest(),
         (None, None) => {}
     }
+    if request.environment.as_deref() == Some(SYSTEM) || (request.packages && request.environment.is_none()) {
+        return Ok(system(request));
+    }
     let what = format!("no deployment was found in `{}`", request.directory.display());
-    let usual = || "go to a batou or buildout checkout, or name it with -C DIR".to_owned();
+    let usual = || {
+        "go to a batou or buildout checkout, or name it with -C DIR; `rectify check system` looks at packages only"
+            .to_owned()
+    };
     Err(Error::new(Trouble::InputMissing, what).hint(buildout::hint(&directory).unwrap_or_else(usual)))
+}
+
+/// What stands for the environment, and the tool, where there is no deployment: only hosts with their packages.
+pub(super) const SYSTEM: &str = "system";
+
+/// The hosts that were named, or this machine, without any deployment.
+fn system(request: &Request) -> Manifest {
+    let mut manifest = Manifest::new(manifest::Definition {
+        tool: SYSTEM.to_owned(),
+        tool_version: None,
+        environment: SYSTEM.to_owned(),
+        evaluation: Evaluation::Native,
+        digest: digest_of(Algorithm::Sha256, b"").to_string(),
+        revision: None,
+        dirty: false,
+        inputs: BTreeMap::new(),
+    });
+    let host = |name: HostName, local| Host { name, ignored: false, directory: None, service_user: None, local };
+    manifest.hosts = request.roots.keys().map(|name| host(name.clone(), false)).collect();
+    if manifest.hosts.is_empty() {
+        manifest.hosts.push(host(HostName::from("localhost"), true));
+    }
+    manifest
 }
 
 /// Whether a configuration file is named, and not an environment.

@@ -5,7 +5,7 @@ use super::Request;
 use crate::backups::{self, Held, Sources, Wanted};
 use crate::findings::{self, Case};
 use crate::io::{clock, disk::LiveRoot, files};
-use crate::live::{self, closer};
+use crate::live::{self, closer, verify::Options};
 use crate::model::artifact::{Content, Expected};
 use crate::model::finding::Findings;
 use crate::model::manifest::{Depth, Host, Manifest};
@@ -51,6 +51,8 @@ pub(super) struct Asked<'a> {
     pub(super) read: ReadMode,
     /// When the incident began, nanoseconds since 1970 UTC.
     pub(super) window_start: Option<i64>,
+    /// How its packages are looked at; `None` where they are not.
+    pub(super) packages: Option<Options>,
 }
 
 /// Scans one host in a tree of this machine: everything, then closer where something differs, then what backups say
@@ -62,7 +64,7 @@ pub(super) fn host(
     settings: &Settings,
     monitor: &dyn Monitor,
 ) -> Scan {
-    let Asked { host, window_start, read } = asked;
+    let Asked { host, window_start, read, packages } = asked;
     let started_at = clock::now();
     let shown = root.display().to_string();
     let root = match LiveRoot::open(root) {
@@ -71,6 +73,9 @@ pub(super) fn host(
     };
     let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read }, monitor);
     references::add(&root, manifest, &mut scan);
+    if let Some(options) = packages {
+        super::packages::add(&root, &mut scan, &options, monitor);
+    }
     let mut refined = manifest.clone();
     crate::expect::derive::refine(&mut refined, std::slice::from_ref(&scan));
     refined.hosts.retain(|known| known.name == *host);

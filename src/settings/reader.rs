@@ -156,6 +156,15 @@ impl<'t> Section<'t> {
         text
     }
 
+    pub(super) fn flag(&mut self, key: &str, reader: &mut Reader<'_>) -> Option<bool> {
+        let value = self.get(key)?.into_inner();
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.wrong_type(key, "true or false", &value, reader);
+        }
+        flag
+    }
+
     pub(super) fn required_text(&mut self, key: &str, reader: &mut Reader<'_>) -> Option<String> {
         if !self.has(key) {
             self.get(key);

@@ -165,6 +165,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
+    findings::group::group(&mut findings, &scans);
     let window = window(request, settings);
     findings.at_risk = findings::incident::at_risk(window, &scans, &findings);
     let quarantine = format!("{}/{}", settings.quarantine, &observations_digest(&scans)[..12]);

@@ -19,6 +19,7 @@ mod egg_scripts;
 mod environment;
 mod evidence;
 mod mr_developer;
+mod packages;
 mod python_format;
 pub mod recipes;
 #[cfg(test)]

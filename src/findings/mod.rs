@@ -6,13 +6,15 @@
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims,
-//! [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when things happened.
+//! [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when things
+//! happened, [`group`] which findings have one cause.
 
 mod backup;
 mod cache;
 mod claim;
 mod compare;
 mod damage;
+pub mod group;
 pub mod incident;
 mod unclaimed;
 

@@ -5,6 +5,7 @@ use super::{
     code::{self, Code},
     content::Blob,
     eval::Why,
+    group::Group,
     incident::AtRisk,
     observation::{Failure, Run},
     origin::Origin,
@@ -25,6 +26,9 @@ pub struct Findings {
     /// must bring them back. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub irreplaceable: Vec<(HostName, TargetPath)>,
+    /// Findings with one cause each, sorted by host and directory.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<Group>,
     /// What nothing vouches for and was touched while writes were lost, sorted by host and path.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub at_risk: Vec<AtRisk>,

@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod eval;
 pub mod finding;
 pub mod graph;
+pub mod group;
 pub mod hasher;
 pub mod incident;
 pub mod manifest;

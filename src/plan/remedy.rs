@@ -4,7 +4,7 @@ use super::restore_point::{Choice, PassedOver, choose};
 use super::{Input, Prefer};
 use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Vigilance};
 use crate::model::content::{Algorithm, Digest};
-use crate::model::finding::{Certainty, Damage, Finding};
+use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
@@ -100,6 +100,10 @@ fn what<'a>(input: Input<'a>, finding: &'a Finding, restore: bool) -> What<'a> {
     }
     if finding.damage.is_metadata() {
         return metadata(input, finding);
+    }
+    let kind = input.manifest.unit(&finding.unit).map(|unit| unit.kind);
+    if finding.class == Class::Drift && kind == Some(UnitKind::OsPackage) {
+        return hand("it looks as if somebody meant it; installing its package anew would undo it");
     }
     if restore {
         return restored(input, finding);

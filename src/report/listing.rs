@@ -129,6 +129,32 @@ fn remark(finding: &FindingView) -> String {
     remark
 }
 
+/// Findings with one cause, one line each, with the rule that would ignore them.
+pub(super) fn groups(view: &View, options: Options) -> Option<String> {
+    if view.groups.is_empty() {
+        return None;
+    }
+    let title = options.paint.tone(Tone::Strong, "One cause each");
+    let mut lines = vec![format!("{title} ({})", number(view.groups.len() as u64))];
+    for group in &view.groups {
+        let what = count(group.findings.len() as u64, "finding", "findings");
+        let (host, directory) = (plain(&group.host.0), plain(&group.directory));
+        let cause = group.cause.sentence();
+        lines.push(format!("  {host}  {what} below {directory}: {}", plain(&cause)));
+        for glob in &group.ignore {
+            let (path, reason) = (toml_text(glob), toml_text(&cause));
+            let rule = format!("      if that was meant: [[ignore]] path = {path}, reason = {reason}");
+            lines.push(options.paint.tone(Tone::Dim, &rule));
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+/// A basic string of TOML: JSON's escapes are a part of its.
+fn toml_text(text: &str) -> String {
+    serde_json::Value::from(plain(text)).to_string()
+}
+
 /// What was touched in the incident window and nothing vouches for: numbers by unit; paths with -v.
 pub(super) fn at_risk(view: &View, options: Options) -> Option<String> {
     if view.at_risk.is_empty() {

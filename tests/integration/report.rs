@@ -115,9 +115,9 @@ fn the_committed_schema_is_the_one_the_program_prints_and_accepts_its_plans() {
 #[test]
 fn a_newer_minor_version_is_read_and_another_major_one_is_refused() {
     let saved = rectify::report::formats::json(&sample::view(Kind::Plan));
-    let newer = saved.replacen("\"format_version\": \"1.0\",", "\"format_version\": \"1.7\", \"mood\": \"good\",", 1);
+    let newer = saved.replacen("\"format_version\": \"1.1\",", "\"format_version\": \"1.7\", \"mood\": \"good\",", 1);
     assert_eq!(View::from_json(newer.as_bytes()).expect("minor versions add fields").format_version, "1.7");
-    let other = saved.replacen("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"", 1);
+    let other = saved.replacen("\"format_version\": \"1.1\"", "\"format_version\": \"2.0\"", 1);
     let error = View::from_json(other.as_bytes()).expect_err("major versions are refused");
     assert_eq!(
         error.to_string(),

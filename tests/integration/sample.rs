@@ -6,6 +6,7 @@ use rectify::model::command::{Command, Place};
 use rectify::model::diagnostic::Diagnostic;
 use rectify::model::eval::{Why, WhyKind};
 use rectify::model::finding::{Certainty, Class, Damage, Finding, Findings, Unverified};
+use rectify::model::group::{Cause, Group};
 use rectify::model::incident::{AtRisk, Event, Happening, Touched};
 use rectify::model::manifest::{Definition, Evaluation, Host, Manifest};
 use rectify::model::observation::{BlockClass, Run};
@@ -232,6 +233,14 @@ pub(crate) fn findings() -> Findings {
             unverified("app01", "app01/zope", Some("/srv/shop/var/log/b.log"), "nothing to compare it with"),
             unverified("app02", "app02/nginx", None, "verify() runs a command"),
         ],
+        groups: vec![Group {
+            host: "app01".into(),
+            unit: "app01/zope".into(),
+            directory: TargetPath::new("/srv/shop/lib/node_modules/npm"),
+            cause: Cause::Replaced { by: "npm 11.19.1".into() },
+            findings: vec!["f3".into()],
+            ignore: vec!["/srv/shop/lib/node_modules/npm/**".into()],
+        }],
         at_risk: vec![AtRisk {
             host: "app01".into(),
             unit: "app01/zope".into(),

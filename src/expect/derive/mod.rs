@@ -5,7 +5,6 @@
 pub mod archive;
 pub mod buildout;
 pub mod git_checkout;
-mod packages;
 pub mod purge;
 pub mod python_environment;
 
@@ -44,7 +43,7 @@ pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
             (Some(_), None) => give_up(manifest, &derivation, "its host was not scanned"),
         }
     }
-    packages::refine(manifest, scans);
+    super::packages::refine(manifest, scans);
     manifest.sort();
 }
 

@@ -36,6 +36,7 @@ impl Format for Text {
         for class in [Class::Damage, Class::Drift, Class::Change] {
             sections.extend(listing::section(view, class, *options));
         }
+        sections.extend(listing::groups(view, *options));
         if view.kind == Kind::Plan && !view.steps.is_empty() {
             sections.push(steps::waves(view, *options));
         }

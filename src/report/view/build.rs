@@ -2,14 +2,15 @@
 
 use super::{
     AtRiskView, Blocks, CommandView, DefinitionView, DiagnosticView, EventView, ExcerptView, FORMAT_VERSION,
-    FindingView, HazardView, HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source, SourceLine,
-    StepView, Summary, UnitView, UnverifiedView, Verdict, View,
+    FindingView, GroupView, HazardView, HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source,
+    SourceLine, StepView, Summary, UnitView, UnverifiedView, Verdict, View,
 };
 use crate::model::artifact::{Content, Durability, Expected};
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Class, Damage, Finding, Findings, Unverified};
+use crate::model::group::Group;
 use crate::model::hasher::digest_of;
 use crate::model::incident::{AtRisk, Event};
 use crate::model::manifest::Manifest;
@@ -72,6 +73,7 @@ impl View {
                 source: meta.source,
             },
             incident: meta.incident.clone(),
+            groups: found.groups.iter().map(group).collect(),
             timeline: meta.timeline.iter().map(event).collect(),
             at_risk: found.at_risk.iter().map(at_risk).collect(),
             warnings: warnings(found),
@@ -81,6 +83,17 @@ impl View {
             unverified,
             steps,
         }
+    }
+}
+
+fn group(group: &Group) -> GroupView {
+    GroupView {
+        host: group.host.clone(),
+        unit: group.unit.clone(),
+        directory: group.directory.display().into_owned(),
+        cause: group.cause.clone(),
+        findings: group.findings.clone(),
+        ignore: group.ignore.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::code::Code;
 use crate::model::diagnostic::Severity;
 use crate::model::eval::WhyKind;
 use crate::model::finding::{Certainty, Class};
+use crate::model::group::Cause;
 use crate::model::incident::{Happening, Touched};
 use crate::model::manifest::Evaluation;
 use crate::model::observation::BlockClass;
@@ -67,6 +68,9 @@ pub struct View {
     pub units: Vec<UnitView>,
     /// What is wrong, sorted by host and path.
     pub findings: Vec<FindingView>,
+    /// Findings with one cause each. Since 1.1.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<GroupView>,
     /// What nobody could judge. Never an all-clear.
     pub unverified: Vec<UnverifiedView>,
     /// What nothing vouches for and was touched in the incident window. Listed, not judged. Since 1.1.
@@ -146,6 +150,23 @@ pub struct Incident {
     pub to: Option<String>,
     /// Why we think so.
     pub evidence: Vec<String>,
+}
+
+/// Findings that one thing explains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupView {
+    /// On which host.
+    pub host: HostName,
+    /// The unit.
+    pub unit: UnitId,
+    /// What they all lie below.
+    pub directory: String,
+    /// What explains them.
+    pub cause: Cause,
+    /// The findings.
+    pub findings: Vec<String>,
+    /// Globs for an ignore rule that would leave them out; empty where ignoring is no answer.
+    pub ignore: Vec<String>,
 }
 
 /// One point of the time line.

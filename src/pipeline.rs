@@ -246,8 +246,9 @@ fn scan_with(
         match look::place_of(host, request, settings) {
             Where::Root(root) => {
                 let window_start = window_start(request, settings);
-                let packages = (request.packages || settings.packages || is_system(manifest))
-                    .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
+                let packages =
+                    (request.packages || settings.packages || (is_system(manifest) && settings.trees.is_empty()))
+                        .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
                 let asked = look::Asked { host: &host.name, read: request.read, window_start, packages };
                 let look = || look::host(manifest, asked, root, settings, monitor);
                 scans.push(with_threads(request.jobs, look)?);

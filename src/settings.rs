@@ -14,7 +14,7 @@ use crate::model::buildout::Dialect;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::incident::Window;
-use crate::model::manifest::{Changes, Data};
+use crate::model::manifest::{Changes, Data, TreeKind};
 use crate::model::origin::Origin;
 use crate::model::path::TargetPath;
 use crate::model::restore::{Backup, Dating, Zone};
@@ -47,6 +47,8 @@ pub struct Settings {
     pub backups: Vec<Backup>,
     /// `[[data]]`, in file order.
     pub data: Vec<Data>,
+    /// `[[trees]]`, in file order: what nobody deploys, but what vouches for itself.
+    pub trees: Vec<Tree>,
     /// `[owners]`: who decides about a component, by its name.
     pub owners: BTreeMap<String, String>,
     /// `[[ignore]]`, in file order, without those that have expired.
@@ -184,6 +186,17 @@ pub struct HostSettings {
     pub scan: Option<PathBuf>,
 }
 
+/// A directory that nobody deploys, but that holds what vouches for its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// Where, on the target.
+    pub path: TargetPath,
+    /// What vouches for it.
+    pub kind: TreeKind,
+    /// On which hosts; empty for all.
+    pub hosts: Vec<HostName>,
+}
+
 /// What is known to differ and shall not be reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignore {
@@ -220,6 +233,7 @@ impl Default for Settings {
             quarantine: TargetPath::new("/var/tmp/rectify"),
             backups: Vec::new(),
             data: Vec::new(),
+            trees: Vec::new(),
             owners: BTreeMap::new(),
             ignore: Vec::new(),
         }
@@ -280,6 +294,8 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         reject_equal_names(&settings.backups, &mut reader);
         let data = top.tables("data", &mut reader);
         settings.data = data.into_iter().filter_map(|section| read_data(section, &mut reader)).collect();
+        let trees = top.tables("trees", &mut reader);
+        settings.trees = trees.into_iter().filter_map(|section| read_tree(section, &mut reader)).collect();
         settings.owners = read_owners(&mut top, &mut reader);
         let ignore = top.tables("ignore", &mut reader);
         settings.ignore =
@@ -407,6 +423,21 @@ fn read_data(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Data> 
     let owner = section.text("owner", reader);
     let sound = section.finish(reader);
     Some(Data { host: HostName(host?), path: path?, changes, owner }).filter(|_| sound)
+}
+
+fn read_tree(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Tree> {
+    let path = section.target("path", reader);
+    if path.is_none() && !section.has("path") {
+        section.missing("path", reader);
+    }
+    let words = [("git", TreeKind::Git), ("python", TreeKind::Python)];
+    if !section.has("kind") {
+        section.missing("kind", reader);
+    }
+    let kind = section.word("kind", &words, reader);
+    let hosts = section.texts("hosts", reader).into_iter().map(HostName).collect();
+    let sound = section.finish(reader);
+    Some(Tree { path: path?, kind: kind?, hosts }).filter(|_| sound)
 }
 
 fn read_owners(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<String, String> {

@@ -304,6 +304,7 @@ fn add_environment(
         label: "bin/buildout".to_owned(),
     });
     let by_hand = Mend {
+        piece: None,
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: Vec::<Force>::new(),

@@ -149,6 +149,7 @@ impl Claim {
 /// A mend of what is compared completely.
 fn compared() -> Mend {
     Mend {
+        piece: None,
         vigilance: Vigilance::Content,
         metadata: Vigilance::Nothing,
         force: vec![Force::RemoveSelf],

@@ -26,4 +26,5 @@ pub mod recipes;
 mod sample;
 mod script_text;
 mod supervisor_lines;
+pub mod trees;
 mod umask;

@@ -121,6 +121,7 @@ impl Source {
         let follows =
             always != Eval::Known("false".to_owned()) || option("update").is_some_and(|value| value == "true");
         Input {
+            by_itself: false,
             target: self.path.clone(),
             url: Some(self.url.clone()),
             tag: revision.clone().filter(|text| !is_commit(text)),

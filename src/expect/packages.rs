@@ -59,6 +59,7 @@ fn add(manifest: &mut Manifest, scan: &Scan, packages: &Packages) {
 /// Installing a package anew writes all its files, whatever is there.
 fn reinstallation() -> Mend {
     Mend {
+        piece: None,
         vigilance: Vigilance::Content,
         metadata: Vigilance::Content,
         force: Vec::new(),

@@ -179,8 +179,20 @@ pub struct Mend {
     pub aborts: Aborts,
     /// Paths that the forced redeploy removes and makes anew besides the artifact: what an uninstall would delete.
     pub replaces: Vec<TargetPath>,
+    /// How one file of it is made anew by itself, from something that is there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub piece: Option<Piece>,
     /// What is special about making it anew, as finding codes with their sentence.
     pub hazards: Vec<super::plan::Hazard>,
+}
+
+/// How single files are made anew: a command to which their paths are added.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Piece {
+    /// The command without the paths.
+    pub argv: Vec<String>,
+    /// What the paths are relative to.
+    pub base: TargetPath,
 }
 
 /// One action that makes a deployer look again. Actions are idempotent and tolerate absence.

@@ -183,6 +183,15 @@ pub struct Broken {
     pub expected: Option<Expected>,
 }
 
+/// What vouches for the files of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TreeKind {
+    /// The objects of its repository.
+    Git,
+    /// The RECORDs of the Python distributions anywhere below it.
+    Python,
+}
+
 /// What a proof of damage is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

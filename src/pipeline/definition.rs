@@ -56,6 +56,12 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
     let declared = &config.settings.data;
     manifest.data.retain(|old| declared.iter().all(|new| (&new.host, &new.path) != (&old.host, &old.path)));
     manifest.data.extend(declared.iter().cloned());
+    let hosts: Vec<HostName> = manifest.hosts.iter().map(|host| host.name.clone()).collect();
+    for tree in &config.settings.trees {
+        for host in hosts.iter().filter(|host| tree.hosts.is_empty() || tree.hosts.contains(host)) {
+            expect::trees::add(&mut manifest, host, &tree.path, tree.kind);
+        }
+    }
     name_cycles(&mut manifest);
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();

@@ -1,5 +1,6 @@
 //! The commands that steps are made of. All tolerate being run twice.
 
+use crate::model::artifact::Piece;
 use crate::model::command::Command;
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
@@ -46,6 +47,15 @@ pub(super) fn quarantine(host: &HostName, directory: &str, paths: &[TargetPath])
         commands.push(Command::on(host, fixed.into_iter().chain(batch.iter().map(text))).in_directory("/"));
     }
     commands
+}
+
+/// Makes single files anew.
+pub(super) fn pieces(host: &HostName, piece: &Piece, paths: &[TargetPath]) -> Vec<Command> {
+    let relative =
+        |path: &TargetPath| path.relative_to(&piece.base).map(|rest| String::from_utf8_lossy(rest).into_owned());
+    let command =
+        |batch: &[TargetPath]| Command::on(host, piece.argv.iter().cloned().chain(batch.iter().filter_map(relative)));
+    paths.chunks(BATCH).map(command).collect()
 }
 
 /// One command for those that differ in their last word only, with all the words.

@@ -2,7 +2,7 @@
 
 use super::remedy::{Remedy, What};
 use super::{Input, commands};
-use crate::model::artifact::Mend;
+use crate::model::artifact::{Mend, Piece};
 use crate::model::code;
 use crate::model::finding::{Damage, Finding};
 use crate::model::path::TargetPath;
@@ -20,6 +20,7 @@ pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
     folding.removals(remedies);
     folding.metadata(remedies);
     folding.restores(remedies);
+    folding.pieces(remedies);
     folding.redeploys(remedies);
     folding.put_back();
     folding.hands(remedies);
@@ -365,6 +366,27 @@ impl<'a> Folding<'a> {
         let (source, snapshot) = (source.to_owned(), snapshot.to_owned());
         step.restores_from = Some(Source { source, snapshot, taken_at, proved });
         self.steps.push(step);
+    }
+
+    /// Single files from something that is there: a repository.
+    fn pieces(&mut self, remedies: &[Remedy<'a>]) {
+        let mut groups: BTreeMap<(&HostName, &UnitId, &Piece), Vec<&Finding>> = BTreeMap::new();
+        for remedy in remedies {
+            if let What::Piece(piece) = remedy.what {
+                groups.entry((&remedy.finding.host, &remedy.finding.unit, piece)).or_default().push(remedy.finding);
+            }
+        }
+        for ((host, unit, piece), group) in groups {
+            let paths: Vec<TargetPath> = group.iter().map(|finding| finding.path.clone()).collect();
+            let tool = piece.argv.first().map_or("it", String::as_str);
+            let reason = format!("{tool} makes {} anew", count(paths.len(), "file"));
+            let mut step = step(Action::Restore, Some(host), unit, reason);
+            step.commands = commands::remove(host, &paths);
+            step.commands.extend(commands::pieces(host, piece, &paths));
+            step.findings = group.iter().map(|finding| finding.id.clone()).collect();
+            step.check = Some(self.input.verify.clone());
+            self.steps.push(step);
+        }
     }
 
     fn redeploys(&mut self, remedies: &[Remedy<'a>]) {

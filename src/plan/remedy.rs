@@ -2,7 +2,7 @@
 
 use super::restore_point::{Choice, PassedOver, choose};
 use super::{Input, Prefer};
-use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Vigilance};
+use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Piece, Vigilance};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::hasher::digest_of;
@@ -44,6 +44,8 @@ pub(super) enum What<'a> {
         /// Whether what memory has is what should be there, as far as anybody knows.
         rewrite: bool,
     },
+    /// Make this one file anew from something that is there.
+    Piece(&'a Piece),
     /// Let the kernel forget what it has in memory: the disk is right.
     Forget,
     /// Bring back a backup's version.
@@ -109,6 +111,14 @@ fn what<'a>(input: Input<'a>, finding: &'a Finding, restore: bool) -> What<'a> {
         return restored(input, finding);
     }
     let Some(mend) = finding.mend else { return restored(input, finding) };
+    if let Some(piece) = &input.manifest.mend(mend).piece {
+        return match finding.class {
+            Class::Damage => What::Piece(piece),
+            Class::Drift | Class::Change => {
+                hand("somebody changed it; whether that may be undone is for a person to say")
+            }
+        };
+    }
     match deployer(input, &finding.unit) {
         Some(deployer) => redeploy(finding, input.manifest.mend(mend), deployer),
         None => restored(input, finding),

@@ -73,7 +73,15 @@ fn manifest() -> Manifest {
 }
 
 fn mend(vigilance: Vigilance, aborts: Aborts, force: Vec<Force>) -> Mend {
-    Mend { vigilance, metadata: Vigilance::Content, force, aborts, replaces: Vec::new(), hazards: Vec::new() }
+    Mend {
+        piece: None,
+        vigilance,
+        metadata: Vigilance::Content,
+        force,
+        aborts,
+        replaces: Vec::new(),
+        hazards: Vec::new(),
+    }
 }
 
 fn add(manifest: &mut Manifest, place: &str, expected: Expected, mend: Mend) {

@@ -24,3 +24,4 @@ mod standalone;
 mod tickets;
 mod tidy;
 mod tools;
+mod trees;

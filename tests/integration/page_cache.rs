@@ -86,6 +86,7 @@ impl Disk {
         manifest.hosts.push(host);
         manifest.look.push(Look::new(&"h".into(), self.target("srv"), Depth::Whole));
         let mend = manifest.add_mend(Mend {
+            piece: None,
             vigilance: Vigilance::Content,
             metadata: Vigilance::Content,
             force: Vec::new(),

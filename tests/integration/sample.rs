@@ -94,6 +94,7 @@ pub(crate) fn manifest() -> Manifest {
         label: "zodb:\"port\"".into(),
     }];
     let mend = manifest.add_mend(Mend {
+        piece: None,
         vigilance: Vigilance::Content,
         metadata: Vigilance::Content,
         force: Vec::new(),

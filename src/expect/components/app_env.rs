@@ -45,6 +45,7 @@ impl Component for AppEnv {
             }
         }
         let content = Mend {
+            piece: None,
             vigilance: Vigilance::Nothing,
             metadata: Vigilance::Nothing,
             force: vec![Force::Remove(ready)],

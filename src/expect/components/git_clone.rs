@@ -35,8 +35,8 @@ impl Component for GitClone {
         let clobber = node.flag("clobber") == Eval::Known(true);
         let follows = node.flag("vcs_update") != Eval::Known(false);
         context.look(target.clone(), Depth::Checkout, &[]);
-        let (mr_developer, origin) = (false, node.origin());
-        let input = Input { target, url, revision, branch, tag, clobber, follows, mr_developer, origin };
+        let (mr_developer, by_itself, origin) = (false, false, node.origin());
+        let input = Input { target, url, revision, branch, tag, clobber, follows, mr_developer, by_itself, origin };
         context.derive(RULE, serde_json::to_value(input).expect("paths and texts serialise"));
     }
 }

@@ -42,6 +42,7 @@ impl Component for VirtualEnv {
         }
         let replaces = ["bin", "include", "lib", ".Python"].map(|name| directory.join(name)).into();
         let content = Mend {
+            piece: None,
             vigilance: Vigilance::Nothing,
             metadata: Vigilance::Nothing,
             force,

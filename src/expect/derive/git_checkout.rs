@@ -8,7 +8,7 @@ use super::Rule;
 use crate::{
     expect::{claims::Claim, umask},
     model::{
-        artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, Ownership, Vigilance},
+        artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, Ownership, Piece, Vigilance},
         code::LOSES_DATA,
         content::Blob,
         eval::{Eval, Why, WhyKind},
@@ -44,6 +44,9 @@ pub struct Input {
     /// Whether mr.developer keeps it instead of batou: it clones only where there is no directory at all.
     #[serde(default)]
     pub mr_developer: bool,
+    /// Whether nobody deploys it: files come from its own repository.
+    #[serde(default)]
+    pub by_itself: bool,
     /// Where it is declared.
     pub origin: Option<Origin>,
 }
@@ -189,8 +192,23 @@ impl Deriver<'_> {
         if self.input.clobber && self.input.follows {
             return claim.noticed(Vigilance::Absence);
         }
-        claim.mend = self.clone_again(checkout);
+        claim.mend = if self.input.by_itself { self.from_repository() } else { self.clone_again(checkout) };
         claim
+    }
+
+    /// git takes files whose size and times are those of the index for unchanged, so they are removed first.
+    fn from_repository(&self) -> Mend {
+        let target = self.input.target.clone();
+        let argv = ["git", "-C", &target.to_string(), "checkout", "HEAD", "--"].map(str::to_owned).to_vec();
+        Mend {
+            vigilance: Vigilance::Nothing,
+            metadata: Vigilance::Nothing,
+            force: Vec::new(),
+            aborts: Aborts::Never,
+            replaces: Vec::new(),
+            piece: Some(Piece { argv, base: target }),
+            hazards: Vec::new(),
+        }
     }
 
     /// The way out where batou refuses or does not look: remove the working copy, so that it is cloned again.
@@ -207,6 +225,7 @@ impl Deriver<'_> {
             hazards.push(Hazard::new(LOSES_DATA, text));
         }
         Mend {
+            piece: None,
             vigilance: Vigilance::Nothing,
             metadata: Vigilance::Nothing,
             force: vec![Force::Remove(target.clone())],

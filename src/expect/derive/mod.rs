@@ -6,6 +6,7 @@ pub mod archive;
 pub mod buildout;
 pub mod git_checkout;
 pub mod purge;
+pub mod python_distributions;
 pub mod python_environment;
 
 use crate::model::eval::{Why, WhyKind};
@@ -29,6 +30,7 @@ pub static RULES: &[&dyn Rule] = &[
     &buildout::BuildoutRule,
     &git_checkout::GitCheckoutRule,
     &purge::PurgeRule,
+    &python_distributions::PythonDistributions,
     &python_environment::PythonEnvironment,
 ];
 

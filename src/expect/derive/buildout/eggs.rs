@@ -305,6 +305,7 @@ fn push_unit(
 fn directory_mend(buildout: &Buildout<'_>, key: &str) -> Mend {
     let runs = &buildout.input.runs;
     Mend {
+        piece: None,
         vigilance: match runs {
             Runs::Always => Vigilance::Absence,
             Runs::AfterForcing(_) => Vigilance::Nothing,
@@ -325,6 +326,7 @@ fn content_mend(buildout: &Buildout<'_>, dist: &Dist) -> Mend {
     let mut force = vec![Force::Remove(dist.location.clone())];
     force.extend_from_slice(buildout.input.runs.force());
     Mend {
+        piece: None,
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force,
@@ -357,6 +359,7 @@ fn recipe_mend(mut mend: Mend) -> Mend {
 pub(super) fn develop_mend(buildout: &Buildout<'_>) -> Mend {
     let runs = &buildout.input.runs;
     Mend {
+        piece: None,
         vigilance: match runs {
             Runs::Always => Vigilance::Content,
             Runs::AfterForcing(_) => Vigilance::Nothing,

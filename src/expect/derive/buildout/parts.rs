@@ -207,6 +207,7 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
     // Where a recorded path is gone, buildout uninstalls the part; where it is empty, the part is only updated.
     let spared = itself && matches!(thing.expected, Expected::File(_));
     let mend = Mend {
+        piece: None,
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: again(vec![Force::RemoveSelf]),
@@ -278,6 +279,7 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
     let mut force = vec![Force::RemoveSelf];
     force.extend_from_slice(buildout.input.runs.force());
     let mend = manifest.add_mend(Mend {
+        piece: None,
         vigilance: match buildout.input.runs {
             Runs::Always => Vigilance::Absence,
             Runs::AfterForcing(_) => Vigilance::Nothing,
@@ -336,6 +338,7 @@ fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetP
         let mut force = vec![Force::RemoveSelf];
         force.extend_from_slice(buildout.input.runs.force());
         let mend = manifest.add_mend(Mend {
+            piece: None,
             vigilance: match buildout.input.runs {
                 Runs::Always => Vigilance::Absence,
                 Runs::AfterForcing(_) => Vigilance::Nothing,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 fn input() -> Input {
     Input {
+        by_itself: false,
         target: TargetPath::new("/w/c"),
         url: Some("https://example.org/c".into()),
         revision: Some("1111".into()),

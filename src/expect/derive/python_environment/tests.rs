@@ -9,6 +9,7 @@ const SITE: &str = "/e/lib/python3.11/site-packages";
 
 fn refined(files: &[(&str, &str)], remove_first: bool) -> Manifest {
     let mend = Mend {
+        piece: None,
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: vec![Force::Remove(TargetPath::new("/e/marker"))],

@@ -137,6 +137,9 @@ pub(super) struct Global {
     /// A saved scan instead of looking (repeatable)
     #[arg(long = "scan", value_name = "FILE", global = true)]
     pub(super) scans: Vec<PathBuf>,
+    /// An earlier scan of a host, made with `rectify scan --blocks`, for what nothing else tells of (repeatable)
+    #[arg(long = "baseline", value_name = "FILE", global = true)]
+    pub(super) baselines: Vec<PathBuf>,
     /// What to do where both a redeploy and a backup would serve; auto restores what would have to be fetched and a
     /// backup has in exactly the right version
     #[arg(long, value_name = "WAY", global = true, default_value = "auto", hide_default_value = true)]
@@ -190,6 +193,7 @@ impl Global {
             roots: self.roots.iter().cloned().collect(),
             manifest_file: self.manifest.clone(),
             scan_files: self.scans.clone(),
+            baselines: self.baselines.clone(),
             evaluate: match self.evaluate {
                 Way::Auto => Evaluate::Auto,
                 Way::Exact => Evaluate::Exact,

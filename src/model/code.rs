@@ -167,6 +167,8 @@ codes! {
         "The content differs from its reference, and nothing tells more about how.";
     BROKEN_RECORD = 118, "package metadata is damaged",
         "The metadata of an installed Python distribution (RECORD, METADATA, entry points) cannot be trusted, so its files cannot be checked one by one.";
+    TORN = 121, "torn blocks",
+        "Inside one block some 512-byte sectors are of one version and the others of another: a write was cut short.";
 
     // 200-249: data and restore
     DATA_DAMAGED = 201, "data that no redeploy can make is damaged",

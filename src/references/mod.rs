@@ -7,6 +7,7 @@
 //! an error: a damaged reference is a finding. What follows from it is `expect`'s to decide.
 
 pub mod archive;
+pub mod baseline;
 pub mod git_objects;
 pub mod python_metadata;
 pub mod wheel_record;

@@ -3,7 +3,9 @@
 //! [`run`] is the whole tool in one screen. [`manifest`] and [`scan`] stop half-way, for the split over two machines;
 //! what they save, `run` takes up again, with the same result.
 
+mod baselines;
 mod buildout;
+mod closer;
 mod definition;
 mod look;
 mod packages;
@@ -12,7 +14,8 @@ pub mod saved;
 
 use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
-use crate::io::{clock, files, git};
+use crate::io::{clock, disk::LiveRoot, files, git};
+use crate::live::block_digests;
 use crate::live::verify::Options;
 use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
@@ -32,6 +35,7 @@ pub use crate::plan::Prefer;
 use crate::plan::{self, Input};
 use crate::report::view::{Incident, Meta, Source};
 use crate::settings::Settings;
+use baselines::Baselines;
 use definition::Config;
 use look::Where;
 use std::collections::BTreeMap;
@@ -52,6 +56,8 @@ pub struct Request {
     pub manifest_file: Option<PathBuf>,
     /// Saved scans to use instead of looking.
     pub scan_files: Vec<PathBuf>,
+    /// Earlier scans of the hosts, to compare with what nothing else tells of.
+    pub baselines: Vec<PathBuf>,
     /// How to evaluate the definition.
     pub evaluate: Evaluate,
     /// The Python that has the project's batou or buildout.
@@ -157,10 +163,13 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let config = definition::settings(request, started_at)?;
     let settings = &config.settings;
     let mut manifest = manifest_with(request, &config, monitor)?;
-    let scans = scan_with(request, settings, &manifest, monitor)?;
+    let baselines = Baselines::read(request, settings)?;
+    let scans = scan_with(request, settings, &manifest, &baselines, monitor)?;
     derive::refine(&mut manifest, &scans);
+    baselines.claim(&mut manifest, &scans);
     let points = merged_points(&scans, window_start(request, settings));
-    let revisions: Vec<Revision> = revisions::revisions(request, &config, &manifest, &scans, &points, monitor);
+    let mut revisions: Vec<Revision> = revisions::revisions(request, &config, &manifest, &scans, &points, monitor);
+    revisions.extend_from_slice(baselines.states());
     let mut findings =
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
     ignore(&mut findings, settings);
@@ -202,7 +211,28 @@ pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Er
 /// When a saved scan cannot be read.
 pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
     let config = definition::settings(request, clock::now())?;
-    scan_with(request, &config.settings, manifest, monitor)
+    let baselines = Baselines::read(request, &config.settings)?;
+    scan_with(request, &config.settings, manifest, &baselines, monitor)
+}
+
+/// The digests of the blocks of every file of a scan, for a baseline; none where the host cannot be seen from here.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub fn blocks(
+    request: &Request,
+    manifest: &Manifest,
+    scan: &Scan,
+    monitor: &dyn Monitor,
+) -> Result<saved::Blocks, Error> {
+    let config = definition::settings(request, clock::now())?;
+    let Some(host) = manifest.hosts.iter().find(|host| host.name == scan.host) else { return Ok(saved::Blocks::new()) };
+    let Where::Root(root) = look::place_of(host, request, &config.settings) else { return Ok(saved::Blocks::new()) };
+    let opened = LiveRoot::open(root.clone());
+    let root = opened.map_err(|failure| {
+        Error::new(Trouble::Failed, format!("`{}` cannot be opened: {}", root.display(), failure.text))
+    })?;
+    with_threads(request.jobs, || block_digests::of(&root, scan, monitor))
 }
 
 /// The options of a buildout section, with how each came about: one, or all where `option` is `None`.
@@ -233,6 +263,7 @@ fn scan_with(
     request: &Request,
     settings: &Settings,
     manifest: &Manifest,
+    baselines: &Baselines,
     monitor: &dyn Monitor,
 ) -> Result<Vec<Scan>, Error> {
     let mut saved: Vec<Scan> =
@@ -249,8 +280,9 @@ fn scan_with(
                 let packages =
                     (request.packages || settings.packages || (is_system(manifest) && settings.trees.is_empty()))
                         .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
-                let asked = look::Asked { host: &host.name, read: request.read, window_start, packages };
-                let look = || look::host(manifest, asked, root, settings, monitor);
+                let asked = look::Asked { host: &host.name, read: request.read, packages };
+                let known = look::Known { settings, window_start, baselines };
+                let look = || look::host(manifest, asked, root, known, monitor);
                 scans.push(with_threads(request.jobs, look)?);
             }
             Where::File(file) => scans.push(saved::read_scan(&file)?),

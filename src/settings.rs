@@ -41,6 +41,8 @@ pub struct Settings {
     pub manifest: Option<PathBuf>,
     /// `packages`: whether to look at the packages of the operating system, too.
     pub packages: bool,
+    /// `[[baselines]]`: files of earlier scans, in file order.
+    pub baselines: Vec<PathBuf>,
     /// `quarantine`: where plans keep damaged bytes, on the target.
     pub quarantine: TargetPath,
     /// `[[backups]]`, in file order.
@@ -230,6 +232,7 @@ impl Default for Settings {
             incident: Window::default(),
             manifest: None,
             packages: false,
+            baselines: Vec::new(),
             quarantine: TargetPath::new("/var/tmp/rectify"),
             backups: Vec::new(),
             data: Vec::new(),
@@ -287,6 +290,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         if let Some(quarantine) = top.target("quarantine", &mut reader) {
             settings.quarantine = quarantine;
         }
+        settings.baselines = read_baselines(&mut top, &mut reader);
         let hosts = settings.hosts.len();
         let backups = top.tables("backups", &mut reader);
         settings.backups =
@@ -363,6 +367,20 @@ fn read_incident(top: &mut Section<'_>, reader: &mut Reader<'_>, settings: &mut 
     }
     settings.incident = Window { since, until };
     section.finish(reader);
+}
+
+/// `baseline = "FILE"` for one, `[[baselines]]` with `file` for several.
+fn read_baselines(top: &mut Section<'_>, reader: &mut Reader<'_>) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = top.path("baseline", reader).into_iter().collect();
+    for mut section in top.tables("baselines", reader) {
+        let file = section.path("file", reader);
+        if file.is_none() && !section.has("file") {
+            section.missing("file", reader);
+        }
+        section.finish(reader);
+        files.extend(file);
+    }
+    files
 }
 
 fn read_backup(

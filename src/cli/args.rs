@@ -149,6 +149,9 @@ pub(super) struct Global {
     /// The most bytes a second to read of packages, such as 50M
     #[arg(long, value_name = "BYTES", global = true, value_parser = bytes)]
     pub(super) io_limit: Option<u64>,
+    /// An earlier scan of a host, made with `rectify scan --blocks`, for what nothing else tells of (repeatable)
+    #[arg(long = "baseline", value_name = "FILE", global = true)]
+    pub(super) baselines: Vec<PathBuf>,
     /// What to do where both a redeploy and a backup would serve; auto restores what would have to be fetched and a
     /// backup has in exactly the right version
     #[arg(long, value_name = "WAY", global = true, default_value = "auto", hide_default_value = true)]
@@ -210,6 +213,7 @@ impl Global {
             roots: self.roots.iter().cloned().collect(),
             manifest_file: self.manifest.clone(),
             scan_files: self.scans.clone(),
+            baselines: self.baselines.clone(),
             evaluate: match self.evaluate {
                 Way::Auto => Evaluate::Auto,
                 Way::Exact => Evaluate::Exact,

@@ -1,9 +1,10 @@
 //! One claim against what was seen there.
 
 use super::claim::Claim;
-use super::damage::{Diagnosis, KnownContents};
-use super::{Case, Judged, backup, damage};
-use crate::model::artifact::{Content, Durability, Expected, Principal};
+use super::damage::Diagnosis;
+use super::known::Known;
+use super::{Case, Judged, Revision, backup, damage};
+use crate::model::artifact::{Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
@@ -20,7 +21,7 @@ enum Verdict {
 }
 
 /// Compares kind, content, mode, owner and group.
-pub(super) fn compare(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, known: &KnownContents<'_>) -> Judged {
+pub(super) fn compare(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, known: &Known<'_>) -> Judged {
     if claim.artifact.durability == Durability::Derived && says_nothing(&claim.artifact.expected) {
         // Byte code and the like: made anew from what is checked.
         return Judged::Ignored;
@@ -77,12 +78,34 @@ fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
             if let Some(newest) = points.last() {
                 evidence.push(format!("the backup {} has it", newest.snapshot));
             }
-            Verdict::Wrong(Diagnosis::damage(Damage::Missing, Certainty::Proved, evidence))
+            evidence.extend(old_listing(case, claim));
+            // A baseline does not know of whoever removed it since; its directory's time speaks against that.
+            let certainty = match claim.artifact.authority {
+                Authority::Baseline => Certainty::Likely,
+                Authority::Definition | Authority::Vendor | Authority::Backup | Authority::Record => Certainty::Proved,
+            };
+            Verdict::Wrong(Diagnosis::damage(Damage::Missing, certainty, evidence))
         }
     }
 }
 
-fn present(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, known: &KnownContents<'_>) -> Verdict {
+/// A name that an earlier scan did not see either, though it saw others of the same directory: the directory is as it was.
+fn old_listing(case: Case<'_>, claim: &Claim<'_>) -> Option<String> {
+    let key = (claim.artifact.host.clone(), claim.artifact.path.clone());
+    let directory = (key.0.clone(), key.1.parent()?);
+    let lacks_only_this = |revision: &&Revision| {
+        let next = revision.stamps.range(&directory..).next();
+        !revision.stamps.contains_key(&key)
+            && next.is_some_and(|((host, path), _)| *host == directory.0 && path.is_below(&directory.1))
+    };
+    let revision = case.revisions.iter().find(lacks_only_this)?;
+    Some(format!(
+        "{} does not have it either, but others of this directory: the directory may be as it was then",
+        revision.name
+    ))
+}
+
+fn present(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Verdict {
     let wanted = match &claim.artifact.expected {
         Expected::Absent => {
             let evidence = vec!["the deployment removes it".to_owned()];
@@ -112,7 +135,7 @@ fn file(
     scan: &Scan,
     claim: &Claim<'_>,
     (content, seen): (&Content, &Seen),
-    known: &KnownContents<'_>,
+    known: &Known<'_>,
 ) -> Verdict {
     match &seen.content {
         Some(SeenContent::Failed(failure)) => return unseen(failure),

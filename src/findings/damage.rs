@@ -2,11 +2,11 @@
 
 use super::Case;
 use super::claim::Claim;
+use super::known::{self, Known};
 use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
 use crate::model::hasher::digest_of;
-use crate::model::manifest::Manifest;
 use crate::model::observation::{BlockClass, Closer, Failure, Kind, Run, Seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
@@ -32,103 +32,90 @@ impl Diagnosis {
     }
 }
 
-/// Which paths are known to hold a content: the index behind "this is another file".
-#[derive(Debug, Default)]
-pub(super) struct KnownContents<'a> {
-    paths: BTreeMap<Digest, &'a TargetPath>,
-}
-
-/// Contents shorter than this are equal by chance too often to name a file by them, in bytes.
-const TELLING: usize = 32;
-
-impl<'a> KnownContents<'a> {
-    pub(super) fn new(manifest: &'a Manifest, host: &HostName) -> Self {
-        let mut paths = BTreeMap::new();
-        let mut ambiguous = BTreeSet::new();
-        for artifact in manifest.artifacts.iter().filter(|artifact| artifact.host == *host) {
-            let Some(digest) = telling_digest(&artifact.expected) else { continue };
-            match paths.insert(digest.clone(), &artifact.path) {
-                Some(other) if *other != artifact.path => {
-                    ambiguous.insert(digest);
-                }
-                _ => {}
-            }
-        }
-        // A content that several files share names none of them.
-        paths.retain(|digest, _| !ambiguous.contains(digest));
-        Self { paths }
-    }
-
-    fn path_of(&self, seen: &Seen, own: &TargetPath) -> Option<&'a TargetPath> {
-        let path = self.paths.get(seen.digest(Algorithm::Sha256)?)?;
-        (*path != own).then_some(*path)
-    }
-}
-
-fn telling_digest(expected: &Expected) -> Option<Digest> {
-    match expected {
-        Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) => {
-            (bytes.0.len() >= TELLING).then(|| digest_of(Algorithm::Sha256, &bytes.0))
-        }
-        Expected::File(Content::Digest { digest, size }) => {
-            let long = size.is_none_or(|size| size >= TELLING as u64);
-            (digest.algorithm == Algorithm::Sha256 && long).then(|| digest.clone())
-        }
-        Expected::File(Content::Unknown(_))
-        | Expected::Directory { .. }
-        | Expected::Link { .. }
-        | Expected::Absent
-        | Expected::Present => None,
-    }
-}
-
 /// Names what is wrong with a file whose content is not the expected one.
-pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &KnownContents<'_>) -> Diagnosis {
+pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Diagnosis {
     let artifact = claim.artifact;
-    if let Some(path) = known.path_of(seen, &artifact.path) {
-        let evidence = vec![format!("the whole content is that of {path}")];
-        return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Proved, evidence);
-    }
-    if let Some(diagnosis) = earlier_revision(case, claim, seen).or_else(|| earlier_backup(case, claim, seen)) {
+    let whole = earlier_state(case, claim, seen, known)
+        .or_else(|| earlier_backup(case, claim, seen))
+        .or_else(|| other_file(claim, seen, known));
+    if let Some(diagnosis) = whole {
         return diagnosis;
     }
-    let points = case.points.of(&artifact.host, &artifact.path);
     let mut diagnosis = from_blocks(seen);
-    let sound = points.iter().find(|point| is_expected(&artifact.expected, point));
-    if let (Class::Drift, Some(sound)) = (diagnosis.class, sound)
-        && (sound.mtime, sound.size) == (seen.mtime, seen.size)
+    if let Some(reason) = unwritten(case, claim, seen, known)
+        && diagnosis.class == Class::Drift
     {
         diagnosis.class = Class::Damage;
         diagnosis.damage = Damage::Changed;
-        diagnosis.certainty = Certainty::Proved;
-        diagnosis.evidence.push("size and modification time are those of the right content: nobody wrote this".into());
+        diagnosis.certainty = reason.1;
+        diagnosis.evidence.push(reason.0);
     }
+    diagnosis.evidence.extend(old_inode(case, &(artifact.host.clone(), artifact.path.clone()), seen));
     diagnosis
 }
 
-/// Content that an earlier revision of the definition makes: not deployed yet, unless other files of the same root
-/// unit are those of the later one.
-fn earlier_revision(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Diagnosis> {
+/// The whole content is that of another file.
+fn other_file(claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
+    let other = known.other(seen, &claim.artifact.path)?;
+    let path = other.holder.path;
+    let mut evidence = vec![format!("the whole content is that of {path}")];
+    if other.total > 1 {
+        evidence.push(format!("{path} is one of {} files with this content", other.total));
+    }
+    let certainty = if other.holder.vouched { Certainty::Proved } else { Certainty::Likely };
+    Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, certainty, evidence))
+}
+
+/// Why nobody can have edited it, and how sure that is.
+fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<(String, Certainty)> {
+    let artifact = claim.artifact;
+    let stamp = (seen.mtime, seen.size);
+    let points = case.points.of(&artifact.host, &artifact.path);
+    let backed_up =
+        points.iter().any(|point| is_expected(&artifact.expected, point) && (point.mtime, point.size) == stamp);
+    let key = (artifact.host.clone(), artifact.path.clone());
+    let right = known::sha256(&artifact.expected);
+    let scanned = case.revisions.iter().any(|revision| {
+        revision.stamps.get(&key) == Some(&stamp) && right.is_some() && revision.contents.get(&key) == right.as_ref()
+    });
+    if backed_up || scanned {
+        let text = "size and modification time are those of the right content: nobody wrote this";
+        return Some((text.to_owned(), Certainty::Proved));
+    }
+    // A deployer writes a unit as a whole, and an edit comes after that.
+    let younger = known.youngest(&artifact.unit).is_some_and(|youngest| youngest > seen.mtime);
+    younger.then(|| {
+        (
+            "sound files of the same unit are younger: it was not edited after they were deployed".into(),
+            Certainty::Likely,
+        )
+    })
+}
+
+/// Size and time of an earlier state in a file that should have moved on.
+fn old_inode(case: Case<'_>, key: &(HostName, TargetPath), seen: &Seen) -> Option<String> {
+    let revision = case.revisions.iter().find(|revision| revision.stamps.get(key) == Some(&(seen.mtime, seen.size)))?;
+    Some(format!("size and modification time are those of {}", revision.name))
+}
+
+/// The content of an earlier state: an older revision of the definition, or an earlier scan. Not deployed yet, unless other
+/// files of the same root unit are those of the later one, or somebody else than the definition says what should be.
+fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
     let artifact = claim.artifact;
     let key = (artifact.host.clone(), artifact.path.clone());
     let live = live(seen)?;
-    let revision = case.revisions.iter().find(|revision| revision.contents.get(&key) == Some(live))?;
-    let mut evidence = vec![format!("the content is what revision {} makes", revision.name)];
-    let root = |unit| case.manifest.lineage(unit).last().map(|root| &root.id);
-    let scan = case.scans.iter().find(|scan| scan.host == artifact.host);
-    let newer = case.manifest.artifacts.iter().find(|other| {
-        let key = (other.host.clone(), other.path.clone());
-        let made = telling_digest(&other.expected);
-        let then = revision.contents.get(&key);
-        root(&other.unit) == root(&artifact.unit)
-            && made.is_some()
-            && then.is_some()
-            && then != made.as_ref()
-            && scan.and_then(|scan| scan.seen(&other.path)).and_then(self::live) == made.as_ref()
-    });
-    if let Some(newer) = newer {
-        evidence.push(format!("{} is of a later one: this write was lost", newer.path));
-        return Some(Diagnosis::damage(Damage::Stale { as_of: revision.name.clone() }, Certainty::Likely, evidence));
+    let (index, revision) =
+        case.revisions.iter().enumerate().find(|(_, revision)| revision.contents.get(&key) == Some(live))?;
+    let mut evidence = vec![format!("the content is that of {}", revision.name)];
+    evidence.extend(old_inode(case, &key, seen));
+    let stale = Damage::Stale { as_of: revision.name.clone() };
+    if let Some(newer) = known.advanced(index, &artifact.unit) {
+        evidence.push(format!("{newer} is of a later one: this write was lost"));
+        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
+    }
+    if artifact.authority != Authority::Definition {
+        evidence.push("what is noted on the target itself is newer: this write was lost".to_owned());
+        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
     }
     let damage = Damage::NotDeployed { revision: revision.name.clone() };
     Some(Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence))
@@ -177,52 +164,85 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
         let evidence = vec!["the digest differs from the reference".to_owned()];
         return Diagnosis::damage(Damage::Changed, Certainty::Proved, evidence);
     };
-    let bad: BTreeSet<BlockClass> =
-        closer.runs.iter().map(|run| run.class).filter(|class| *class != BlockClass::Expected).collect();
     let evidence = vec![describe(&closer.runs)];
-    let only = |class: BlockClass| bad.iter().all(|found| *found == class) && !bad.is_empty();
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
-    if closer.text || bad.is_empty() {
-        // Also when all blocks agree: then the file goes on after its expected end.
-        return edited(closer, evidence);
+    let bad = proved(closer);
+    let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
+    if bad.is_empty() {
+        return untold(closer, evidence);
     }
     if only(BlockClass::Absent) {
-        return damage(Damage::Truncated, Certainty::Proved);
+        let sound = closer.runs.iter().all(|run| matches!(run.class, BlockClass::Expected | BlockClass::Absent));
+        return damage(Damage::Truncated, if sound { Certainty::Proved } else { Certainty::Likely });
     }
     if bad.iter().all(|class| matches!(class, BlockClass::Zero | BlockClass::Absent)) {
-        return damage(Damage::Zeroed, Certainty::Proved);
+        // Some formats have blocks of zeros of their own.
+        let untold = closer.runs.iter().any(|run| matches!(run.class, BlockClass::Unknown | BlockClass::Text));
+        return damage(Damage::Zeroed, if untold { Certainty::Likely } else { Certainty::Proved });
     }
     if only(BlockClass::Random) {
         return damage(Damage::Random, Certainty::Likely);
     }
+    if only(BlockClass::Torn) {
+        return damage(Damage::Torn, Certainty::Likely);
+    }
     if only(BlockClass::Older) {
         return damage(Damage::Stale { as_of: "an earlier version".into() }, Certainty::Likely);
     }
-    if let (true, Some(from)) = (only(BlockClass::Foreign), closer.runs.iter().find_map(|run| run.from.clone())) {
+    if let (true, Some(from)) = (only(BlockClass::Foreign), stranger(closer)) {
         return damage(Damage::Foreign { from }, Certainty::Likely);
     }
-    let untellable = bad.iter().all(|class| matches!(class, BlockClass::Text | BlockClass::Unknown));
-    damage(if untellable { Damage::Changed } else { Damage::Mixed }, Certainty::Likely)
+    damage(Damage::Mixed, Certainty::Likely)
 }
 
-fn edited(closer: &Closer, evidence: Vec<String>) -> Diagnosis {
-    let classes: BTreeSet<BlockClass> = closer.runs.iter().map(|run| run.class).collect();
-    if classes.contains(&BlockClass::Absent) && !classes.contains(&BlockClass::Text) && closer.text {
-        return Diagnosis::damage(Damage::Truncated, Certainty::Proved, evidence);
+/// The file that foreign blocks belong to: the one that most of them name, of several the first.
+fn stranger(closer: &Closer) -> Option<TargetPath> {
+    let mut blocks: BTreeMap<&TargetPath, u64> = BTreeMap::new();
+    for run in &closer.runs {
+        if let Some(from) = &run.from {
+            *blocks.entry(from).or_default() += run.len;
+        }
     }
-    if let (true, Some(from)) =
-        (classes.contains(&BlockClass::Foreign), closer.runs.iter().find_map(|run| run.from.clone()))
-    {
-        return Diagnosis::damage(Damage::Foreign { from }, Certainty::Likely, evidence);
+    let most = blocks.values().max().copied()?;
+    closer.runs.iter().filter_map(|run| run.from.as_ref()).find(|from| blocks.get(from) == Some(&most)).cloned()
+}
+
+/// The kinds of blocks that count as wrong.
+///
+/// Where nothing tells what is right, only what can be no sound block counts: the others may well be as they should be.
+/// So may those that an older version has at the same place, for most of a file stays the same from one to the next.
+fn proved(closer: &Closer) -> BTreeSet<BlockClass> {
+    let all: BTreeSet<BlockClass> = closer.runs.iter().map(|run| run.class).collect();
+    let told = all.contains(&BlockClass::Expected);
+    let open = |class: &BlockClass| matches!(class, BlockClass::Text | BlockClass::Unknown);
+    let mut bad: BTreeSet<BlockClass> = all.into_iter().filter(|class| *class != BlockClass::Expected).collect();
+    let untellable = bad.iter().any(open);
+    if bad.iter().all(open) || (closer.text && bad.contains(&BlockClass::Text)) {
+        // Text that a person may have written; only what no person types speaks against it.
+        bad.retain(|class| matches!(class, BlockClass::Foreign | BlockClass::Torn));
+        return bad;
     }
-    if classes.contains(&BlockClass::Older) && !classes.contains(&BlockClass::Text) {
-        let damage = Damage::Stale { as_of: "an earlier version".into() };
-        return Diagnosis::damage(damage, Certainty::Likely, evidence);
+    if !told {
+        bad.retain(|class| !open(class));
+        if bad.len() > 1 || untellable {
+            bad.remove(&BlockClass::Older);
+        }
     }
-    if !closer.text {
-        return Diagnosis::damage(Damage::Changed, Certainty::Proved, evidence);
+    bad
+}
+
+/// Nothing speaks for a kind of damage.
+fn untold(closer: &Closer, evidence: Vec<String>) -> Diagnosis {
+    // Also when all blocks agree: then the file goes on after its expected end.
+    if closer.text {
+        return Diagnosis::new(Damage::Edited, Class::Drift, Certainty::Guess, evidence);
     }
-    Diagnosis::new(Damage::Edited, Class::Drift, Certainty::Guess, evidence)
+    let certainty = if closer.runs.iter().all(|run| run.class == BlockClass::Expected) {
+        Certainty::Proved
+    } else {
+        Certainty::Likely
+    };
+    Diagnosis::damage(Damage::Changed, certainty, evidence)
 }
 
 /// One sentence on the blocks.
@@ -237,6 +257,7 @@ fn describe(runs: &[Run]) -> String {
         BlockClass::Older => "of an older version",
         BlockClass::Zero => "all zero",
         BlockClass::Foreign => "of another file",
+        BlockClass::Torn => "torn",
         BlockClass::Random => "random",
         BlockClass::Absent => "missing at the end",
         BlockClass::Text => "other text",

@@ -5,9 +5,9 @@
 //! counted as intact.
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
-//! names the kind of damage, [`backup`] judges what only backups know, [`unclaimed`] what nobody claims,
-//! [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when things
-//! happened, [`group`] which findings have one cause.
+//! names the kind of damage, by the contents that are [`known`] among others, [`backup`] judges what only backups know,
+//! [`unclaimed`] what nobody claims, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
+//! things happened, [`group`] which findings have one cause.
 
 mod backup;
 mod cache;
@@ -16,6 +16,7 @@ mod compare;
 mod damage;
 pub mod group;
 pub mod incident;
+mod known;
 mod unclaimed;
 
 use crate::model::content::Digest;
@@ -37,17 +38,19 @@ pub struct Case<'a> {
     pub scans: &'a [Scan],
     /// What backups hold of the paths in question.
     pub points: &'a RestorePoints,
-    /// What earlier revisions of the definition would have made, newest first.
+    /// What earlier revisions of the definition would have made, newest first, and what earlier scans saw, after them.
     pub revisions: &'a [Revision],
 }
 
-/// The contents that one revision of the definition makes.
+/// The contents of an earlier state: what one revision of the definition makes, or what an earlier scan saw.
 #[derive(Debug, Clone, Default)]
 pub struct Revision {
-    /// Its name for people: a shortened commit id.
+    /// Its name for people: `revision` and a shortened commit id, or `the baseline of` and its time.
     pub name: String,
     /// SHA-256 by path, of the files whose content it determines.
     pub contents: BTreeMap<(HostName, TargetPath), Digest>,
+    /// Modification time (nanoseconds since 1970 UTC) and size in bytes by path, where it was a scan.
+    pub stamps: BTreeMap<(HostName, TargetPath), (i64, u64)>,
 }
 
 /// Judges every host.
@@ -82,8 +85,8 @@ fn seen_host<'a>(case: Case<'a>, host: &Host) -> Result<&'a Scan, Unverified> {
 }
 
 fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
-    let known = damage::KnownContents::new(case.manifest, &scan.host);
     let claims = claim::claims(case.manifest, &scan.host);
+    let known = known::Known::new(case, scan, &claims);
     for claim in claims.values() {
         record(compare::compare(case, scan, claim, &known), findings);
     }

@@ -1,11 +1,17 @@
 //! A closer look at a file that differs: which blocks, and how they look.
 //!
-//! Block classification after `reference/damage-backups-fleet.md` A3: equal to what is expected; equal to an older
-//! version at the same offset; all zero; another known file's block; high entropy; plausible text. The last block
-//! is compared as far as the file goes.
+//! Block classification after `reference/damage-backups-fleet.md` A3: equal to what is expected; all zero; equal to an
+//! older version at the same offset; torn; another known file's block; high entropy; plausible text. The last block is
+//! compared as far as the file goes.
+//!
+//! It takes two steps. [`examine`] says what the file's own versions tell and hands every other block to the
+//! [`Needles`]; when everything known has been searched for those, [`Draft::settle`] says whose they are.
 
 use crate::io::disk::LiveRoot;
 use crate::live::digest::read_small;
+use crate::live::needles::{NeedleId, Needles};
+use crate::live::sectors::is_torn;
+use crate::model::blocks::{BlockDigests, STEPS, ladder, steps_within};
 use crate::model::content::Blob;
 use crate::model::observation::{BLOCK, BlockClass, Closer, Failure, Run};
 use crate::model::path::TargetPath;
@@ -21,44 +27,85 @@ pub const DIFF_LIMIT: usize = 1 << 20;
 pub struct Comparison<'a> {
     /// The right content, where its bytes are known.
     pub expected: Option<&'a [u8]>,
+    /// The digests of its blocks, where only those are known.
+    pub expected_blocks: Option<&'a BlockDigests>,
+    /// Its size in bytes, where it is known.
+    pub expected_size: Option<u64>,
     /// Contents that it may once have had, as far as their bytes are known.
     pub older: &'a [Vec<u8>],
-    /// Other files whose blocks may have strayed here.
-    pub others: &'a [(TargetPath, Vec<u8>)],
+    /// Digests of the blocks of contents that it may once have had.
+    pub older_blocks: &'a [BlockDigests],
     /// Whether the live bytes must not be kept.
     pub secret: bool,
+    /// Whether the format is a packed one, whose sound content looks random.
+    pub packed: bool,
+}
+
+/// A file as far as its own versions tell.
+#[derive(Debug)]
+pub struct Draft {
+    closer: Closer,
+    blocks: Vec<(BlockClass, Option<NeedleId>)>,
 }
 
 /// Looks at a file.
 ///
 /// # Errors
 /// When it cannot be read or is larger than [`LIMIT`].
-pub fn examine(root: &LiveRoot, path: &TargetPath, comparison: Comparison<'_>) -> Result<Closer, Failure> {
+pub fn examine(
+    root: &LiveRoot,
+    path: &TargetPath,
+    comparison: Comparison<'_>,
+    needles: &mut Needles,
+) -> Result<Draft, Failure> {
     let live = read_small(root, path, LIMIT)?;
-    Ok(classify(live, comparison))
+    Ok(draft(live, comparison, needles))
+}
+
+/// The content of a live file.
+///
+/// # Errors
+/// When it cannot be read or is larger than [`LIMIT`].
+pub fn read(root: &LiveRoot, path: &TargetPath) -> Result<Vec<u8>, Failure> {
+    read_small(root, path, LIMIT)
 }
 
 /// Classifies bytes that were read.
-pub fn classify(live: Vec<u8>, comparison: Comparison<'_>) -> Closer {
+pub fn draft(live: Vec<u8>, comparison: Comparison<'_>, needles: &mut Needles) -> Draft {
     let utf8 = std::str::from_utf8(&live);
     let text = utf8.is_ok_and(is_plausible);
     let utf8 = utf8.is_ok();
-    let runs = runs(&live, comparison);
+    let expected = comparison.expected.map(|bytes| bytes.len() as u64).or(comparison.expected_size);
+    let length = (live.len() as u64).max(expected.unwrap_or(0).min(LIMIT));
+    let class = |at| {
+        class_of(&live, at, comparison).map_or_else(
+            || {
+                let bytes = block(&live, at);
+                (fallback(bytes, at, comparison), needles.add(bytes))
+            },
+            |class| (class, None),
+        )
+    };
+    let blocks = (0..length.div_ceil(BLOCK)).map(class).collect();
     let keep = text && !comparison.secret && live.len() <= DIFF_LIMIT;
-    Closer { text, utf8, runs, bytes: keep.then_some(Blob(live)) }
+    Draft { closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)) }, blocks }
 }
 
-fn runs(live: &[u8], comparison: Comparison<'_>) -> Vec<Run> {
-    let length = live.len().max(comparison.expected.map_or(0, <[u8]>::len)) as u64;
-    let mut runs: Vec<Run> = Vec::new();
-    for at in 0..length.div_ceil(BLOCK) {
-        let (class, from) = class_of(live, at, comparison);
-        match runs.last_mut() {
-            Some(run) if run.class == class && run.from.as_ref() == from => run.len += 1,
-            _ => runs.push(Run { at, len: 1, class, from: from.cloned() }),
+impl Draft {
+    /// Says whose the blocks are, now that everything has been searched. `path` is the file's own.
+    pub fn settle(self, path: &TargetPath, needles: &Needles) -> Closer {
+        let Self { mut closer, blocks } = self;
+        for (at, (class, needle)) in (0..).zip(blocks) {
+            let found = needle.and_then(|needle| needles.found(needle, path));
+            let from = found.as_ref().and_then(|found| found.path);
+            let class = if found.is_some() { BlockClass::Foreign } else { class };
+            match closer.runs.last_mut() {
+                Some(run) if run.class == class && run.from.as_ref() == from => run.len += 1,
+                _ => closer.runs.push(Run { at, len: 1, class, from: from.cloned() }),
+            }
         }
+        closer
     }
-    runs
 }
 
 /// The bytes of block `at`; empty beyond the end.
@@ -67,35 +114,55 @@ fn block(bytes: &[u8], at: u64) -> &[u8] {
     &bytes[edge(at)..edge(at + 1)]
 }
 
-fn class_of<'a>(live: &[u8], at: u64, comparison: Comparison<'a>) -> (BlockClass, Option<&'a TargetPath>) {
+/// What the file's own versions tell about a block.
+fn class_of(live: &[u8], at: u64, comparison: Comparison<'_>) -> Option<BlockClass> {
     let bytes = block(live, at);
     if bytes.is_empty() {
-        return (BlockClass::Absent, None);
+        return Some(BlockClass::Absent);
     }
+    if is_expected(bytes, at, comparison) {
+        return Some(BlockClass::Expected);
+    }
+    if bytes.iter().all(|&byte| byte == 0) {
+        return Some(BlockClass::Zero);
+    }
+    let older: Vec<&[u8]> = comparison.older.iter().map(|older| block(older, at)).collect();
+    if older.iter().any(|older| same_as_far_as(bytes, older))
+        || comparison.older_blocks.iter().any(|older| agrees(bytes, older, at))
+    {
+        return Some(BlockClass::Older);
+    }
+    let torn = comparison.expected.is_some_and(|expected| is_torn(bytes, block(expected, at), &older));
+    torn.then_some(BlockClass::Torn)
+}
+
+fn is_expected(bytes: &[u8], at: u64, comparison: Comparison<'_>) -> bool {
     if let Some(expected) = comparison.expected {
         let right = block(expected, at);
         // A file that ends early is right as far as it goes; the missing blocks say the rest.
-        if bytes == right || (bytes.len() < right.len() && right.starts_with(bytes)) {
-            return (BlockClass::Expected, None);
-        }
+        return bytes == right || (bytes.len() < right.len() && right.starts_with(bytes));
     }
-    if bytes.iter().all(|&byte| byte == 0) {
-        return (BlockClass::Zero, None);
+    comparison.expected_blocks.is_some_and(|expected| agrees(bytes, expected, at))
+}
+
+/// Whether a block is the one that had these digests, as far as it goes.
+fn agrees(bytes: &[u8], digests: &BlockDigests, at: u64) -> bool {
+    let Some(known) = digests.get(at) else { return false };
+    let live = ladder(bytes);
+    let steps = steps_within(bytes.len());
+    live[STEPS.len() - 1] == known[STEPS.len() - 1] || (steps > 0 && live[steps - 1] == known[steps - 1])
+}
+
+/// What a block looks like that nobody knows.
+fn fallback(bytes: &[u8], at: u64, comparison: Comparison<'_>) -> BlockClass {
+    if std::str::from_utf8(bytes).is_ok_and(is_plausible) {
+        return BlockClass::Text;
     }
-    if comparison.older.iter().any(|older| same_as_far_as(bytes, block(older, at))) {
-        return (BlockClass::Older, None);
-    }
-    if let Some((from, _)) = comparison.others.iter().find(|(_, other)| holds_block(other, bytes)) {
-        return (BlockClass::Foreign, Some(from));
-    }
-    let class = if std::str::from_utf8(bytes).is_ok_and(is_plausible) {
-        BlockClass::Text
-    } else if looks_random(bytes) {
-        BlockClass::Random
-    } else {
-        BlockClass::Unknown
+    let packed = match comparison.expected.map(|expected| block(expected, at)) {
+        Some(right) if !right.is_empty() => looks_random(right),
+        _ => comparison.packed,
     };
-    (class, None)
+    if !packed && looks_random(bytes) { BlockClass::Random } else { BlockClass::Unknown }
 }
 
 /// Short pieces agree by chance; from this many bytes on we believe it.
@@ -106,9 +173,18 @@ fn same_as_far_as(bytes: &[u8], other: &[u8]) -> bool {
     length >= TELLING.min(bytes.len()) && length > 0 && bytes[..length] == other[..length] && bytes.len() == length
 }
 
-fn holds_block(other: &[u8], bytes: &[u8]) -> bool {
-    bytes.len() >= TELLING
-        && (0..(other.len() as u64).div_ceil(BLOCK)).any(|at| same_as_far_as(bytes, block(other, at)))
+/// Endings of names whose content is packed or machine code: to look random is no sign of damage there.
+const PACKED: [&str; 27] = [
+    "7z", "a", "bin", "bz2", "dll", "egg", "exe", "gif", "gpg", "gz", "ico", "jar", "jpeg", "jpg", "key", "lzo", "mo",
+    "o", "pdf", "png", "pyc", "pyo", "so", "tgz", "whl", "xz", "zip",
+];
+
+/// Whether sound content of a file of this name may look random.
+pub fn is_packed(path: &TargetPath) -> bool {
+    let name = String::from_utf8_lossy(path.name()).to_ascii_lowercase();
+    let endings = ["woff", "woff2", "zst", "webp", "sqlite", "db", "fs"];
+    // Libraries carry their version behind the ending: `libz.so.1.3`.
+    name.split('.').skip(1).any(|part| PACKED.contains(&part) || endings.contains(&part))
 }
 
 /// Whether text has no control characters that text does not have.
@@ -142,6 +218,7 @@ fn looks_random(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::needles::Rank;
 
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -154,9 +231,13 @@ mod tests {
         (0..length).map(|_| next()).collect()
     }
 
+    fn classify(live: Vec<u8>, comparison: Comparison<'_>, needles: &mut Needles) -> Closer {
+        draft(live, comparison, needles).settle(&TargetPath::new("/srv/x"), needles)
+    }
+
     fn classes(live: Vec<u8>, expected: Option<&[u8]>) -> Vec<(BlockClass, u64)> {
         let comparison = Comparison { expected, ..Comparison::default() };
-        classify(live, comparison).runs.iter().map(|run| (run.class, run.len)).collect()
+        classify(live, comparison, &mut Needles::default()).runs.iter().map(|run| (run.class, run.len)).collect()
     }
 
     #[test]
@@ -187,14 +268,47 @@ mod tests {
     fn a_block_of_another_file_is_named_foreign_even_when_it_is_cut() {
         let other = (TargetPath::new("/etc/other"), b"another file's very own lines\n".repeat(300));
         let live = other.1[4096..4096 + 100].to_vec();
-        let others = [other];
-        let comparison = Comparison { expected: Some(b"short"), others: &others, ..Comparison::default() };
-        assert_eq!(classify(live, comparison).runs[0].class, BlockClass::Foreign);
+        let comparison = Comparison { expected: Some(b"short"), ..Comparison::default() };
+        let mut needles = Needles::default();
+        let draft = draft(live, comparison, &mut needles);
+        let hits = needles.hits(&other.1);
+        needles.record(&other.0, Rank::Known, hits);
+        let found = draft.settle(&TargetPath::new("/srv/x"), &needles).runs;
+        assert_eq!((found[0].class, found[0].from.as_ref()), (BlockClass::Foreign, Some(&other.0)));
     }
 
     #[test]
     fn secrets_keep_their_bytes_to_themselves() {
         let comparison = Comparison { secret: true, ..Comparison::default() };
-        assert_eq!(classify(b"hunter2\n".to_vec(), comparison).bytes, None);
+        assert_eq!(classify(b"hunter2\n".to_vec(), comparison, &mut Needles::default()).bytes, None);
+    }
+
+    #[test]
+    fn digests_of_blocks_tell_what_is_expected_and_what_is_older() {
+        let lines = |word: &str| (0..1200).flat_map(|n| format!("{word} {n}\n").into_bytes()).collect::<Vec<u8>>();
+        let (right, older) = (lines("right"), lines("older"));
+        let live = [&right[..4096], &older[4096..8192], &right[8192..9000]].concat();
+        let (expected, older) = (BlockDigests::of(&right), [BlockDigests::of(&older)]);
+        let comparison = Comparison {
+            expected_blocks: Some(&expected),
+            expected_size: Some(right.len() as u64),
+            older_blocks: &older,
+            ..Comparison::default()
+        };
+        let found = classify(live, comparison, &mut Needles::default());
+        let found: Vec<_> = found.runs.iter().map(|run| (run.class, run.len)).collect();
+        let wanted = [(BlockClass::Expected, 1), (BlockClass::Older, 1), (BlockClass::Expected, 1)];
+        assert_eq!(found[..3], wanted);
+    }
+
+    #[test]
+    fn packed_content_that_looks_random_proves_nothing() {
+        let of = |packed| {
+            let comparison = Comparison { packed, ..Comparison::default() };
+            classify(noise(4096), comparison, &mut Needles::default()).runs[0].class
+        };
+        assert_eq!((of(false), of(true)), (BlockClass::Random, BlockClass::Unknown));
+        assert!(is_packed(&TargetPath::new("/lib/libz.so.1.3")));
+        assert!(!is_packed(&TargetPath::new("/lib/module.py")));
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
-//! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that turned out to differ ([`closer`]).
+//! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that
+//! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]).
+//! For a baseline, [`block_digests`] keeps what names blocks later.
 
+pub mod block_digests;
 pub mod closer;
 pub mod digest;
 mod direct;
+pub mod needles;
+pub mod sectors;
 pub mod verify;
 pub mod walk;
 

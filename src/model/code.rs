@@ -171,6 +171,8 @@ codes! {
         "Read past the page cache, the disk gives another content than memory: a write was lost, and memory still has what was written. Do not reboot, do not drop caches, do not unmount before the plan's rescue step has copied it.";
     CACHE_OLDER = 120, "memory has an older content",
         "The disk has the right content, but the page cache, and so every program, still has an older one. The kernel has to forget it; a file that a process has mapped stays until the process ends.";
+    TORN = 121, "torn blocks",
+        "Inside one block some 512-byte sectors are of one version and the others of another: a write was cut short.";
 
     // 200-249: data and restore
     DATA_DAMAGED = 201, "data that no redeploy can make is damaged",

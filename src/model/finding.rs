@@ -128,6 +128,8 @@ pub enum Damage {
     Zeroed,
     /// Random bytes in the place of content.
     Random,
+    /// Sectors of two versions in one block.
+    Torn,
     /// It ends too early; what is there is right.
     Truncated,
     /// Several of these in one file.
@@ -171,6 +173,7 @@ impl Damage {
             Self::Foreign { .. } => code::FOREIGN,
             Self::Zeroed => code::ZEROED,
             Self::Random => code::RANDOM,
+            Self::Torn => code::TORN,
             Self::Truncated => code::TRUNCATED,
             Self::Mixed => code::MIXED,
             Self::WrongKind => code::WRONG_KIND,
@@ -197,6 +200,7 @@ impl Damage {
             Self::Foreign { .. } => "foreign blocks",
             Self::Zeroed => "zeroed",
             Self::Random => "random",
+            Self::Torn => "torn",
             Self::Truncated => "truncated",
             Self::Mixed => "mixed damage",
             Self::WrongKind => "wrong kind",

@@ -1,6 +1,7 @@
 //! The vocabulary: what the stages say to each other. Data only; no file, process, clock or terminal.
 
 pub mod artifact;
+pub mod blocks;
 pub mod buildout;
 pub mod claims;
 pub mod code;

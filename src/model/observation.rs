@@ -299,6 +299,8 @@ pub enum BlockClass {
     Zero,
     /// Another known file's block.
     Foreign,
+    /// Some of its 512-byte sectors are as expected, the others of an older version or of another file.
+    Torn,
     /// High entropy: looks random.
     Random,
     /// Not there: the file is too short.

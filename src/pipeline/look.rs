@@ -1,17 +1,18 @@
-//! Looking at hosts: which tree stands for which host, what references and backups add, and the closer look at what
-//! turned out to differ.
+//! Looking at hosts: which tree stands for which host, what references, backups and baselines add, and the closer look
+//! ([`closer`]) at what turned out to differ.
 
 use super::Request;
+use super::baselines::Baselines;
+use super::closer;
 use crate::backups::{self, Held, Sources, Wanted};
 use crate::findings::{self, Case};
-use crate::io::{clock, disk::LiveRoot, files};
-use crate::live::{self, closer, verify::Options};
-use crate::model::artifact::{Content, Expected};
+use crate::io::{clock, disk::LiveRoot};
+use crate::live::{self, verify::Options};
 use crate::model::finding::Findings;
 use crate::model::manifest::{Depth, Host, Manifest};
-use crate::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
+use crate::model::observation::{Kind, ReadMode, Scan, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::restore::{RestorePoint, RestorePoints};
+use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use crate::references;
@@ -49,10 +50,19 @@ pub(super) struct Asked<'a> {
     pub(super) host: &'a HostName,
     /// Through what its files are read.
     pub(super) read: ReadMode,
-    /// When the incident began, nanoseconds since 1970 UTC.
-    pub(super) window_start: Option<i64>,
     /// How its packages are looked at; `None` where they are not.
     pub(super) packages: Option<Options>,
+}
+
+/// What a host is held against besides the manifest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The settings, for the backups.
+    pub(super) settings: &'a Settings,
+    /// Begin of the incident, nanoseconds since 1970 UTC.
+    pub(super) window_start: Option<i64>,
+    /// Earlier scans.
+    pub(super) baselines: &'a Baselines,
 }
 
 /// Scans one host in a tree of this machine: everything, then closer where something differs, then what backups say
@@ -61,10 +71,11 @@ pub(super) fn host(
     manifest: &Manifest,
     asked: Asked<'_>,
     root: PathBuf,
-    settings: &Settings,
+    known: Known<'_>,
     monitor: &dyn Monitor,
 ) -> Scan {
-    let Asked { host, window_start, read, packages } = asked;
+    let Asked { host, read, packages } = asked;
+    let Known { settings, window_start, baselines } = known;
     let started_at = clock::now();
     let shown = root.display().to_string();
     let root = match LiveRoot::open(root) {
@@ -79,8 +90,10 @@ pub(super) fn host(
     let mut refined = manifest.clone();
     crate::expect::derive::refine(&mut refined, std::slice::from_ref(&scan));
     refined.hosts.retain(|known| known.name == *host);
+    baselines.claim(&mut refined, std::slice::from_ref(&scan));
     let points = consult_backups(&refined, &scan, &root, settings, window_start, monitor);
-    look_closer(&refined, &mut scan, &root, &points, monitor);
+    let known = closer::Known { manifest: &refined, points: &points, baselines };
+    closer::look_closer(known, &mut scan, &root, monitor);
     scan.points = (!settings.backups.is_empty()).then_some(points);
     scan
 }
@@ -143,62 +156,4 @@ fn not_as_in_backup(
         }
     }
     different
-}
-
-/// Looks closer at the files that differ.
-fn look_closer(manifest: &Manifest, scan: &mut Scan, root: &LiveRoot, points: &RestorePoints, monitor: &dyn Monitor) {
-    let found = judge(manifest, scan, points);
-    let others = known_bytes(manifest, &scan.host);
-    monitor.begin(&format!("looking closer at {}", scan.host), Some(found.findings.len() as u64));
-    for finding in &found.findings {
-        monitor.advance(1);
-        let Some(Sighting::Present(seen)) = scan.observations.get_mut(&finding.path) else { continue };
-        let Some(SeenContent::Read { digests, closer, .. }) = &mut seen.content else { continue };
-        let versions = points.of(&scan.host, &finding.path);
-        let expected = expected_bytes(finding.expected.as_ref(), versions);
-        let live = digests.first();
-        let older: Vec<Vec<u8>> = versions
-            .iter()
-            .filter(|point| point.digest.as_ref() != live)
-            .filter_map(bytes_of)
-            .filter(|bytes| Some(bytes) != expected.as_ref())
-            .collect();
-        let secret = finding.secret || finding.expected.is_none();
-        let comparison = closer::Comparison { expected: expected.as_deref(), older: &older, others: &others, secret };
-        // What cannot be read now was read a moment ago: the finding stands as it is, without a closer look.
-        *closer = closer::examine(root, &finding.path, comparison).ok();
-    }
-    monitor.end();
-}
-
-/// The right bytes: from the definition, or from a backup's version that agrees with the expected digest. Where nothing
-/// but a backup knows, its newest version is the measure.
-fn expected_bytes(expected: Option<&Expected>, versions: &[RestorePoint]) -> Option<Vec<u8>> {
-    match expected {
-        Some(Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. })) => Some(bytes.0.clone()),
-        Some(Expected::File(Content::Digest { digest, .. })) => {
-            versions.iter().find(|point| point.digest.as_ref() == Some(digest)).and_then(bytes_of)
-        }
-        _ => versions.iter().rev().find(|point| point.refused.is_none()).and_then(bytes_of),
-    }
-}
-
-/// The bytes of a backup's version; `None` when it is no readable file of reasonable size.
-fn bytes_of(point: &RestorePoint) -> Option<Vec<u8>> {
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(point.location.as_bytes()));
-    if point.kind == Kind::File { files::read(path).ok() } else { None }
-}
-
-/// The contents that may have strayed into other files.
-fn known_bytes(manifest: &Manifest, host: &HostName) -> Vec<(TargetPath, Vec<u8>)> {
-    let artifacts = manifest.artifacts.iter().filter(|artifact| artifact.host == *host && !artifact.secret);
-    artifacts
-        .filter_map(|artifact| match &artifact.expected {
-            Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) if bytes.0.len() >= 32 => {
-                Some((artifact.path.clone(), bytes.0.clone()))
-            }
-            _ => None,
-        })
-        .collect()
 }

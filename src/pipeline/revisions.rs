@@ -72,7 +72,8 @@ pub(super) fn revisions(
             Some(checkout) => checkout.revision(git::export(project, commit).ok()?.path(), scans)?,
             None => revision(request, config, manifest, project, commit)?,
         };
-        Some(Revision { name: commit.chars().take(10).collect(), contents: contents(made) })
+        let name = format!("revision {}", commit.chars().take(10).collect::<String>());
+        Some(Revision { name, contents: contents(made), stamps: BTreeMap::new() })
     });
     let revisions = evaluated.collect();
     monitor.end();

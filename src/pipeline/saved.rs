@@ -5,10 +5,13 @@
 
 use super::{Error, Trouble};
 use crate::io::files;
+use crate::model::blocks::BlockDigests;
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::observation::{Scan, Sighting};
 use crate::model::path::TargetPath;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// The first line of a scan file.
@@ -25,6 +28,9 @@ struct Head {
 struct Line {
     path: TargetPath,
     seen: Sighting,
+    /// Of a file of a baseline: what its blocks are known by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    blocks: Option<BlockDigests>,
 }
 
 /// A manifest as the bytes of its file.
@@ -57,15 +63,23 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
 
 /// A scan as the bytes of its file.
 pub fn scan_bytes(scan: &Scan) -> Vec<u8> {
+    scan_bytes_with(scan, &Blocks::new())
+}
+
+/// The digests of the blocks of files.
+pub type Blocks = BTreeMap<TargetPath, BlockDigests>;
+
+/// A scan and the digests of its files' blocks as the bytes of one file: a baseline.
+pub fn scan_bytes_with(scan: &Scan, blocks: &Blocks) -> Vec<u8> {
     let head = Head {
         format: FORMAT,
-        scan: Scan { observations: std::collections::BTreeMap::new(), ..scan.clone() },
+        scan: Scan { observations: BTreeMap::new(), ..scan.clone() },
         paths: scan.observations.len(),
     };
     let mut bytes = serde_json::to_vec(&head).expect("a scan has only text keys");
     bytes.push(b'\n');
     for (path, seen) in &scan.observations {
-        let line = Line { path: path.clone(), seen: seen.clone() };
+        let line = Line { path: path.clone(), seen: seen.clone(), blocks: blocks.get(path).cloned() };
         serde_json::to_writer(&mut bytes, &line).expect("writing to memory does not fail");
         bytes.push(b'\n');
     }
@@ -77,34 +91,86 @@ pub fn scan_bytes(scan: &Scan) -> Vec<u8> {
 /// # Errors
 /// When it cannot be read, is no scan, is cut off, or is one of another format.
 pub fn read_scan(path: &Path) -> Result<Scan, Error> {
-    let bytes = read(path)?;
-    let no_scan = |error: serde_json::Error, line: usize| {
-        Error::new(Trouble::Failed, format!("`{}` is no scan: line {line}: {error}", path.display()))
-            .hint("make it anew with `rectify scan --manifest FILE -o FILE`")
-    };
-    let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let head: Head = serde_json::from_slice(lines.next().unwrap_or_default()).map_err(|error| no_scan(error, 1))?;
-    if head.format != FORMAT {
-        return Err(other_format(path, head.format));
-    }
-    let mut scan = head.scan;
-    for (index, line) in lines.enumerate() {
-        let line: Line = serde_json::from_slice(line).map_err(|error| no_scan(error, index + 2))?;
-        scan.observations.insert(line.path, line.seen);
-    }
-    if scan.observations.len() != head.paths {
-        let what =
-            format!("`{}` is cut off: it has {} of {} paths", path.display(), scan.observations.len(), head.paths);
-        return Err(Error::new(Trouble::Failed, what).hint("copy it again, or scan again"));
-    }
+    let mut observations = BTreeMap::new();
+    let mut scan = each_line(path, &mut |path, seen, _| {
+        observations.insert(path, seen);
+    })?;
+    scan.observations = observations;
     Ok(scan)
 }
 
+/// Reads a scan file line by line, so that what is not wanted takes no memory; gives its head.
+///
+/// # Errors
+/// When it cannot be read, is no scan, is cut off, or is one of another format.
+pub fn each_line(path: &Path, take: &mut Take<'_>) -> Result<Scan, Error> {
+    let mut lines = Lines { path, reader: BufReader::with_capacity(1 << 18, open(path)?), number: 0 };
+    let head: Head = lines.next_of()?.ok_or_else(|| no_scan(path, "line 1: it is empty"))?;
+    if head.format != FORMAT {
+        return Err(other_format(path, head.format));
+    }
+    let (mut paths, mut last) = (0, None);
+    while let Some(line) = lines.next_of::<Line>()? {
+        // They are written in order; what comes twice stands for nothing.
+        paths += usize::from(last.as_ref().is_none_or(|last| *last < line.path));
+        last = Some(line.path.clone());
+        take(line.path, line.seen, line.blocks);
+    }
+    if paths != head.paths {
+        let what = format!("`{}` is cut off: it has {paths} of {} paths", path.display(), head.paths);
+        return Err(Error::new(Trouble::Failed, what).hint("copy it again, or scan again"));
+    }
+    Ok(head.scan)
+}
+
+/// What is done with each path of a scan file.
+pub type Take<'a> = dyn FnMut(TargetPath, Sighting, Option<BlockDigests>) + 'a;
+
+/// The longest line of a scan file, in bytes: a path with the digests of the blocks of a file of 32 GiB.
+const LONGEST: u64 = 512 << 20;
+
+struct Lines<'a, R> {
+    path: &'a Path,
+    reader: R,
+    number: usize,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    /// The next line that is not empty; `None` at the end.
+    fn next_of<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
+        let mut line = Vec::new();
+        while line.is_empty() {
+            self.number += 1;
+            let read = self.reader.by_ref().take(LONGEST).read_until(b'\n', &mut line);
+            if read.map_err(|error| Error::new(Trouble::Failed, format!("`{}`: {error}", self.path.display())))? == 0 {
+                return Ok(None);
+            }
+            if line == b"\n" {
+                line.clear();
+            }
+        }
+        let parsed = serde_json::from_slice(&line);
+        parsed.map(Some).map_err(|error| no_scan(self.path, &format!("line {}: {error}", self.number)))
+    }
+}
+
+fn no_scan(path: &Path, problem: &str) -> Error {
+    Error::new(Trouble::Failed, format!("`{}` is no scan: {problem}", path.display()))
+        .hint("make it anew with `rectify scan --manifest FILE -o FILE`")
+}
+
+fn open(path: &Path) -> Result<std::fs::File, Error> {
+    files::open(path).map_err(from_reading)
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    files::read(path).map_err(|error| {
-        let trouble = if error.missing { Trouble::InputMissing } else { Trouble::Failed };
-        Error::new(trouble, error.to_string())
-    })
+    files::read(path).map_err(from_reading)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn from_reading(error: files::ReadError) -> Error {
+    let trouble = if error.missing { Trouble::InputMissing } else { Trouble::Failed };
+    Error::new(trouble, error.to_string())
 }
 
 fn other_format(path: &Path, found: u32) -> Error {

@@ -8,6 +8,7 @@
 
 pub mod aliases;
 pub mod archive;
+pub mod baseline;
 pub mod git_objects;
 pub mod packages;
 pub mod python_metadata;

@@ -20,9 +20,10 @@ pub fn legend(blocks: &Blocks) -> String {
 }
 
 /// The strongest class wins a cell.
-const CLASSES: [(BlockClass, char, &str); 8] = [
+const CLASSES: [(BlockClass, char, &str); 9] = [
     (BlockClass::Random, 'R', "random"),
     (BlockClass::Foreign, 'F', "of another file"),
+    (BlockClass::Torn, 'X', "torn"),
     (BlockClass::Zero, 'Z', "zero"),
     (BlockClass::Absent, '-', "cut off"),
     (BlockClass::Older, 'S', "older"),

@@ -324,6 +324,7 @@ fn detail(damage: &Damage) -> Option<String> {
         Damage::Missing
         | Damage::Zeroed
         | Damage::Random
+        | Damage::Torn
         | Damage::Truncated
         | Damage::Mixed
         | Damage::WrongKind

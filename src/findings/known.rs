@@ -1,0 +1,187 @@
+//! What is known besides the one file that is judged: which paths hold which content, and how far each unit has come.
+//!
+//! Takes everything that a case knows: what should be, what earlier states held, what is there. Gives the names behind
+//! "this is another file" and "this is older than its neighbours". Both tables are made when the first wrong file asks.
+
+use super::Case;
+use super::claim::Claim;
+use crate::model::artifact::{Artifact, Content, Expected};
+use crate::model::content::{Algorithm, Digest};
+use crate::model::hasher::digest_of;
+use crate::model::observation::{Scan, Seen};
+use crate::model::path::TargetPath;
+use crate::model::unit::UnitId;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashMap};
+
+type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
+
+/// Contents shorter than this are equal by chance too often to name a file by them, in bytes.
+const TELLING: u64 = 32;
+
+/// How many paths of one content are kept to choose from.
+const KEPT: usize = 64;
+
+/// What is known about one host.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    case: Case<'a>,
+    scan: &'a Scan,
+    claims: &'a Claims<'a>,
+    contents: OnceCell<HashMap<Digest, Vec<Holder<'a>>>>,
+    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), &'a TargetPath>>,
+    youngest: OnceCell<BTreeMap<&'a UnitId, i64>>,
+}
+
+/// A path that has, had or should have a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holder<'a> {
+    pub(super) path: &'a TargetPath,
+    /// Whether that content is right there, now or in an earlier state; otherwise nobody vouches for it.
+    pub(super) vouched: bool,
+}
+
+/// Whose content it is.
+#[derive(Debug)]
+pub(super) struct Other<'a> {
+    pub(super) holder: Holder<'a>,
+    /// How many other paths have it, as far as they are kept.
+    pub(super) total: usize,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: &'a Claims<'a>) -> Self {
+        let (contents, advanced, youngest) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { case, scan, claims, contents, advanced, youngest }
+    }
+
+    /// The other path that has the content that was seen. Of several the one that is vouched for, in the same directory, or
+    /// the first.
+    pub(super) fn other(&self, seen: &Seen, own: &TargetPath) -> Option<Other<'a>> {
+        if seen.size < TELLING {
+            return None;
+        }
+        let holders = self.contents.get_or_init(|| self.contents()).get(seen.digest(Algorithm::Sha256)?)?;
+        let directory = own.parent();
+        let others: Vec<&Holder<'a>> = holders.iter().filter(|holder| holder.path != own).collect();
+        let best =
+            others.iter().min_by_key(|holder| (!holder.vouched, holder.path.parent() != directory, holder.path))?;
+        Some(Other { holder: **best, total: others.len() })
+    }
+
+    fn contents(&self) -> HashMap<Digest, Vec<Holder<'a>>> {
+        let mut contents: HashMap<Digest, Vec<Holder<'a>>> = HashMap::new();
+        let mut add = |digest: Digest, path: &'a TargetPath, vouched: bool| {
+            let holders = contents.entry(digest).or_default();
+            if holders.len() < KEPT && holders.iter().all(|holder| holder.path != path) {
+                holders.push(Holder { path, vouched });
+            }
+        };
+        for artifact in self.case.manifest.artifacts.iter().filter(|artifact| artifact.host == self.scan.host) {
+            if let Some(digest) = sha256(&artifact.expected) {
+                add(digest, &artifact.path, true);
+            }
+        }
+        for revision in self.case.revisions {
+            for ((host, path), digest) in &revision.contents {
+                if *host == self.scan.host {
+                    add(digest.clone(), path, true);
+                }
+            }
+        }
+        for (path, sound) in self.live() {
+            if let Some(digest) = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256)) {
+                add(digest.clone(), path, sound);
+            }
+        }
+        contents
+    }
+
+    /// The live files that nothing speaks against, and whether they are right by a digest.
+    fn live(&self) -> impl Iterator<Item = (&'a TargetPath, bool)> {
+        self.scan.observations.keys().filter_map(|path| {
+            let Some(claim) = self.claims.get(path) else { return Some((path, false)) };
+            match &claim.artifact.expected {
+                Expected::File(Content::Unknown(_)) | Expected::Present => Some((path, false)),
+                Expected::File(Content::Digest { digest, .. }) => {
+                    let seen = self.scan.seen(path)?;
+                    (seen.digest(digest.algorithm) == Some(digest)).then_some((path, true))
+                }
+                // Where the bytes are known, the manifest has named them.
+                Expected::File(Content::Bytes(_) | Content::Unordered { .. })
+                | Expected::Directory { .. }
+                | Expected::Link { .. }
+                | Expected::Absent => None,
+            }
+        })
+    }
+
+    /// A file of the same root unit that is what the definition makes now, and was another one in this earlier state.
+    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<&'a TargetPath> {
+        let advanced = self.advanced.get_or_init(|| self.advances());
+        advanced.get(&(revision, self.root(unit)?)).copied()
+    }
+
+    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), &'a TargetPath> {
+        let mut advanced = BTreeMap::new();
+        if self.case.revisions.is_empty() {
+            return advanced;
+        }
+        for artifact in self.artifacts_in_place() {
+            let Some(made) = sha256(&artifact.expected) else { continue };
+            let Some(root) = self.root(&artifact.unit) else { continue };
+            let key = (artifact.host.clone(), artifact.path.clone());
+            for (index, revision) in self.case.revisions.iter().enumerate() {
+                if revision.contents.get(&key).is_some_and(|then| *then != made) {
+                    advanced.entry((index, root)).or_insert(&artifact.path);
+                }
+            }
+        }
+        advanced
+    }
+
+    /// When the youngest sound file of a unit was written, nanoseconds since 1970 UTC.
+    pub(super) fn youngest(&self, unit: &UnitId) -> Option<i64> {
+        let youngest = || {
+            let mut youngest: BTreeMap<&'a UnitId, i64> = BTreeMap::new();
+            for artifact in self.artifacts_in_place() {
+                if let Some(seen) = self.scan.seen(&artifact.path) {
+                    let time = youngest.entry(&artifact.unit).or_insert(seen.mtime);
+                    *time = seen.mtime.max(*time);
+                }
+            }
+            youngest
+        };
+        self.youngest.get_or_init(youngest).get(unit).copied()
+    }
+
+    /// The files that are what is known of them.
+    fn artifacts_in_place(&self) -> impl Iterator<Item = &'a Artifact> {
+        let in_place = |artifact: &&'a Artifact| {
+            let live = self.scan.seen(&artifact.path).and_then(|seen| seen.digest(Algorithm::Sha256));
+            live.is_some() && live == sha256(&artifact.expected).as_ref()
+        };
+        self.claims.values().map(|claim| claim.artifact).filter(in_place)
+    }
+
+    fn root(&self, unit: &UnitId) -> Option<&'a UnitId> {
+        self.case.manifest.lineage(unit).last().map(|root| &root.id)
+    }
+}
+
+/// The SHA-256 of the content that should be, where that is known.
+pub(super) fn sha256(expected: &Expected) -> Option<Digest> {
+    match expected {
+        Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) => {
+            Some(digest_of(Algorithm::Sha256, &bytes.0))
+        }
+        Expected::File(Content::Digest { digest, .. }) => {
+            (digest.algorithm == Algorithm::Sha256).then(|| digest.clone())
+        }
+        Expected::File(Content::Unknown(_))
+        | Expected::Directory { .. }
+        | Expected::Link { .. }
+        | Expected::Absent
+        | Expected::Present => None,
+    }
+}

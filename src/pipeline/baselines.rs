@@ -1,0 +1,87 @@
+//! Baselines: earlier scans, read as claims, as earlier states and as blocks.
+//!
+//! What every path looked like is kept in memory; the digests of blocks, which are much more, are read again from the
+//! file whenever they are asked for.
+
+use super::{Error, Request, saved};
+use crate::findings::Revision;
+use crate::model::blocks::BlockDigests;
+use crate::model::content::Algorithm;
+use crate::model::manifest::Manifest;
+use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::unit::HostName;
+use crate::references::baseline;
+use crate::report::view;
+use crate::settings::Settings;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The baselines of a run.
+#[derive(Debug, Default)]
+pub(super) struct Baselines {
+    files: Vec<(HostName, PathBuf)>,
+    scans: Vec<Scan>,
+    states: Vec<Revision>,
+}
+
+/// What is done with each file of a baseline.
+pub(super) type Take<'a> = dyn FnMut(TargetPath, &Seen, Option<BlockDigests>) + 'a;
+
+impl Baselines {
+    /// Reads the baselines of the command line and of the settings. Those from after the begin of the incident may hold
+    /// its damage and are left out.
+    pub(super) fn read(request: &Request, settings: &Settings) -> Result<Self, Error> {
+        let window_start = request.since.or(settings.incident.since);
+        let mut baselines = Self::default();
+        for file in request.baselines.iter().chain(&settings.baselines) {
+            let scan = saved::read_scan(file)?;
+            if window_start.is_some_and(|start| scan.started_at >= start) {
+                continue;
+            }
+            baselines.files.push((scan.host.clone(), file.clone()));
+            baselines.scans.push(scan);
+        }
+        let mut newest_first: Vec<&Scan> = baselines.scans.iter().collect();
+        newest_first.sort_by_key(|scan| (std::cmp::Reverse(scan.started_at), scan.host.clone()));
+        baselines.states = newest_first.into_iter().map(state).collect();
+        Ok(baselines)
+    }
+
+    /// What they held, newest first.
+    pub(super) fn states(&self) -> &[Revision] {
+        &self.states
+    }
+
+    /// Adds to a refined manifest what they say about paths that nothing else tells of.
+    pub(super) fn claim(&self, manifest: &mut Manifest, scans: &[Scan]) {
+        for scan in scans {
+            baseline::claim(manifest, scan, &self.scans);
+        }
+    }
+
+    /// Every file that the baselines of a host saw. A baseline that cannot be read any more tells nothing: it could a
+    /// moment ago.
+    pub(super) fn each(&self, host: &HostName, take: &mut Take<'_>) {
+        for (_, file) in self.files.iter().filter(|(of, _)| of == host) {
+            let _ = saved::each_line(file, &mut |path, sighting, blocks| {
+                if let Sighting::Present(seen) = &sighting {
+                    take(path, seen, blocks);
+                }
+            });
+        }
+    }
+}
+
+fn state(scan: &Scan) -> Revision {
+    let files = || {
+        scan.observations.iter().filter_map(|(path, sighting)| match sighting {
+            Sighting::Present(seen) if seen.kind == Kind::File => Some(((scan.host.clone(), path.clone()), &**seen)),
+            Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
+        })
+    };
+    let contents: BTreeMap<_, _> =
+        files().filter_map(|(key, seen)| Some((key, seen.digest(Algorithm::Sha256)?.clone()))).collect();
+    let stamps = files().map(|(key, seen)| (key, (seen.mtime, seen.size))).collect();
+    Revision { name: format!("the baseline of {}", view::time(scan.started_at)), contents, stamps }
+}

@@ -1,0 +1,257 @@
+//! The closer look at what turned out to differ: each damaged file's blocks against everything that is known.
+//!
+//! Takes the findings so far, the live tree, backups and baselines; fills in the [`Closer`] of the damaged files. Three
+//! passes: the damaged files against their own versions; then once over everything else that is known, for the blocks
+//! that were not explained; then the verdicts. Memory is bounded by the damage.
+
+use super::baselines::Baselines;
+use crate::findings::{self, Case};
+use crate::io::{disk::LiveRoot, files};
+use crate::live::closer::{self, Comparison, Draft};
+use crate::live::needles::{Needles, Rank};
+use crate::model::artifact::{Content, Expected};
+use crate::model::blocks::BlockDigests;
+use crate::model::content::{Algorithm, Digest};
+use crate::model::finding::{Finding, Findings};
+use crate::model::manifest::Manifest;
+use crate::model::observation::{Closer, Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::restore::{RestorePoint, RestorePoints};
+use crate::monitor::Monitor;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the live files are held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What should be.
+    pub(super) manifest: &'a Manifest,
+    /// What backups hold.
+    pub(super) points: &'a RestorePoints,
+    /// What earlier scans saw.
+    pub(super) baselines: &'a Baselines,
+}
+
+/// Looks closer at the files that differ.
+pub(super) fn look_closer(known: Known<'_>, scan: &mut Scan, root: &LiveRoot, monitor: &dyn Monitor) {
+    let case = Case {
+        manifest: known.manifest,
+        scans: std::slice::from_ref(scan),
+        points: known.points,
+        revisions: known.baselines.states(),
+    };
+    let found = findings::judge(case);
+    let suspects = Suspects::new(&found, scan, known);
+    if suspects.findings.is_empty() {
+        return;
+    }
+    monitor.begin(&format!("looking closer at {}", scan.host), Some(suspects.findings.len() as u64));
+    let mut needles = Needles::default();
+    let drafts = suspects.drafts(root, &mut needles, monitor);
+    monitor.end();
+    if !needles.is_empty() {
+        suspects.search(root, &mut needles, monitor);
+    }
+    let closers: Vec<(TargetPath, Closer)> =
+        drafts.into_iter().map(|(path, draft)| (path.clone(), draft.settle(path, &needles))).collect();
+    for (path, looked) in closers {
+        if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path)
+            && let Some(SeenContent::Read { closer, .. }) = &mut seen.content
+        {
+            *closer = Some(looked);
+        }
+    }
+}
+
+/// The files whose content is wrong, with what is known of each.
+struct Suspects<'a> {
+    known: Known<'a>,
+    scan: &'a Scan,
+    findings: BTreeMap<&'a TargetPath, &'a Finding>,
+    /// Where a sound live file has the content that is expected elsewhere.
+    twins: BTreeMap<&'a Digest, &'a TargetPath>,
+    /// What baselines know of the blocks of contents that are expected, by digest, and of older ones, by path.
+    right: BTreeMap<Digest, BlockDigests>,
+    older: BTreeMap<TargetPath, Vec<BlockDigests>>,
+}
+
+impl<'a> Suspects<'a> {
+    fn new(found: &'a Findings, scan: &'a Scan, known: Known<'a>) -> Self {
+        let read =
+            |path: &TargetPath| matches!(scan.seen(path), Some(Seen { content: Some(SeenContent::Read { .. }), .. }));
+        let wrong = found.findings.iter().filter(|finding| finding.host == scan.host);
+        let findings: BTreeMap<&TargetPath, &Finding> = wrong
+            .filter(|finding| !finding.damage.is_metadata() && read(&finding.path))
+            .map(|finding| (&finding.path, finding))
+            .collect();
+        let (twins, right, older) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut suspects = Self { known, scan, findings, twins, right, older };
+        let wanted: BTreeSet<Digest> =
+            suspects.findings.values().filter_map(|finding| expected_digest(finding)).cloned().collect();
+        for (path, seen) in suspects.sound_files() {
+            if let Some(digest) = seen.digest(Algorithm::Sha256)
+                && wanted.contains(digest)
+            {
+                suspects.twins.entry(digest).or_insert(path);
+            }
+        }
+        suspects.ask_baselines(&wanted);
+        suspects
+    }
+
+    /// The live files that are no suspects.
+    fn sound_files(&self) -> Vec<(&'a TargetPath, &'a Seen)> {
+        let sound = |(path, sighting): (&'a TargetPath, &'a Sighting)| match sighting {
+            Sighting::Present(seen) if seen.kind == Kind::File && !self.findings.contains_key(path) => {
+                Some((path, &**seen))
+            }
+            Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
+        };
+        self.scan.observations.iter().filter_map(sound).collect()
+    }
+
+    fn ask_baselines(&mut self, wanted: &BTreeSet<Digest>) {
+        let (mut right, mut older) = (BTreeMap::new(), BTreeMap::<TargetPath, Vec<BlockDigests>>::new());
+        self.known.baselines.each(&self.scan.host, &mut |path, seen, blocks| {
+            let (Some(blocks), Some(digest)) = (blocks, seen.digest(Algorithm::Sha256)) else { return };
+            if wanted.contains(digest) {
+                right.entry(digest.clone()).or_insert_with(|| blocks.clone());
+            }
+            if let Some(finding) = self.findings.get(&path)
+                && expected_digest(finding) != Some(digest)
+            {
+                older.entry(path).or_default().push(blocks);
+            }
+        });
+        (self.right, self.older) = (right, older);
+    }
+
+    /// Every suspect against its own versions. What cannot be read now was read a moment ago: the finding stands as it
+    /// is, without a closer look.
+    fn drafts(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) -> Vec<(&'a TargetPath, Draft)> {
+        let mut drafts = Vec::new();
+        for (path, finding) in &self.findings {
+            monitor.advance(1);
+            let versions = self.known.points.of(&self.scan.host, path);
+            let expected = self.expected_bytes(root, finding, versions);
+            let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+            let older: Vec<Vec<u8>> = versions
+                .iter()
+                .filter(|point| point.digest.as_ref() != live)
+                .filter_map(bytes_of)
+                .filter(|bytes| Some(bytes) != expected.as_ref())
+                .collect();
+            let comparison = Comparison {
+                expected: expected.as_deref(),
+                expected_blocks: expected_digest(finding).and_then(|digest| self.right.get(digest)),
+                expected_size: expected_size(finding),
+                older: &older,
+                older_blocks: self.older.get(*path).map_or(&[], Vec::as_slice),
+                secret: finding.secret || finding.expected.is_none(),
+                packed: closer::is_packed(path),
+            };
+            if let Ok(draft) = closer::examine(root, path, comparison, needles) {
+                drafts.push((*path, draft));
+            }
+        }
+        drafts
+    }
+
+    /// The right bytes: from the definition, from a backup's version or a live file that agrees with the expected digest.
+    /// Where nothing but a backup knows, its newest version is the measure.
+    fn expected_bytes(&self, root: &LiveRoot, finding: &Finding, versions: &[RestorePoint]) -> Option<Vec<u8>> {
+        match finding.expected.as_ref() {
+            Some(Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. })) => Some(bytes.0.clone()),
+            Some(Expected::File(Content::Digest { digest, .. })) => {
+                let backed_up = versions.iter().find(|point| point.digest.as_ref() == Some(digest));
+                let twin = || closer::read(root, self.twins.get(digest)?).ok();
+                backed_up.and_then(bytes_of).or_else(twin)
+            }
+            _ => versions.iter().rev().find(|point| point.refused.is_none()).and_then(bytes_of),
+        }
+    }
+
+    /// Looks for the blocks that were not explained in everything else that is known.
+    fn search(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) {
+        for artifact in &self.known.manifest.artifacts {
+            if artifact.host == self.scan.host
+                && !artifact.secret
+                && let Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) = &artifact.expected
+            {
+                let hits = needles.hits(&bytes.0);
+                needles.record(&artifact.path, Rank::Known, hits);
+            }
+        }
+        let suspected = self.known.points.points.iter().filter(|point| point.host == self.scan.host);
+        for point in suspected {
+            if let Some(bytes) = bytes_of(point) {
+                let hits = needles.hits(&bytes);
+                needles.record(&point.path, Rank::Known, hits);
+            }
+        }
+        self.search_live(root, needles, monitor);
+        self.known.baselines.each(&self.scan.host, &mut |path, _, blocks| {
+            if let Some(blocks) = blocks {
+                let hits = needles.hits_of_digests(&blocks);
+                needles.record(&path, Rank::Known, hits);
+            }
+        });
+    }
+
+    fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) {
+        let files: Vec<&TargetPath> = self
+            .sound_files()
+            .into_iter()
+            .filter(|(_, seen)| seen.size <= closer::LIMIT)
+            .map(|(path, _)| path)
+            .collect();
+        monitor.begin(&format!("searching {} for stray blocks", self.scan.host), Some(files.len() as u64));
+        let look = |path: &&'a TargetPath| {
+            monitor.advance(1);
+            // What cannot be read now holds nothing that could be named.
+            let hits = closer::read(root, path).map(|bytes| needles.hits(&bytes)).unwrap_or_default();
+            (*path, hits)
+        };
+        let found: Vec<_> = files.par_iter().map(look).filter(|(_, hits)| !hits.is_empty()).collect();
+        monitor.end();
+        for (path, hits) in found {
+            let right = self.is_right(path);
+            needles.record(path, if right { Rank::Known } else { Rank::Unjudged }, hits);
+        }
+    }
+
+    /// Whether a live file is what a digest says it should be.
+    fn is_right(&self, path: &TargetPath) -> bool {
+        let artifacts = &self.known.manifest.artifacts;
+        let key = (&self.scan.host, path);
+        let from = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < key);
+        let to = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) <= key);
+        artifacts[from..to].iter().any(|artifact| {
+            matches!(
+                artifact.expected,
+                Expected::File(Content::Digest { .. } | Content::Bytes(_) | Content::Unordered { .. })
+            )
+        })
+    }
+}
+
+fn expected_digest(finding: &Finding) -> Option<&Digest> {
+    match finding.expected.as_ref()? {
+        Expected::File(Content::Digest { digest, .. }) => Some(digest),
+        _ => None,
+    }
+}
+
+fn expected_size(finding: &Finding) -> Option<u64> {
+    match finding.expected.as_ref()? {
+        Expected::File(Content::Digest { size, .. }) => *size,
+        _ => None,
+    }
+}
+
+/// The bytes of a backup's version; `None` when it is no readable file of reasonable size.
+fn bytes_of(point: &RestorePoint) -> Option<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(point.location.as_bytes()));
+    if point.kind == Kind::File { files::read(path).ok() } else { None }
+}

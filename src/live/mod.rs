@@ -6,6 +6,7 @@
 
 pub mod closer;
 pub mod digest;
+pub mod lanes;
 pub mod verify;
 pub mod walk;
 

@@ -4,8 +4,10 @@
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), and looks closer at the few files that turned out to differ ([`closer`]).
 
+mod absence;
 pub mod closer;
 pub mod digest;
+mod engine;
 pub mod lanes;
 pub mod verify;
 pub mod walk;

@@ -4,7 +4,7 @@ use crate::model::content::Blob;
 use crate::model::observation::{Failure, Kind, Seen};
 use crate::model::path::TargetPath;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -82,17 +82,20 @@ impl LiveRoot {
     /// # Errors
     /// When it cannot be listed to the end.
     pub fn list(&self, path: &TargetPath) -> Result<Vec<Vec<u8>>, Failure> {
-        let directory = self.open_reading(path, OFlags::DIRECTORY)?;
-        let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&directory).map_err(failure)? {
-            let entry = entry.map_err(failure)?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
-            }
+        names_in(&self.open_reading(path, OFlags::DIRECTORY)?)
+    }
+
+    /// A directory for looking up many names in it; `None` when there is none at this path. A link to a directory is
+    /// followed, as one on the way is.
+    ///
+    /// # Errors
+    /// When the system will not tell.
+    pub fn open_directory(&self, path: &TargetPath) -> Result<Option<Directory>, Failure> {
+        match self.resolve_to(path, OFlags::PATH | OFlags::DIRECTORY) {
+            Ok(handle) => Ok(Some(Directory { handle })),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(failure(errno)),
         }
-        names.sort();
-        Ok(names)
     }
 
     /// Opens a regular file for reading. The access time is left alone where the system allows it.
@@ -100,12 +103,8 @@ impl LiveRoot {
     /// # Errors
     /// When it is gone, not readable, or not a regular file any more.
     pub fn open_file(&self, path: &TargetPath) -> Result<File, Failure> {
-        // O_NONBLOCK: should the file have become a FIFO meanwhile, opening it must not wait for a writer.
         let file = File::from(self.open_reading(path, OFlags::NONBLOCK)?);
-        let stat = rustix::fs::fstat(&file).map_err(failure)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Failure { errno: 0, text: "not a regular file any more".into() });
-        }
+        regular(&file)?;
         Ok(file)
     }
 
@@ -123,17 +122,15 @@ impl LiveRoot {
     }
 
     fn open_reading(&self, path: &TargetPath, extra: OFlags) -> Result<OwnedFd, Failure> {
-        let flags = OFlags::RDONLY | OFlags::NOCTTY | extra;
-        // O_NOATIME is for the owner and root only (open(2)); for others plain reading must do.
-        match self.resolve(path, flags | OFlags::NOATIME) {
-            Err(Errno::PERM) => self.resolve(path, flags),
-            result => result,
-        }
-        .map_err(failure)
+        reading(extra, |flags| self.resolve(path, flags))
     }
 
     fn resolve(&self, path: &TargetPath, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        self.resolve_to(path, flags | OFlags::NOFOLLOW)
+    }
+
+    fn resolve_to(&self, path: &TargetPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::CLOEXEC;
         let rules = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(self.directory.as_fd(), relative(path), flags, Mode::empty(), rules) {
             // Kernels before 5.6 lack openat2; confinement is then only as good as the tree has no absolute links.
@@ -141,6 +138,103 @@ impl LiveRoot {
             result => result,
         }
     }
+}
+
+/// An open directory of a live tree, in which single names are looked up: the way to it is not walked again.
+///
+/// A single name cannot lead out of the tree: it is no `..`, and a link is never followed.
+#[derive(Debug)]
+pub struct Directory {
+    handle: OwnedFd,
+}
+
+impl Directory {
+    /// What has a name in this directory; the directory itself for the empty name; `None` when nothing has it.
+    ///
+    /// # Errors
+    /// When the system will not tell, or the name is none.
+    pub fn look(&self, name: &[u8]) -> Result<Option<Seen>, Failure> {
+        let stat = if name.is_empty() {
+            rustix::fs::fstat(&self.handle)
+        } else {
+            rustix::fs::statat(&self.handle, single(name)?, AtFlags::SYMLINK_NOFOLLOW)
+        };
+        let mut seen = match stat {
+            Ok(stat) => seen_from(&stat),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(failure(errno)),
+        };
+        if seen.kind == Kind::Link {
+            let target = rustix::fs::readlinkat(&self.handle, single(name)?, Vec::new()).map_err(failure)?;
+            seen.target = Some(Blob(target.into_bytes()));
+        }
+        Ok(Some(seen))
+    }
+
+    /// Opens a regular file for reading, as [`LiveRoot::open_file`] does, and says what it is now.
+    ///
+    /// # Errors
+    /// When it is gone, not readable, or not a regular file.
+    pub fn open_file(&self, name: &[u8]) -> Result<(File, Seen), Failure> {
+        let name = single(name)?;
+        let fixed = OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let open = |flags: OFlags| rustix::fs::openat(&self.handle, name, flags | fixed, Mode::empty());
+        let file = File::from(reading(OFlags::NONBLOCK, open)?);
+        let seen = regular(&file)?;
+        Ok((file, seen))
+    }
+
+    /// The names in it, sorted, without `.` and `..`.
+    ///
+    /// # Errors
+    /// When it cannot be listed to the end.
+    pub fn list(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let open = |flags: OFlags| rustix::fs::openat(&self.handle, ".", flags | OFlags::CLOEXEC, Mode::empty());
+        names_in(&reading(OFlags::DIRECTORY, open)?)
+    }
+}
+
+/// A name that is looked up in one directory and nowhere else.
+fn single(name: &[u8]) -> Result<&OsStr, Failure> {
+    if name.contains(&b'/') || matches!(name, b"" | b"." | b"..") {
+        return Err(Failure { errno: 0, text: "not the name of a directory's entry".into() });
+    }
+    Ok(OsStr::from_bytes(name))
+}
+
+/// Opens for reading, and leaves the access time alone where the system allows it.
+fn reading(extra: OFlags, open: impl Fn(OFlags) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Failure> {
+    let flags = OFlags::RDONLY | OFlags::NOCTTY | extra;
+    // O_NOATIME is for the owner and root only (open(2)); for others plain reading must do.
+    match open(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => open(flags),
+        result => result,
+    }
+    .map_err(failure)
+}
+
+/// What an open file is, if it is a regular one. Files are opened with `O_NONBLOCK`: should one have become a FIFO
+/// meanwhile, opening it must not wait for a writer.
+fn regular(file: &File) -> Result<Seen, Failure> {
+    let seen = look_at(file)?;
+    if seen.kind == Kind::File {
+        Ok(seen)
+    } else {
+        Err(Failure { errno: 0, text: "not a regular file any more".into() })
+    }
+}
+
+fn names_in(directory: &OwnedFd) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(directory).map_err(failure)? {
+        let entry = entry.map_err(failure)?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// What makes two names the same file.

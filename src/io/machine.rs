@@ -14,6 +14,15 @@ pub struct Machine {
     pub machine: Option<&'static str>,
 }
 
+/// How many bytes this process has had fetched from storage so far: what is read and not cached (proc_pid_io(5),
+/// `read_bytes`). `None` where the system does not count.
+#[must_use]
+pub fn bytes_from_storage() -> Option<u64> {
+    let bytes = files::read(Path::new("/proc/self/io")).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("read_bytes: "))?.parse().ok()
+}
+
 impl Machine {
     /// This one (proc(5), `/proc/sys/kernel`).
     #[must_use]

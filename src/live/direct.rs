@@ -93,7 +93,7 @@ fn from_disk_one(root: &LiveRoot, wanted: &FileToRead, buffer: &mut Buffer) -> R
     match result {
         Ok(Direct::Whole(length)) if length == wanted.size => {
             let digests = hashers.into_iter().map(Hasher::finish).collect();
-            Ok(super::digest::content(&wanted.path, digests, captured))
+            Ok(super::engine::reading::content(wanted.path.name(), digests, captured))
         }
         Ok(Direct::Whole(_)) => {
             Ok(SeenContent::Failed(Failure { errno: 0, text: "it changed while it was read".into() }))

@@ -6,10 +6,13 @@
 //! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]).
 //! For a baseline, [`block_digests`] keeps what names blocks later.
 
+mod absence;
 pub mod block_digests;
 pub mod closer;
 pub mod digest;
 mod direct;
+mod engine;
+pub mod lanes;
 pub mod needles;
 pub mod sectors;
 pub mod verify;

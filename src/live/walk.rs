@@ -1,6 +1,7 @@
 //! Walking: what exists below the places that the manifest names.
 
 use crate::io::disk::LiveRoot;
+use crate::live::absence;
 use crate::live::digest::FileToRead;
 use crate::model::artifact::{Content, Expected};
 use crate::model::content::Algorithm;
@@ -129,31 +130,13 @@ impl Walker<'_> {
         }
         let sighting = match self.root.look(path) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
-            Ok(None) => self.prove_absence(path),
+            Ok(None) => absence::prove(self.root, path),
             Err(failure) => Sighting::Unseen(failure),
         };
         let kind = if let Sighting::Present(seen) = &sighting { Some(seen.kind) } else { None };
         self.scan.observations.insert(path.clone(), sighting);
         self.monitor.advance(1);
         kind
-    }
-
-    /// A look-up that finds nothing may be a damaged directory index: only the listing proves that a name is gone.
-    fn prove_absence(&self, path: &TargetPath) -> Sighting {
-        let Some(parent) = path.parent() else { return Sighting::Absent };
-        match self.root.look(&parent) {
-            Ok(None) => Sighting::Absent,
-            Ok(Some(seen)) if seen.kind != Kind::Directory => Sighting::Absent,
-            Ok(Some(_)) => match self.root.list(&parent) {
-                Ok(names) if names.iter().any(|name| name == path.name()) => {
-                    let text = "the directory lists it but it cannot be looked up".to_owned();
-                    Sighting::Unseen(crate::model::observation::Failure { errno: 117, text })
-                }
-                Ok(_) => Sighting::Absent,
-                Err(failure) => Sighting::Unseen(failure),
-            },
-            Err(failure) => Sighting::Unseen(failure),
-        }
     }
 
     /// Looks at everything below a path, without recursion: the depth of a damaged tree is not ours to trust.

@@ -94,16 +94,12 @@ pub fn chain_start(algorithm: Algorithm) -> Option<[u32; 8]> {
 pub fn chain_blocks(algorithm: Algorithm, chain: &mut [u32; 8], blocks: &[[u8; 64]]) {
     match algorithm {
         Algorithm::Md5 => {
-            let [a, b, c, d, ..] = chain;
-            let mut state = [*a, *b, *c, *d];
-            md5::block_api::compress(&mut state, blocks);
-            [*a, *b, *c, *d] = state;
+            let state = chain.first_chunk_mut().expect("eight words begin with four");
+            md5::block_api::compress(state, blocks);
         }
         Algorithm::Sha1 => {
-            let [a, b, c, d, e, ..] = chain;
-            let mut state = [*a, *b, *c, *d, *e];
-            sha1::block_api::compress(&mut state, blocks);
-            [*a, *b, *c, *d, *e] = state;
+            let state = chain.first_chunk_mut().expect("eight words begin with five");
+            sha1::block_api::compress(state, blocks);
         }
         Algorithm::Sha256 => sha2::block_api::compress256(chain, blocks),
         Algorithm::Sha512 | Algorithm::GitBlob => unreachable!("it has no chain to begin with"),

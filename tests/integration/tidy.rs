@@ -63,6 +63,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["settings.rs", "settings/"]),
 ];
 
+/// The one module that may have code which no compiler checks, with its argument.
+const UNSAFE: &str = "live/lanes/kernels.rs";
+
 /// The most lines of a file.
 const LINES: usize = 700;
 
@@ -166,6 +169,17 @@ fn crates_away_from_home(source: &Source) -> Vec<String> {
     away.filter(|(name, _)| places(&code, &format!("{name}::")).next().is_some())
         .map(|(name, homes)| format!("src/{}: `{name}` lives in {}", source.path, homes.join(", ")))
         .collect()
+}
+
+fn unsafe_elsewhere(source: &Source) -> Vec<String> {
+    let code = source.code();
+    let word = |at: &usize| {
+        let char = code[at + "unsafe".len()..].chars().next();
+        !char.is_some_and(|char| char.is_alphanumeric() || char == '_')
+    };
+    let found = places(&code, "unsafe").any(|at| word(&at)) || code.contains("unsafe_code");
+    let elsewhere = source.path != UNSAFE && found;
+    if elsewhere { vec![format!("src/{}: unsafe code lives in {UNSAFE}", source.path)] } else { Vec::new() }
 }
 
 fn too_long(source: &Source) -> Vec<String> {
@@ -285,6 +299,13 @@ fn every_external_crate_stays_at_home() {
 }
 
 #[test]
+fn unsafe_code_stays_in_one_module() {
+    let sources = read_sources("src");
+    assert_none(&sources.iter().flat_map(unsafe_elsewhere).collect::<Vec<_>>());
+    assert!(sources.iter().any(|source| source.path == UNSAFE && source.text.contains("# Safety")));
+}
+
+#[test]
 fn plug_in_tables_are_complete_and_sorted_and_plug_ins_do_not_know_each_other() {
     let sources = read_sources("src");
     let sources: Vec<&Source> = sources.iter().collect();
@@ -324,6 +345,15 @@ fn a_crate_away_from_home_is_caught() {
     assert_eq!(crates_away_from_home(&Source::new("expect/a.rs", "let x = toml::from_str(y);")).len(), 1);
     assert_none(&crates_away_from_home(&Source::new("model/graph.rs", "use petgraph::graph::DiGraph;")));
     assert_none(&crates_away_from_home(&Source::new("plan/order.rs", "use my_toml::X; // toml::from_str")));
+}
+
+#[test]
+fn unsafe_code_elsewhere_is_caught() {
+    for text in ["fn f() { unsafe { g() } }", "#![allow(unsafe_code)]", "unsafe fn f() {}"] {
+        assert_eq!(unsafe_elsewhere(&Source::new("live/walk.rs", text)).len(), 1, "{text}");
+    }
+    assert_none(&unsafe_elsewhere(&Source::new("live/walk.rs", "let unsafe_paths = 1; // unsafe")));
+    assert_none(&unsafe_elsewhere(&Source::new(UNSAFE, "unsafe { g() }")));
 }
 
 #[test]

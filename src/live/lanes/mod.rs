@@ -6,6 +6,10 @@
 //! are is for [`kernels`] to know.
 
 mod kernels;
+#[cfg(target_arch = "x86_64")]
+mod md5;
+#[cfg(target_arch = "x86_64")]
+mod sha256;
 #[cfg(test)]
 mod tests;
 
@@ -89,7 +93,7 @@ struct Lanes<S, const N: usize> {
     /// With no more lanes alive than this the scalar code is faster.
     few: usize,
     chains: Chains<N>,
-    lanes: [Option<Lane<S>>; N],
+    alive: [Option<Lane<S>>; N],
 }
 
 /// A stream, and the part of it that was read and not digested yet.
@@ -146,8 +150,8 @@ impl<S: Stream> Lane<S> {
 impl<S: Stream, const N: usize> Lanes<S, N> {
     fn new(algorithm: Algorithm, kernel: Kernel<N>, few: usize) -> Self {
         let start = chain_start(algorithm).expect("algorithms with a kernel have blocks of 64 bytes");
-        let lanes = std::array::from_fn(|_| None);
-        Self { algorithm, start, kernel, few, chains: [[0; N]; 8], lanes }
+        let alive = std::array::from_fn(|_| None);
+        Self { algorithm, start, kernel, few, chains: [[0; N]; 8], alive }
     }
 
     fn run(mut self, feed: &mut impl Feed<S>) {
@@ -156,7 +160,7 @@ impl<S: Stream, const N: usize> Lanes<S, N> {
             for lane in 0..N {
                 self.supply(lane, feed, &mut spare);
             }
-            match self.lanes.iter().flatten().count() {
+            match self.alive.iter().flatten().count() {
                 0 => return,
                 alive if alive <= self.few => self.advance_each(),
                 _ => self.advance_all(),
@@ -167,11 +171,11 @@ impl<S: Stream, const N: usize> Lanes<S, N> {
     /// Gives a lane something to digest, unless nothing is left.
     fn supply(&mut self, number: usize, feed: &mut impl Feed<S>, spare: &mut Vec<Buffer>) {
         loop {
-            let Some(lane) = &mut self.lanes[number] else {
+            let Some(lane) = &mut self.alive[number] else {
                 let Some(stream) = feed.next() else { return };
                 let buffer = spare.pop().unwrap_or_else(|| vec![[0; 64]; ROOM + END].into());
                 self.set_chain(number, self.start);
-                self.lanes[number] = Some(Lane { stream, buffer, at: 0, end: 0, length: 0, ended: false });
+                self.alive[number] = Some(Lane { stream, buffer, at: 0, end: 0, length: 0, ended: false });
                 continue;
             };
             if lane.left() > 0 {
@@ -185,7 +189,7 @@ impl<S: Stream, const N: usize> Lanes<S, N> {
                     Err(failure) => Err(failure),
                 }
             };
-            if let Some(lane) = self.lanes[number].take() {
+            if let Some(lane) = self.alive[number].take() {
                 spare.push(lane.buffer);
                 feed.done(lane.stream, result);
             }
@@ -204,11 +208,11 @@ impl<S: Stream, const N: usize> Lanes<S, N> {
 
     /// All lanes, as far as the one with the least to digest. Free lanes do the work of another for nothing.
     fn advance_all(&mut self) {
-        let Some(step) = self.lanes.iter().flatten().map(Lane::left).min() else { return };
-        let Some(any) = self.lanes.iter().flatten().next() else { return };
-        let streams = self.lanes.each_ref().map(|lane| lane.as_ref().unwrap_or(any).blocks(step));
+        let Some(step) = self.alive.iter().flatten().map(Lane::left).min() else { return };
+        let Some(any) = self.alive.iter().flatten().next() else { return };
+        let streams = self.alive.each_ref().map(|lane| lane.as_ref().unwrap_or(any).blocks(step));
         (self.kernel)(&mut self.chains, &streams);
-        for lane in self.lanes.iter_mut().flatten() {
+        for lane in self.alive.iter_mut().flatten() {
             lane.at += step;
         }
     }
@@ -217,7 +221,7 @@ impl<S: Stream, const N: usize> Lanes<S, N> {
     fn advance_each(&mut self) {
         for number in 0..N {
             let mut chain = self.chain(number);
-            let Some(lane) = &mut self.lanes[number] else { continue };
+            let Some(lane) = &mut self.alive[number] else { continue };
             chain_blocks(self.algorithm, &mut chain, &lane.buffer[lane.at..lane.end]);
             lane.at = lane.end;
             self.set_chain(number, chain);

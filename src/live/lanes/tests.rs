@@ -157,7 +157,7 @@ fn a_kernel_refuses_runs_of_different_lengths() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
     fn kernels_agree_with_the_scalar_code(blocks in 0_usize..40, seed: u32) {

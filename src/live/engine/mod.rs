@@ -1,0 +1,221 @@
+//! The reading engine: every file once, by several threads, many files at once in each.
+//!
+//! Takes a list of files ([`Files`]), each with the digests that are wanted of it, and says of every one what its
+//! content is. Files that want one digest only, by an algorithm with a kernel, are read side by side in lanes
+//! ([`lanes`](super::lanes)); all others one after the other, through all hashers at once. Files that are read begin
+//! with the largest, so that no thread ends alone with a long one; the small ones follow in the order of the list,
+//! which should be that of the directories: a directory is opened once for all its files that follow each other.
+//!
+//! More threads than were asked for are started while most of what is read comes from storage and not from the cache
+//! of the system: then the device is waited for, and a device that is asked for several things at once answers sooner.
+
+pub(in crate::live) mod reading;
+mod throttle;
+
+use crate::io::disk::LiveRoot;
+use crate::io::machine::bytes_from_storage;
+use crate::live::lanes;
+use crate::model::content::Algorithm;
+use crate::model::observation::SeenContent;
+use crate::monitor::Monitor;
+use reading::{InLanes, Reader};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::Scope;
+use throttle::Throttle;
+
+/// The files to read.
+pub(super) trait Files: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// One of them.
+    fn task(&self, index: usize) -> Task<'_>;
+
+    /// Takes what was read, once a file, from any thread.
+    fn done(&self, index: usize, content: SeenContent);
+}
+
+/// A file, and what is wanted of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task<'a> {
+    /// The directory's path.
+    pub(super) directory: &'a [u8],
+    /// The file's name in it.
+    pub(super) name: &'a [u8],
+    /// Its size when it was listed.
+    pub(super) size: u64,
+    /// Its modification time when it was listed.
+    pub(super) mtime: i64,
+    /// The digests.
+    pub(super) algorithms: Algorithms,
+    /// Whether to keep the bytes.
+    pub(super) capture: bool,
+}
+
+/// A set of algorithms, in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Algorithms(u8);
+
+impl Algorithms {
+    pub(super) fn with(self, algorithm: Algorithm) -> Self {
+        Self(self.0 | 1 << algorithm as u8)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Algorithm> {
+        Algorithm::ALL.into_iter().map(|(algorithm, _)| algorithm).filter(move |one| self.0 & (1 << *one as u8) != 0)
+    }
+
+    /// The only one, if it can be digested in lanes.
+    fn lane(self) -> Option<Algorithm> {
+        [Algorithm::Md5, Algorithm::Sha256].into_iter().find(|one| self == Self::default().with(*one))
+    }
+}
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// How many threads work.
+    pub(super) threads: usize,
+    /// The most bytes in a second.
+    pub(super) limit: Option<u64>,
+}
+
+/// Files of this size and more are begun first.
+const LARGE: u64 = 4 << 20;
+/// A thread takes so many files at once,
+const UNIT_FILES: usize = 64;
+/// or as many as have so many bytes.
+const UNIT_BYTES: u64 = 16 << 20;
+/// How many threads wait for a device that is not fast enough for those that were asked for.
+const WAITING_THREADS: usize = 12;
+/// After so many units it is asked again where the bytes come from.
+const UNITS_BETWEEN_LOOKS: usize = 8;
+
+/// Reads all files and gives the number of bytes that were read.
+pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace, monitor: &dyn Monitor) -> u64 {
+    let classes = [Some(Algorithm::Md5), Some(Algorithm::Sha256), None];
+    let queues = classes.map(|class| Queue::new(files, class));
+    let engine = Engine {
+        root,
+        files,
+        monitor,
+        queues,
+        throttle: pace.limit.map(Throttle::new),
+        bytes: AtomicU64::new(0),
+        threads: AtomicUsize::new(0),
+        origin: Mutex::new(Origin { from_storage: bytes_from_storage().unwrap_or(0), bytes: 0, units: 0 }),
+        over: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..pace.threads.clamp(1, files.count().max(1)) {
+            engine.start(scope);
+        }
+    });
+    engine.bytes.into_inner()
+}
+
+struct Engine<'a, F> {
+    root: &'a LiveRoot,
+    files: &'a F,
+    monitor: &'a dyn Monitor,
+    queues: [Queue; 3],
+    throttle: Option<Throttle>,
+    bytes: AtomicU64,
+    threads: AtomicUsize,
+    origin: Mutex<Origin>,
+    /// Whether all files are taken: no more threads are of use.
+    over: AtomicBool,
+}
+
+/// Where the bytes came from when it was last looked at.
+struct Origin {
+    from_storage: u64,
+    bytes: u64,
+    units: usize,
+}
+
+/// The files of one class: those that are digested in lanes by one algorithm, or all others.
+struct Queue {
+    algorithm: Option<Algorithm>,
+    order: Vec<u32>,
+    next: Mutex<usize>,
+}
+
+impl Queue {
+    fn new(files: &impl Files, algorithm: Option<Algorithm>) -> Self {
+        let belongs = |task: &Task<'_>| lane_of(task) == algorithm;
+        let count = (0..files.count()).filter(|&index| belongs(&files.task(index))).count();
+        let mut order: Vec<u32> = Vec::with_capacity(count);
+        let mut push = |large: bool| {
+            for (index, number) in (0..files.count()).zip(0_u32..) {
+                let task = files.task(index);
+                if belongs(&task) && (task.size >= LARGE) == large {
+                    order.push(number);
+                }
+            }
+            order.len()
+        };
+        let large = push(true);
+        push(false);
+        order[..large].sort_by_key(|&index| std::cmp::Reverse(files.task(index as usize).size));
+        Self { algorithm, order, next: Mutex::new(0) }
+    }
+
+    /// The next files for one thread; empty when all are taken.
+    fn take(&self, files: &impl Files) -> &[u32] {
+        let mut next = self.next.lock().expect("no thread panics while it takes");
+        let rest = &self.order[*next..];
+        let mut bytes = 0_u64;
+        let full = |index: &u32| {
+            let before = bytes;
+            bytes = bytes.saturating_add(files.task(*index as usize).size);
+            before >= UNIT_BYTES
+        };
+        let count = rest.iter().take(UNIT_FILES).position(full).unwrap_or(rest.len().min(UNIT_FILES));
+        *next += count;
+        &rest[..count]
+    }
+}
+
+/// By which algorithm a file is digested in lanes.
+fn lane_of(task: &Task<'_>) -> Option<Algorithm> {
+    if task.capture { None } else { task.algorithms.lane() }
+}
+
+impl<'a, F: Files> Engine<'a, F> {
+    fn start<'scope>(&'scope self, scope: &'scope Scope<'scope, 'a>) {
+        self.threads.fetch_add(1, Ordering::Relaxed);
+        scope.spawn(move || {
+            let more = || self.perhaps_start_more(scope);
+            for queue in &self.queues {
+                let mut reader = Reader::new(self, queue, &more);
+                match queue.algorithm {
+                    Some(algorithm) => lanes::digest_streams(algorithm, &mut InLanes::new(reader)),
+                    None => reader.read_each(),
+                }
+            }
+            self.over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Starts as many threads again if more than a quarter of the last bytes came from storage.
+    fn perhaps_start_more<'scope>(&'scope self, scope: &'scope Scope<'scope, 'a>) {
+        let more = {
+            let mut last = self.origin.lock().expect("no thread panics while it looks");
+            last.units += 1;
+            if !last.units.is_multiple_of(UNITS_BETWEEN_LOOKS) || self.over.load(Ordering::Relaxed) {
+                return;
+            }
+            let Some(from_storage) = bytes_from_storage() else { return };
+            let bytes = self.bytes.load(Ordering::Relaxed);
+            let cold = from_storage.saturating_sub(last.from_storage).saturating_mul(4) > bytes - last.bytes;
+            (last.from_storage, last.bytes) = (from_storage, bytes);
+            let threads = self.threads.load(Ordering::Relaxed);
+            if cold { threads.min(WAITING_THREADS.saturating_sub(threads)) } else { 0 }
+        };
+        for _ in 0..more {
+            self.start(scope);
+        }
+    }
+}

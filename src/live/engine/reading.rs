@@ -1,0 +1,233 @@
+//! What one thread of the engine does: taking files, opening them, reading them to the end, and seeing whether they
+//! changed meanwhile.
+
+use super::throttle::Throttle;
+use super::{Engine, Files, Queue, Task};
+use crate::io::disk::{Directory, io_failure, look_at};
+use crate::live::lanes::{Feed, Stream};
+use crate::model::content::{Blob, Digest};
+use crate::model::hasher::Hasher;
+use crate::model::observation::{Failure, SeenContent};
+use crate::model::path::TargetPath;
+use crate::model::secrecy::redacted;
+use std::fs::File;
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much is read at once into a buffer for all hashers.
+const CHUNK: usize = 256 << 10;
+
+/// One thread at one queue.
+pub(super) struct Reader<'a, F> {
+    engine: &'a Engine<'a, F>,
+    queue: &'a Queue,
+    unit: std::slice::Iter<'a, u32>,
+    /// The directory of the last file.
+    directory: Option<(&'a [u8], Directory)>,
+    /// Is called whenever a unit was taken.
+    taken: &'a dyn Fn(),
+}
+
+/// A file that is being read.
+pub(super) struct OpenFile<'a> {
+    index: usize,
+    file: File,
+    task: Task<'a>,
+    /// What it was when it was opened.
+    size: u64,
+    mtime: i64,
+    /// How much was read.
+    read: u64,
+    /// Whether it is read again because it changed at the first time.
+    again: bool,
+    throttle: Option<&'a Throttle>,
+    total: &'a AtomicU64,
+}
+
+impl Stream for OpenFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        // A file that says it is empty may not be (proc(5)); any other ends where it says, or it changes.
+        if self.read >= self.size && self.read > 0 {
+            return Ok(0);
+        }
+        let most = self.throttle.map_or(buffer.len(), |throttle| throttle.most().min(buffer.len()));
+        loop {
+            match self.file.read(&mut buffer[..most]) {
+                Ok(count) => {
+                    self.read += count as u64;
+                    self.total.fetch_add(count as u64, Ordering::Relaxed);
+                    if let Some(throttle) = self.throttle {
+                        throttle.pass(count as u64);
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(io_failure(&error)),
+            }
+        }
+    }
+
+    fn length(&self) -> u64 {
+        self.size
+    }
+}
+
+impl OpenFile<'_> {
+    /// Whether it is now what it was when it was listed and when it was opened, and all of it was read.
+    fn is_unchanged(&self) -> Result<bool, Failure> {
+        let after = look_at(&self.file)?;
+        let listed = (self.task.size, self.task.mtime);
+        Ok((after.size, after.mtime) == (self.size, self.mtime)
+            && self.read == after.size
+            && listed == (self.size, self.mtime))
+    }
+}
+
+impl<'a, F: Files> Reader<'a, F> {
+    pub(super) fn new(engine: &'a Engine<'a, F>, queue: &'a Queue, taken: &'a dyn Fn()) -> Self {
+        Self { engine, queue, unit: [].iter(), directory: None, taken }
+    }
+
+    /// The next file that can be opened. Those that cannot are done.
+    fn next(&mut self) -> Option<OpenFile<'a>> {
+        loop {
+            let Some(index) = self.unit.next() else {
+                self.unit = self.queue.take(self.engine.files).iter();
+                if self.unit.len() == 0 {
+                    return None;
+                }
+                (self.taken)();
+                continue;
+            };
+            let index = *index as usize;
+            match self.open(index, false) {
+                Ok(file) => return Some(file),
+                Err(failure) => self.finish(index, SeenContent::Failed(failure)),
+            }
+        }
+    }
+
+    fn open(&mut self, index: usize, again: bool) -> Result<OpenFile<'a>, Failure> {
+        let engine = self.engine;
+        let task = engine.files.task(index);
+        if self.directory.as_ref().is_none_or(|(path, _)| *path != task.directory) {
+            let gone = || Failure { errno: 2, text: "its directory is gone".into() };
+            let directory = engine.root.open_directory(&TargetPath::new(task.directory))?.ok_or_else(gone)?;
+            self.directory = Some((task.directory, directory));
+        }
+        let (_, directory) = self.directory.as_ref().expect("it was just opened");
+        let (file, seen) = directory.open_file(task.name)?;
+        let throttle = engine.throttle.as_ref();
+        Ok(OpenFile {
+            index,
+            file,
+            task,
+            size: seen.size,
+            mtime: seen.mtime,
+            read: 0,
+            again,
+            throttle,
+            total: &engine.bytes,
+        })
+    }
+
+    fn finish(&self, index: usize, content: SeenContent) {
+        self.engine.monitor.advance(self.engine.files.task(index).size);
+        self.engine.files.done(index, content);
+    }
+
+    /// Files one after the other, each once through all its hashers.
+    pub(super) fn read_each(&mut self) {
+        let mut buffer = Vec::new();
+        while let Some(mut file) = self.next() {
+            buffer.resize(CHUNK, 0);
+            let content = loop {
+                let again = match read_to_end(&mut file, &mut buffer) {
+                    Ok(Some(content)) => break content,
+                    Ok(None) if file.again => break moving(),
+                    Ok(None) => self.open(file.index, true),
+                    Err(failure) => Err(failure),
+                };
+                match again {
+                    Ok(again) => file = again,
+                    Err(failure) => break SeenContent::Failed(failure),
+                }
+            };
+            self.finish(file.index, content);
+        }
+    }
+}
+
+/// `None` when it changed.
+fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<Option<SeenContent>, Failure> {
+    let mut hashers: Vec<Hasher> =
+        file.task.algorithms.iter().map(|algorithm| Hasher::new(algorithm, file.size)).collect();
+    let mut captured = file.task.capture.then(Vec::new);
+    loop {
+        let count = file.read(buffer)?;
+        if count == 0 {
+            break;
+        }
+        for hasher in &mut hashers {
+            hasher.update(&buffer[..count]);
+        }
+        if let Some(bytes) = &mut captured {
+            bytes.extend_from_slice(&buffer[..count]);
+        }
+    }
+    if !file.is_unchanged()? {
+        return Ok(None);
+    }
+    let digests = hashers.into_iter().map(Hasher::finish).collect();
+    Ok(Some(content(file.task.name, digests, captured)))
+}
+
+/// What is kept of a file that was read to the end.
+pub(in crate::live) fn content(name: &[u8], digests: Vec<Digest>, captured: Option<Vec<u8>>) -> SeenContent {
+    // buildout notes the options of its parts, passwords among them: they stay on the host.
+    let keep = |bytes: Vec<u8>| if name.ends_with(b".cfg") { redacted(&bytes) } else { bytes };
+    SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }
+}
+
+/// A file that changes while it is read is read once more; then it is a moving target, and said so.
+fn moving() -> SeenContent {
+    SeenContent::Failed(Failure { errno: 0, text: "it changed while it was read".into() })
+}
+
+/// Files for the lanes, which read many at once.
+pub(super) struct InLanes<'a, F> {
+    reader: Reader<'a, F>,
+    /// Files that changed while they were read.
+    again: Vec<usize>,
+}
+
+impl<'a, F: Files> InLanes<'a, F> {
+    pub(super) fn new(reader: Reader<'a, F>) -> Self {
+        Self { reader, again: Vec::new() }
+    }
+}
+
+impl<'a, F: Files> Feed<OpenFile<'a>> for InLanes<'a, F> {
+    fn next(&mut self) -> Option<OpenFile<'a>> {
+        while let Some(index) = self.again.pop() {
+            match self.reader.open(index, true) {
+                Ok(file) => return Some(file),
+                Err(failure) => self.reader.finish(index, SeenContent::Failed(failure)),
+            }
+        }
+        self.reader.next()
+    }
+
+    fn done(&mut self, file: OpenFile<'a>, result: Result<Digest, Failure>) {
+        let content = match result.and_then(|digest| Ok((digest, file.is_unchanged()?))) {
+            Ok((digest, true)) => SeenContent::Read { digests: vec![digest], captured: None, closer: None },
+            Ok((_, false)) if !file.again => {
+                self.again.push(file.index);
+                return;
+            }
+            Ok((_, false)) => moving(),
+            Err(failure) => SeenContent::Failed(failure),
+        };
+        self.reader.finish(file.index, content);
+    }
+}

@@ -9,6 +9,7 @@ mod cli;
 mod golden;
 mod judging;
 mod live;
+mod packages;
 mod program;
 mod recipes;
 mod report;

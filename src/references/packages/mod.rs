@@ -8,7 +8,10 @@
 //! A new kind of database is a file and a line in [`DATABASES`].
 
 mod alternatives;
-pub mod dpkg;
+mod dpkg;
+mod nix;
+mod portage;
+mod rpm;
 
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::model::content::Algorithm;
@@ -17,7 +20,8 @@ use crate::model::path::TargetPath;
 use std::io::Read;
 
 /// All that are known, sorted by name.
-pub static DATABASES: &[&dyn Database] = &[&alternatives::Alternatives, &dpkg::Dpkg];
+pub static DATABASES: &[&dyn Database] =
+    &[&alternatives::Alternatives, &dpkg::Dpkg, &nix::Nix, &portage::Portage, &rpm::Rpm];
 
 /// Reads all databases that are there.
 pub fn read_all(root: &LiveRoot, sink: &mut dyn Sink) {
@@ -119,7 +123,7 @@ pub enum Content<'a> {
     Archive(Algorithm, &'a [u8]),
     /// It should be known and is not, for this reason.
     Unknown(&'a str),
-    /// The database has nothing to say: it is, or may be, no regular file.
+    /// The database has nothing to say: it is, or may be, no regular file. Of one that is, the content is unknown.
     Nothing,
 }
 

@@ -154,6 +154,7 @@ fn deployer(model: &BatouModel, project: &Project) -> Deployer {
         commands: vec![command],
         aborts_on_first_failure: true,
         parts: BTreeMap::new(),
+        one_by_one: false,
     }
 }
 

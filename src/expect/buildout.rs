@@ -67,6 +67,7 @@ pub fn manifest(
         commands: vec![Command::on(&place.host, command_line(place)).in_directory(directory.clone())],
         aborts_on_first_failure: true,
         parts: BTreeMap::new(),
+        one_by_one: false,
     });
     let unit = UnitId(format!("{}#buildout", place.host));
     add(

@@ -81,6 +81,7 @@ fn unit(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
             commands: Vec::new(),
             aborts_on_first_failure: true,
             parts: BTreeMap::new(),
+            one_by_one: package.one_by_one,
         });
     }
     if let Some(known) = manifest.deployers.iter_mut().find(|known| known.id == deployer) {

@@ -43,6 +43,9 @@ pub struct Package {
     pub installer: String,
     /// The commands that install it anew, each an argument vector. The last word of each names the package.
     pub reinstall: Vec<Vec<String>>,
+    /// Whether each package needs commands of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub one_by_one: bool,
 }
 
 /// A path that is not as its package made it.

@@ -122,9 +122,12 @@ pub struct Deployer {
     /// Whether one failing unit keeps the others from being deployed.
     pub aborts_on_first_failure: bool,
     /// What to run besides for each unit that is made anew, for deployers that are told which. Commands that differ in
-    /// their last word only become one.
+    /// their last word only become one, unless [`Self::one_by_one`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub parts: BTreeMap<UnitId, Vec<Command>>,
+    /// Whether each unit needs commands of its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub one_by_one: bool,
 }
 
 /// A directed edge: `from` needs `to` to be sound before it is deployed.

@@ -11,7 +11,9 @@ use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::package::{Deviation, Package as Deviating, Packages};
 use crate::model::path::TargetPath;
 use crate::monitor::Monitor;
+use crate::references::nar;
 use crate::references::packages::{self, Content, DATABASES, Entry, Owner, Package, Presence, Sink};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares, and adds what differs to the scan.
@@ -43,6 +45,10 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: 
         let package = *kept.entry(claim.unit).or_insert_with(|| table.keep(claim.unit, &mut found.packages));
         found.deviations.push(deviation(path.clone(), &claim, package));
         see(scan, path, sighting);
+    }
+    for (path, unit, evidence) in table.damaged_trees(root) {
+        let package = *kept.entry(unit).or_insert_with(|| table.keep(unit, &mut found.packages));
+        found.trees.push((path, package, evidence));
     }
     found.deviations.sort_by(|a, b| (&a.path, a.package).cmp(&(&b.path, b.package)));
     scan.packages = Some(found);
@@ -125,11 +131,28 @@ struct Table {
     packages: Vec<Package>,
     /// Claims whose path may be missing.
     optional: BTreeSet<u32>,
+    /// Trees that have one digest as a whole, with their packages.
+    trees: Vec<(TargetPath, Digest, u32)>,
     without_digest: u64,
     broken: Vec<(TargetPath, String)>,
 }
 
 impl Table {
+    /// Trees that are there and do not have their digest, with what proves it.
+    fn damaged_trees(&self, root: &LiveRoot) -> Vec<(TargetPath, u32, String)> {
+        let damaged = |(path, expected, unit): &(TargetPath, Digest, u32)| {
+            let evidence = match nar::digest(root, path, expected.algorithm) {
+                // What is missing is among the deviations.
+                Ok(None) => return None,
+                Ok(Some((found, _))) if found == *expected => return None,
+                Ok(Some((found, _))) => format!("as a whole it has {found}, its database says {expected}"),
+                Err(failure) => format!("it cannot be read as a whole: {}", failure.text),
+            };
+            Some((path.clone(), *unit, evidence))
+        };
+        self.trees.par_iter().filter_map(damaged).collect()
+    }
+
     /// Keeps a package of which something differs; gives its number among those.
     fn keep(&self, unit: u32, kept: &mut Vec<Deviating>) -> u32 {
         let package = &self.packages[unit as usize];
@@ -141,6 +164,7 @@ impl Table {
             version: package.version.clone(),
             installer: package.installer.to_owned(),
             reinstall,
+            one_by_one: database.is_some_and(|database| database.one_by_one()),
         });
         u32::try_from(kept.len() - 1).expect("there are fewer packages than claims, which are numbered by 32 bits")
     }
@@ -177,7 +201,10 @@ impl Sink for Table {
         match entry.content {
             Content::Digest(algorithm, digest) => claim.digest = Some((algorithm, digest)),
             Content::Unknown(_) => self.without_digest += 1,
-            Content::Archive(..) | Content::Nothing => {}
+            Content::Archive(algorithm, digest) => {
+                self.trees.push((path.clone(), Digest { algorithm, bytes: digest.into() }, unit));
+            }
+            Content::Nothing => {}
         }
         match self.claims.push(&path, &claim) {
             Ok(index) if entry.presence == Presence::Optional => {

@@ -411,7 +411,11 @@ impl<'a> Folding<'a> {
             step.commands.clone_from(&deployer.commands);
             let mended: BTreeSet<&UnitId> = group.iter().map(|(finding, _)| &finding.unit).collect();
             let parts = mended.into_iter().filter_map(|unit| deployer.parts.get(unit));
-            step.commands.extend(commands::joined(parts.flatten()));
+            if deployer.one_by_one {
+                step.commands.extend(parts.flatten().cloned());
+            } else {
+                step.commands.extend(commands::joined(parts.flatten()));
+            }
             step.check = Some(self.input.verify.clone());
             step.blocked = blocked_by(remedies, &hosts).or_else(|| self.data_replaced(id, remedies));
             self.steps.push(step);

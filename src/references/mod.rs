@@ -10,8 +10,10 @@ pub mod aliases;
 pub mod archive;
 pub mod baseline;
 pub mod git_objects;
+pub mod nar;
 pub mod packages;
 pub mod python_metadata;
+pub mod sqlite;
 pub mod wheel_record;
 
 use crate::io::disk::LiveRoot;

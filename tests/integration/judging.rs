@@ -68,6 +68,7 @@ fn manifest() -> Manifest {
         commands: vec![Command::at(Place::Control, ["./batou", "deploy", "e"].map(str::to_owned))],
         aborts_on_first_failure: true,
         parts: BTreeMap::new(),
+        one_by_one: false,
     });
     manifest
 }

@@ -9,6 +9,7 @@ mod cli;
 mod golden;
 mod judging;
 mod live;
+mod packages;
 mod page_cache;
 mod program;
 mod recipes;

@@ -128,6 +128,7 @@ fn unit(
             commands: Vec::new(),
             aborts_on_first_failure: true,
             parts: BTreeMap::new(),
+            one_by_one: false,
         });
     }
     if let Some(known) = manifest.deployers.iter_mut().find(|known| known.id == deployer) {

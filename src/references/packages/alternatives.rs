@@ -61,6 +61,10 @@ impl Database for Alternatives {
         }
     }
 
+    fn one_by_one(&self) -> bool {
+        true
+    }
+
     fn reinstall(&self, packages: &[&Package]) -> Vec<Vec<String>> {
         let mut commands: Vec<Vec<String>> = Vec::new();
         for package in packages {

@@ -8,7 +8,10 @@
 //! A new kind of database is a file and a line in [`DATABASES`].
 
 mod alternatives;
-pub mod dpkg;
+mod dpkg;
+mod nix;
+mod portage;
+mod rpm;
 
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::model::content::Algorithm;
@@ -17,7 +20,8 @@ use crate::model::path::TargetPath;
 use std::io::Read;
 
 /// All that are known, sorted by name.
-pub static DATABASES: &[&dyn Database] = &[&alternatives::Alternatives, &dpkg::Dpkg];
+pub static DATABASES: &[&dyn Database] =
+    &[&alternatives::Alternatives, &dpkg::Dpkg, &nix::Nix, &portage::Portage, &rpm::Rpm];
 
 /// Reads all databases that are there.
 pub fn read_all(root: &LiveRoot, sink: &mut dyn Sink) {
@@ -40,6 +44,11 @@ pub trait Database: Sync {
     /// Commands (argument vectors) that put the files of these packages of this database right again; few commands for
     /// many packages. They keep configuration files that were changed on purpose.
     fn reinstall(&self, packages: &[&Package]) -> Vec<Vec<String>>;
+
+    /// Whether each package needs a command of its own, rather than one for all that name it last.
+    fn one_by_one(&self) -> bool {
+        false
+    }
 }
 
 /// Takes what databases say.
@@ -119,7 +128,7 @@ pub enum Content<'a> {
     Archive(Algorithm, &'a [u8]),
     /// It should be known and is not, for this reason.
     Unknown(&'a str),
-    /// The database has nothing to say: it is, or may be, no regular file.
+    /// The database has nothing to say: it is, or may be, no regular file. Of one that is, the content is unknown.
     Nothing,
 }
 

@@ -39,12 +39,14 @@ pub(super) fn list(bytes: &[u8]) -> List<'_> {
 pub(super) struct Sums<'a> {
     /// Paths without the leading slash, as they stand there.
     pub(super) rows: Vec<(Cow<'a, [u8]>, [u8; 16])>,
+    /// Whether the last row has no line end: some packages' own scripts leave it out, and so does a file that is cut.
+    pub(super) open: bool,
     pub(super) broken: Option<String>,
 }
 
 /// Reads `NAME.md5sums`: rows as md5sum(1) writes them, names from the root with or without `/` or `./`.
 pub(super) fn sums(bytes: &[u8]) -> Sums<'_> {
-    let mut sums = Sums::default();
+    let mut sums = Sums { open: !bytes.is_empty() && !bytes.ends_with(b"\n"), ..Sums::default() };
     for (number, line) in lines(bytes).enumerate() {
         match row(line) {
             Some(row) => sums.rows.push(row),
@@ -99,4 +101,41 @@ pub(super) fn digest(hex: &[u8]) -> Option<[u8; 16]> {
         *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
     }
     Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MD5: &str = "0123456789abcdef0123456789ABCDEF";
+
+    fn names(text: &str) -> (Vec<String>, bool) {
+        let sums = sums(text.as_bytes());
+        let names = sums.rows.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect();
+        (names, sums.broken.is_some())
+    }
+
+    #[test]
+    fn rows_are_read_as_all_the_tools_write_them() {
+        let text = format!("{MD5}  usr/a\\b\n\n{MD5} *./usr/c d\n\\{MD5}  usr/e\\\\f\\ng\n");
+        let text = text.replace("\\n\\n", "\n\n");
+        assert_eq!(names(&text), (vec!["usr/a\\b".into(), "./usr/c d".into(), "usr/e\\f\ng".into()], false));
+    }
+
+    #[test]
+    fn what_is_no_row_breaks_the_list() {
+        for row in
+            ["x".into(), format!("{MD5}"), format!("{MD5}  "), format!("g{}  a", &MD5[1..]), format!("\\{MD5}  a\\x")]
+        {
+            assert!(names(&format!("{MD5}  a\n{row}\n")).1, "{row}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_breaks_the_list_of_files() {
+        assert_eq!(list(b"/.\n/usr\n").broken, None);
+        for text in [&b"/.\n/usr"[..], b"/.\nusr\n", b"/.\n\n/usr\n", b"/.\n/u\0r\n", b"\0\0\0"] {
+            assert!(list(text).broken.is_some(), "{}", String::from_utf8_lossy(text));
+        }
+    }
 }

@@ -28,7 +28,7 @@ use system::System;
 
 /// dpkg's database.
 #[derive(Debug)]
-pub struct Dpkg;
+pub(super) struct Dpkg;
 
 impl Database for Dpkg {
     fn name(&self) -> &'static str {

@@ -174,7 +174,9 @@ impl Filters {
         ];
         let Some(kept) = &self.kept else { return false };
         let Some(rest) = PLACES.iter().find_map(|place| path.strip_prefix(*place)) else { return false };
-        // Help and OMF have the program first.
+        // Help and OMF have the program first. Only directories are named by locales.
+        let Some(end) = rest.iter().rposition(|&byte| byte == b'/') else { return false };
+        let rest = &rest[..end];
         let mut parts = rest.split(|&byte| byte == b'/').take(2).filter(|part| is_locale(part));
         parts.next().is_some_and(|locale| !kept.contains(locale))
     }

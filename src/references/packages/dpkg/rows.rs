@@ -9,6 +9,7 @@ use super::status::{Conffile, Known, State};
 use super::system::{Lists, Loaded, System};
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// What is known of a file's content.
@@ -44,6 +45,7 @@ pub(super) struct Rows {
 
 const HALF: &str = "the package is only half installed";
 const NO_SUMS: &str = "the package has no list of checksums";
+const EMPTY_SUMS: &str = "the package's list of checksums is empty";
 const BAD_SUMS: &str = "the package's list of checksums is damaged";
 const NOT_SETTLED: &str = "the configuration file was not installed yet";
 const NO_PARAGRAPH: &str = "dpkg's status file has lost the package, and with it this file's checksum";
@@ -89,15 +91,18 @@ impl Rows {
 
     /// The checksums, if they can be believed.
     fn sums<'a>(&mut self, path: &TargetPath, mut sums: Sums<'a>, list: &List<'_>) -> (Sums<'a>, Sum) {
-        let leaves = leaves(list);
-        if sums.broken.is_none() && list.broken.is_none() {
-            if sums.rows.is_empty() && leaves.len() > 1 {
-                sums.broken = Some("it is empty, and its package has files".to_owned());
-            } else if !sums.rows.is_empty() && !sums.rows.iter().any(|(name, _)| leaves.contains(relative(name))) {
+        if sums.broken.is_none() && list.broken.is_none() && !sums.rows.is_empty() {
+            let listed: HashSet<&[u8]> = list.paths.iter().map(|path| relative(path)).collect();
+            let is_listed = |(name, _): &(Cow<'_, [u8]>, [u8; 16])| listed.contains(relative(name));
+            if !sums.rows.iter().any(is_listed) {
                 sums.broken = Some("it has no path of its package's list of files".to_owned());
+            } else if sums.open && !sums.rows.last().is_some_and(is_listed) {
+                sums.broken = Some("the last line is cut".to_owned());
             }
         }
         match sums.broken.take() {
+            // Packages of links and directories have an empty one. So has one that was emptied.
+            None if sums.rows.is_empty() => (sums, Sum::Unknown(EMPTY_SUMS)),
             None => (sums, Sum::Nothing),
             Some(fault) => {
                 self.faults.push((path.clone(), fault));
@@ -170,12 +175,6 @@ impl Said<'_> {
             State::Unpacked | State::Installed => (Presence::Required, sum, config),
         }
     }
-}
-
-/// The paths of a list that have none below them, without the leading slash.
-fn leaves<'a>(list: &List<'a>) -> HashSet<&'a [u8]> {
-    let parents: HashSet<&[u8]> = list.paths.iter().filter_map(|path| parent(relative(path))).collect();
-    list.paths.iter().map(|path| relative(path)).filter(|path| !parents.contains(path)).collect()
 }
 
 /// A path from the root: without `./`, and slashes at its ends.

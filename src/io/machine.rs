@@ -14,7 +14,7 @@ pub struct Machine {
     pub machine: Option<&'static str>,
 }
 
-/// How many bytes this process has had fetched from storage so far: what is read and not cached (proc_pid_io(5),
+/// How many bytes this process has had fetched from storage so far: what is read and not cached (`proc_pid_io(5)`,
 /// `read_bytes`). `None` where the system does not count.
 #[must_use]
 pub fn bytes_from_storage() -> Option<u64> {

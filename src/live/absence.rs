@@ -1,39 +1,74 @@
 //! Proving that nothing is at a path: a look-up that finds nothing may be a damaged directory index, so only a
 //! directory that was listed to its end proves that a name is gone.
 
-use crate::io::disk::LiveRoot;
+use crate::io::disk::{Directory, LiveRoot};
 use crate::model::observation::{Failure, Kind, Sighting};
 use crate::model::path::TargetPath;
 
-/// What can be said of a path that could not be looked up: [`Sighting::Absent`] if the nearest directory above it that
-/// is there was listed without it, otherwise [`Sighting::Unseen`].
-pub(super) fn prove(root: &LiveRoot, path: &TargetPath) -> Sighting {
-    let mut place = path.clone();
-    while let Some(parent) = place.parent() {
-        let directory = match root.open_directory(&parent) {
-            Ok(Some(directory)) => directory,
-            Ok(None) => {
-                place = parent;
-                continue;
+/// Proves absence, and remembers the last listing: names that are gone tend to be neighbours.
+#[derive(Debug)]
+pub(super) struct Absence<'a> {
+    root: &'a LiveRoot,
+    last: Option<(TargetPath, Listing)>,
+}
+
+/// The names in a directory, sorted.
+type Listing = Result<Vec<Vec<u8>>, Failure>;
+
+impl<'a> Absence<'a> {
+    pub(super) fn new(root: &'a LiveRoot) -> Self {
+        Self { root, last: None }
+    }
+
+    /// What can be said of a path that could not be looked up: [`Sighting::Absent`] if the nearest directory above it
+    /// that is there was listed without it, otherwise [`Sighting::Unseen`].
+    pub(super) fn prove(&mut self, path: &TargetPath) -> Sighting {
+        let mut place = path.clone();
+        while let Some(parent) = place.parent() {
+            match self.root.open_directory(&parent) {
+                Ok(Some(directory)) => return self.missing_in(&directory, &parent, &place, place == *path),
+                Ok(None) => place = parent,
+                Err(failure) => return Sighting::Unseen(failure),
             }
-            Err(failure) => return Sighting::Unseen(failure),
-        };
-        return match directory.list() {
+        }
+        Sighting::Absent
+    }
+
+    /// What can be said of the name of `place` in its directory: `last` if it is what is looked for, otherwise it is on
+    /// the way to that and could not be opened as a directory.
+    pub(super) fn missing_in(
+        &mut self,
+        directory: &Directory,
+        parent: &TargetPath,
+        place: &TargetPath,
+        last: bool,
+    ) -> Sighting {
+        match self.lists(directory, parent, place.name()) {
             Err(failure) => Sighting::Unseen(failure),
-            Ok(names) if names.binary_search_by(|name| name.as_slice().cmp(place.name())).is_err() => Sighting::Absent,
-            Ok(_) if place == *path => listed_only(),
-            Ok(_) => match directory.look(place.name()) {
+            Ok(false) => Sighting::Absent,
+            Ok(true) if last => listed_only(),
+            Ok(true) => match directory.look(place.name()) {
                 Err(failure) => Sighting::Unseen(failure),
                 Ok(None) => listed_only(),
-                Ok(Some(seen)) => below(&place, seen.kind),
+                Ok(Some(seen)) => below(place, seen.kind),
             },
-        };
+        }
     }
-    Sighting::Absent
+
+    fn lists(&mut self, directory: &Directory, path: &TargetPath, name: &[u8]) -> Result<bool, Failure> {
+        if self.last.as_ref().is_none_or(|(listed, _)| listed != path) {
+            self.last = Some((path.clone(), directory.list()));
+        }
+        match &self.last {
+            Some((_, Ok(names))) => Ok(names.binary_search_by(|listed| listed.as_slice().cmp(name)).is_ok()),
+            Some((_, Err(failure))) => Err(failure.clone()),
+            None => Ok(true),
+        }
+    }
 }
 
 /// What is said of a name that its directory lists and that cannot be looked up.
-pub(super) fn listed_only() -> Sighting {
+fn listed_only() -> Sighting {
     let text = "the directory lists it but it cannot be looked up".to_owned();
     Sighting::Unseen(Failure { errno: EUCLEAN, text })
 }

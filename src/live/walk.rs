@@ -1,7 +1,7 @@
 //! Walking: what exists below the places that the manifest names.
 
 use crate::io::disk::LiveRoot;
-use crate::live::absence;
+use crate::live::absence::Absence;
 use crate::live::digest::FileToRead;
 use crate::model::artifact::{Content, Expected};
 use crate::model::content::Algorithm;
@@ -130,7 +130,7 @@ impl Walker<'_> {
         }
         let sighting = match self.root.look(path) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
-            Ok(None) => absence::prove(self.root, path),
+            Ok(None) => Absence::new(self.root).prove(path),
             Err(failure) => Sighting::Unseen(failure),
         };
         let kind = if let Sighting::Present(seen) = &sighting { Some(seen.kind) } else { None };

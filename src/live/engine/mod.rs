@@ -2,9 +2,10 @@
 //!
 //! Takes a list of files ([`Files`]), each with the digests that are wanted of it, and says of every one what its
 //! content is. Files that want one digest only, by an algorithm with a kernel, are read side by side in lanes
-//! ([`lanes`](super::lanes)); all others one after the other, through all hashers at once. Files that are read begin
-//! with the largest, so that no thread ends alone with a long one; the small ones follow in the order of the list,
-//! which should be that of the directories: a directory is opened once for all its files that follow each other.
+//! ([`lanes`](super::lanes)); all others one after the other, through all hashers at once. Large files come first, the
+//! largest of all at the beginning, so that no thread ends alone with a long one; the small ones follow in the order of
+//! the list, which should be that of the directories: a directory is opened once for all its files that follow each
+//! other.
 //!
 //! More threads than were asked for are started while most of what is read comes from storage and not from the cache
 //! of the system: then the device is waited for, and a device that is asked for several things at once answers sooner.
@@ -94,13 +95,11 @@ const UNITS_BETWEEN_LOOKS: usize = 8;
 
 /// Reads all files and gives the number of bytes that were read.
 pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace, monitor: &dyn Monitor) -> u64 {
-    let classes = [Some(Algorithm::Md5), Some(Algorithm::Sha256), None];
-    let queues = classes.map(|class| Queue::new(files, class));
     let engine = Engine {
         root,
         files,
         monitor,
-        queues,
+        queues: Queue::all(files),
         throttle: pace.limit.map(Throttle::new),
         bytes: AtomicU64::new(0),
         threads: AtomicUsize::new(0),
@@ -143,23 +142,32 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(files: &impl Files, algorithm: Option<Algorithm>) -> Self {
-        let belongs = |task: &Task<'_>| lane_of(task) == algorithm;
-        let count = (0..files.count()).filter(|&index| belongs(&files.task(index))).count();
-        let mut order: Vec<u32> = Vec::with_capacity(count);
-        let mut push = |large: bool| {
-            for (index, number) in (0..files.count()).zip(0_u32..) {
-                let task = files.task(index);
-                if belongs(&task) && (task.size >= LARGE) == large {
-                    order.push(number);
-                }
+    /// Every file in the queue of its class.
+    fn all(files: &impl Files) -> [Self; 3] {
+        let classes = [Some(Algorithm::Md5), Some(Algorithm::Sha256), None];
+        let class_of = |task: &Task<'_>| classes.iter().position(|class| *class == lane_of(task)).unwrap_or(2);
+        let numbers = || (0..files.count()).zip(0_u32..);
+        let mut orders = [const { Vec::new() }; 3];
+        let mut counts = [0; 3];
+        for (index, number) in numbers() {
+            let task = files.task(index);
+            counts[class_of(&task)] += 1;
+            if task.size >= LARGE {
+                orders[class_of(&task)].push(number);
             }
-            order.len()
-        };
-        let large = push(true);
-        push(false);
-        order[..large].sort_by_key(|&index| std::cmp::Reverse(files.task(index as usize).size));
-        Self { algorithm, order, next: Mutex::new(0) }
+        }
+        for (order, count) in orders.iter_mut().zip(counts) {
+            order.sort_by_key(|&number| std::cmp::Reverse(files.task(number as usize).size));
+            order.reserve_exact(count - order.len());
+        }
+        for (index, number) in numbers() {
+            let task = files.task(index);
+            if task.size < LARGE {
+                orders[class_of(&task)].push(number);
+            }
+        }
+        let mut orders = orders.into_iter();
+        classes.map(|algorithm| Self { algorithm, order: orders.next().unwrap_or_default(), next: Mutex::new(0) })
     }
 
     /// The next files for one thread; empty when all are taken.

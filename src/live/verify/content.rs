@@ -1,0 +1,146 @@
+//! The second stage: the content of files. First all files are read for the digests that are claimed of them; then
+//! the few that deviate are read for the digests by which the diagnosis knows files.
+
+use super::stat::{self, Suspect, ToRead};
+use super::{Job, Outcome};
+use crate::live::engine::{self, Algorithms, Files, Task};
+use crate::model::claims::Claim;
+use crate::model::content::Algorithm;
+use crate::model::observation::{Kind, SeenContent, Sighting};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The digests by which the diagnosis knows files.
+const TELLING: [Algorithm; 2] = [Algorithm::Md5, Algorithm::Sha256];
+
+/// A file whose content is not as claimed.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    place: u32,
+    content: SeenContent,
+}
+
+/// Whether a claim is not true of what was read, or nothing can be said about it.
+fn differs(claim: &Claim<'_>, content: &SeenContent) -> bool {
+    let Some((algorithm, claimed)) = claim.digest else { return false };
+    match content {
+        SeenContent::Failed(_) => true,
+        SeenContent::Read { digests, .. } => {
+            !digests.iter().any(|digest| digest.algorithm == algorithm && *digest.bytes == *claimed)
+        }
+    }
+}
+
+fn task<'a>(job: &'a Job<'_>, place: u32, (size, mtime): (u64, i64), extra: &[Algorithm]) -> Task<'a> {
+    let claims = job.order.path_at(job.claims, place as usize);
+    let claimed = claims.iter().filter_map(|&index| job.claims.get(index).digest.map(|(algorithm, _)| algorithm));
+    let algorithms = claimed.chain(extra.iter().copied()).fold(Algorithms::default(), Algorithms::with);
+    let directory = job.claims.directory_path(job.claims.directory(claims[0]));
+    Task { directory, name: job.claims.name(claims[0]), size, mtime, algorithms, capture: false }
+}
+
+/// Files that are read for what is claimed of them.
+struct Comparing<'a> {
+    job: &'a Job<'a>,
+    files: &'a [ToRead],
+    intact: AtomicU64,
+    wrong: Mutex<Vec<Wrong>>,
+}
+
+impl Files for Comparing<'_> {
+    fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    fn task(&self, index: usize) -> Task<'_> {
+        let file = self.files[index];
+        task(self.job, file.place, (file.size, file.mtime), &[])
+    }
+
+    fn done(&self, index: usize, content: SeenContent) {
+        let place = self.files[index].place;
+        let claims = self.job.order.path_at(self.job.claims, place as usize);
+        if claims.iter().any(|&index| differs(&self.job.claims.get(index), &content)) {
+            self.wrong.lock().expect("no thread panics while it adds").push(Wrong { place, content });
+        } else {
+            self.intact.fetch_add(claims.len() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Reads files for what is claimed of them, and gives those of which some claim does not hold.
+pub(super) fn compare(job: &Job<'_>, files: &[ToRead], outcome: &mut Outcome) -> Vec<Wrong> {
+    let total = files.iter().map(|file| file.size).sum();
+    job.monitor.begin("reading files", Some(total));
+    let comparing = Comparing { job, files, intact: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
+    outcome.bytes += engine::read_all(job.root, &comparing, job.pace, job.monitor);
+    outcome.intact += comparing.intact.into_inner();
+    job.monitor.end();
+    comparing.wrong.into_inner().expect("no thread panics while it adds")
+}
+
+/// Looks again at a file whose content is not as claimed. One that can be read is to be examined; all others are done.
+pub(super) fn look_again(job: &Job<'_>, wrong: Wrong, outcome: &mut Outcome) -> Option<Suspect> {
+    let claims = job.order.path_at(job.claims, wrong.place as usize);
+    let claim = |index: u32| job.claims.get(index);
+    let mut seen = match stat::sighting(job, claims[0]) {
+        Sighting::Present(seen) => seen,
+        sighting @ (Sighting::Absent | Sighting::Unseen(_)) => {
+            outcome.add(claims, &sighting, |_| true);
+            return None;
+        }
+    };
+    match wrong.content {
+        SeenContent::Read { .. } if seen.kind == Kind::File => return Some(Suspect { place: wrong.place, seen }),
+        // What could not be read is not read again: that may take a damaged disk minutes.
+        content @ SeenContent::Failed(_) if seen.kind == Kind::File => seen.content = Some(content),
+        SeenContent::Read { .. } | SeenContent::Failed(_) => {}
+    }
+    let sighting = Sighting::Present(seen.clone());
+    let unread = |index: u32| seen.content.as_ref().is_some_and(|content| differs(&claim(index), content));
+    outcome.add(claims, &sighting, |index| job.deviates(&claim(index), &seen) || unread(index));
+    None
+}
+
+/// Files that are read to know them.
+struct Examining<'a> {
+    job: &'a Job<'a>,
+    files: &'a [Suspect],
+    read: Mutex<Vec<(usize, SeenContent)>>,
+}
+
+impl Files for Examining<'_> {
+    fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    fn task(&self, index: usize) -> Task<'_> {
+        let Suspect { place, seen } = &self.files[index];
+        task(self.job, *place, (seen.size, seen.mtime), &TELLING)
+    }
+
+    fn done(&self, index: usize, content: SeenContent) {
+        self.read.lock().expect("no thread panics while it adds").push((index, content));
+    }
+}
+
+/// Reads the files of which some claim does not hold, and says which claims do not.
+pub(super) fn examine(job: &Job<'_>, files: &[Suspect], outcome: &mut Outcome) {
+    let total = files.iter().map(|file| file.seen.size).sum();
+    job.monitor.begin("reading files that differ", Some(total));
+    let examining = Examining { job, files, read: Mutex::new(Vec::with_capacity(files.len())) };
+    outcome.bytes += engine::read_all(job.root, &examining, job.pace, job.monitor);
+    let read = examining.read.into_inner().expect("no thread panics while it adds");
+    for (index, content) in read {
+        let Suspect { place, seen } = &files[index];
+        let mut seen = seen.clone();
+        seen.content = Some(content.clone());
+        let sighting = Sighting::Present(seen.clone());
+        let claims = job.order.path_at(job.claims, *place as usize);
+        outcome.add(claims, &sighting, |index| {
+            let claim = job.claims.get(index);
+            job.deviates(&claim, &seen) || differs(&claim, &content)
+        });
+    }
+    job.monitor.end();
+}

@@ -103,7 +103,7 @@ fn tell(root: &LiveRoot, directory: &TargetPath, (protection, aliases): (&Protec
         let mut entry = row.entry;
         let real = aliases.resolved(&TargetPath::new(entry.path));
         entry.path = real.as_bytes();
-        entry.config = protection.protects(&real);
+        entry.config = entry.kind != Some(Kind::Directory) && protection.protects(&real);
         if let Some(digest) = &row.digest {
             entry.content = Content::Digest(Algorithm::Md5, &digest.bytes);
         }

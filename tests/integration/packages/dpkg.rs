@@ -114,6 +114,11 @@ impl Installed {
         text.lines().map(|line| line.trim_start_matches(&*self.root().to_string_lossy()).to_owned()).collect()
     }
 
+    /// debsums takes a configuration file's name to end at the first blank.
+    fn debsums_about_blanks(&self) -> String {
+        format!("debsums: missing file {}/etc/shell.d/with (from shell package)", self.root().display())
+    }
+
     /// Sound packages of every sort.
     fn typical() -> Self {
         let installed = Self::empty();
@@ -167,7 +172,7 @@ fn nothing_sound_is_accused() {
     assert_eq!(said.unknown, BTreeSet::new());
     assert_eq!(said.compared, 13);
     assert_eq!(installed.verified(), BTreeSet::new());
-    assert_eq!(installed.debsums(), BTreeSet::new());
+    assert_eq!(installed.debsums(), set(&[&installed.debsums_about_blanks()]));
 }
 
 #[test]
@@ -192,10 +197,15 @@ fn damage_is_found_where_dpkg_and_debsums_find_it_and_reinstalling_heals_it() {
         ("/usr/share/odd/two words", "missing"),
     ];
     assert_eq!(said.wrong(), expected);
-    // dpkg follows the link, and calls the program that it leads to a changed file.
+    // dpkg follows the link, and calls the program that it leads to a changed file. It notes the checksum of a diverted
+    // file for the place where it is not (`src/main/verify.c`, where `namenodetouse` comes after `parse_filehash`), so
+    // that it only sees whether it is there.
     let as_dpkg = |what: &str| if what == "missing" { "missing" } else { "changed" };
-    let verified: BTreeSet<(String, &str)> =
-        expected.iter().map(|(path, what)| ((*path).to_owned(), as_dpkg(what))).collect();
+    let verified: BTreeSet<(String, &str)> = expected
+        .iter()
+        .map(|(path, what)| ((*path).to_owned(), as_dpkg(what)))
+        .filter(|(path, _)| !path.ends_with(".distrib"))
+        .collect();
     assert_eq!(installed.verified(), verified);
     // debsums knows no links, and tells those missing in another line.
     let told = installed.debsums();
@@ -212,7 +222,7 @@ fn damage_is_found_where_dpkg_and_debsums_find_it_and_reinstalling_heals_it() {
     }
     // A changed configuration file is the administrator's.
     assert_eq!(installed.said().wrong(), [("/etc/shell.conf", "changed")]);
-    assert_eq!(installed.debsums(), set(&["/etc/shell.conf"]));
+    assert_eq!(installed.debsums(), set(&["/etc/shell.conf", &installed.debsums_about_blanks()]));
 }
 
 #[test]

@@ -2,12 +2,18 @@
 //! in a directory of their own; damage is done by hand, and every difference to the tools' own answer is spelled out.
 
 mod dpkg;
+mod nix;
+mod portage;
+mod rpm;
+mod sqlite;
 
 use crate::tools::read;
 use rectify::io::disk::LiveRoot;
+use rectify::model::content::Algorithm;
 use rectify::model::hasher::digest_of;
 use rectify::model::observation::Kind;
 use rectify::model::path::TargetPath;
+use rectify::references::nar;
 use rectify::references::packages::{Content, DATABASES, Database, Entry, Package, Presence, Sink};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,6 +32,8 @@ pub(crate) struct Said {
     pub(crate) told: BTreeSet<(String, String)>,
     /// Paths whose content is unknown, and why.
     pub(crate) unknown: BTreeSet<(String, String)>,
+    /// Paths that are configuration.
+    pub(crate) config: BTreeSet<String>,
     /// How many files were compared by content.
     pub(crate) compared: usize,
 }
@@ -110,6 +118,9 @@ impl Sink for Said {
         if let Content::Unknown(why) = entry.content {
             self.unknown.insert((name.clone(), why.to_owned()));
         }
+        if entry.config {
+            self.config.insert(name.clone());
+        }
         self.told.insert((name, package));
     }
 
@@ -118,11 +129,7 @@ impl Sink for Said {
     }
 }
 
-fn archive_agrees(
-    _root: &LiveRoot,
-    _path: &TargetPath,
-    _algorithm: rectify::model::content::Algorithm,
-    _digest: &[u8],
-) -> bool {
-    false
+fn archive_agrees(root: &LiveRoot, path: &TargetPath, algorithm: Algorithm, expected: &[u8]) -> bool {
+    let (digest, _) = nar::digest(root, path, algorithm).expect("it can be read").expect("it is there");
+    digest.bytes[..] == *expected
 }

@@ -2,10 +2,16 @@
 //!
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
-//! digests ([`digest`]), and looks closer at the few files that turned out to differ ([`closer`]).
+//! digests ([`digest`]), and looks closer at the few files that turned out to differ ([`closer`]). Files that nothing says
+//! anything about are held against their own format ([`examine`], [`intrinsic`]).
 
 pub mod closer;
 pub mod digest;
+pub mod examine;
+pub mod intrinsic;
+pub mod plausible;
+pub mod subject;
+pub mod unpack;
 pub mod walk;
 
 use crate::io::disk::LiveRoot;

@@ -4,7 +4,8 @@
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that
 //! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]).
-//! For a baseline, [`block_digests`] keeps what names blocks later.
+//! For a baseline, [`block_digests`] keeps what names blocks later. Files that nothing says anything
+//! about are held against their own format ([`examine`], [`intrinsic`]).
 
 mod absence;
 pub mod block_digests;
@@ -12,9 +13,14 @@ pub mod closer;
 pub mod digest;
 mod direct;
 mod engine;
+pub mod examine;
+pub mod intrinsic;
 pub mod lanes;
 pub mod needles;
+pub mod plausible;
 pub mod sectors;
+pub mod subject;
+pub mod unpack;
 pub mod verify;
 pub mod walk;
 

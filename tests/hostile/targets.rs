@@ -11,6 +11,9 @@ use rectify::definition::buildout::{
 use rectify::definition::markers::{MarkerFacts, applies, same_version};
 use rectify::io::disk::LiveRoot;
 use rectify::io::loose_objects;
+use rectify::live::examine::run;
+use rectify::live::intrinsic::{CHECKS, Verdict};
+use rectify::live::subject::Subject;
 use rectify::model::diagnostic::Diagnostic;
 use rectify::model::eval::Eval;
 use rectify::model::path::TargetPath;
@@ -30,6 +33,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("environment_cfg", environment_cfg),
     ("git", git),
     ("installed_cfg", installed_cfg),
+    ("intrinsic", intrinsic),
     ("metadata", metadata),
     ("record", record),
     ("saved", saved),
@@ -188,6 +192,19 @@ pub(crate) fn archive(bytes: &[u8]) {
         let name = &member.path.0;
         assert!(!name.is_empty() && !name.starts_with(b"/") && !name.contains(&0), "{member:?}");
         assert!(name.split(|&byte| byte == b'/').all(|part| part != b".." && !part.is_empty()), "{member:?}");
+    }
+}
+
+/// Every intrinsic check, whether it is about such a file or not. The first line is the path.
+pub(crate) fn intrinsic(bytes: &[u8]) {
+    let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+    let content = bytes.get(end + 1..).unwrap_or_default();
+    let subject = Subject::in_memory(&TargetPath::new(&bytes[..end]), content);
+    for &check in CHECKS {
+        if let Verdict::Damaged { at: Some(at), proof } = run(check, &subject) {
+            // Some name the place that a header points to, which may lie beyond the end.
+            assert!(!proof.is_empty(), "{} at {at}", check.name());
+        }
     }
 }
 

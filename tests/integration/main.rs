@@ -7,6 +7,7 @@ mod batou;
 mod buildout_parity;
 mod cli;
 mod golden;
+mod intrinsic;
 mod judging;
 mod live;
 mod packages;

@@ -56,11 +56,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("md5", &["model/hasher.rs"]),
     ("minijinja", &["definition/batou/native/", "report/", "tickets/"]),
     ("petgraph", &["model/graph.rs"]),
+    ("quick_xml", &["live/intrinsic/xml.rs"]),
+    ("ruzstd", &["live/intrinsic/zstd.rs"]),
     ("schemars", &["model/", "report/"]),
     ("sha1", &["model/hasher.rs"]),
     ("sha2", &["model/hasher.rs"]),
     ("similar", &["findings/", "report/"]),
-    ("toml", &["settings.rs", "settings/"]),
+    ("toml", &["live/intrinsic/toml.rs", "settings.rs", "settings/"]),
 ];
 
 /// The one module that may have code which no compiler checks, with its argument.

@@ -7,6 +7,7 @@ mod baselines;
 mod buildout;
 mod closer;
 mod definition;
+mod intrinsic;
 mod look;
 mod packages;
 mod revisions;

@@ -87,7 +87,9 @@ fn unit(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
     if let Some(known) = manifest.deployers.iter_mut().find(|known| known.id == deployer) {
         known.parts.insert(id.clone(), commands);
     }
-    let version = package.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    // What is told one by one (alternatives) has states instead of versions.
+    let version = package.version.as_ref().filter(|_| !package.one_by_one);
+    let version = version.map_or_else(String::new, |version| format!(" {version}"));
     manifest.units.push(Unit {
         id: id.clone(),
         host: host.clone(),

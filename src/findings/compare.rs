@@ -82,7 +82,11 @@ fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
             // A baseline does not know of whoever removed it since; its directory's time speaks against that.
             let certainty = match claim.artifact.authority {
                 Authority::Baseline => Certainty::Likely,
-                Authority::Definition | Authority::Vendor | Authority::Backup | Authority::Record => Certainty::Proved,
+                Authority::Definition
+                | Authority::Vendor
+                | Authority::Backup
+                | Authority::Record
+                | Authority::Intrinsic => Certainty::Proved,
             };
             Verdict::Wrong(Diagnosis::damage(Damage::Missing, certainty, evidence))
         }

@@ -6,7 +6,7 @@
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, by the contents that are [`known`] among others, [`backup`] judges what only backups know,
-//! [`unclaimed`] what nobody claims, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
+//! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause.
 
 mod backup;
@@ -16,6 +16,7 @@ mod compare;
 mod damage;
 pub mod group;
 pub mod incident;
+mod intrinsic;
 mod known;
 mod unclaimed;
 
@@ -94,6 +95,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
         // What differs is among the claims.
         findings.checked += packages.intact;
         findings.intact += packages.intact;
+        findings.unverified.extend(without_digest(scan, packages.without_digest));
     }
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
@@ -101,10 +103,19 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for judged in unclaimed::judge(case, scan, &claims) {
         record(judged, findings);
     }
+    intrinsic::judge(case, scan, &claims, findings);
     cache::judge(case, scan, &claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));
     let kept = unclaimed::irreplaceable(case, scan, &claims, &findings.findings);
     findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
+}
+
+/// Packaged files whose content nobody noted: one entry for all.
+fn without_digest(scan: &Scan, count: u64) -> Option<Unverified> {
+    let text = format!("{count} packaged files: their databases have no digest of them, only that they exist");
+    let why = Why::new(WhyKind::NoReference, text);
+    let unit = UnitId(scan.host.0.clone());
+    (count > 0).then(|| Unverified { host: scan.host.clone(), unit, path: None, why, unseen: false })
 }
 
 /// What came of one path.

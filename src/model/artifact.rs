@@ -129,6 +129,8 @@ pub enum Authority {
     Backup,
     /// What the tool that deploys noted on the target itself; it may be damaged, too.
     Record,
+    /// The file's own format: it can prove damage, never health.
+    Intrinsic,
 }
 
 /// Whether content can be made anew.

@@ -173,6 +173,8 @@ codes! {
         "The disk has the right content, but the page cache, and so every program, still has an older one. The kernel has to forget it; a file that a process has mapped stays until the process ends.";
     TORN = 121, "torn blocks",
         "Inside one block some 512-byte sectors are of one version and the others of another: a write was cut short.";
+    INCONSISTENT = 122, "damaged in itself",
+        "No reference tells what this file should hold, but its own format does not hold together: a checksum in it is wrong, a structure points out of it, or its text has a run of zero bytes. Intrinsic checks prove damage, never health.";
 
     // 200-249: data and restore
     DATA_DAMAGED = 201, "data that no redeploy can make is damaged",

@@ -148,6 +148,8 @@ pub enum Damage {
     CacheNewerThanDisk,
     /// The disk has the right content, memory an older one.
     CacheOlderThanDisk,
+    /// Nothing tells what it should hold, but its own format proves that it is damaged.
+    Inconsistent,
     /// Plausible text that nobody deployed.
     Edited,
     /// What an earlier revision of the definition makes: not yet deployed.
@@ -183,6 +185,7 @@ impl Damage {
             Self::Unreadable(_) => code::UNREADABLE,
             Self::CacheNewerThanDisk => code::CACHE_NEWER,
             Self::CacheOlderThanDisk => code::CACHE_OLDER,
+            Self::Inconsistent => code::INCONSISTENT,
             Self::Edited => code::EDITED,
             Self::NotDeployed { .. } => code::NOT_DEPLOYED,
             Self::Changed => code::CHANGED_CONTENT,
@@ -210,6 +213,7 @@ impl Damage {
             Self::Unreadable(_) => "unreadable",
             Self::CacheNewerThanDisk => "cache newer than disk",
             Self::CacheOlderThanDisk => "cache older than disk",
+            Self::Inconsistent => "inconsistent",
             Self::Edited => "edited",
             Self::NotDeployed { .. } => "not deployed",
             Self::Changed => "changed",

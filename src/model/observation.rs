@@ -38,6 +38,9 @@ pub struct Scan {
     /// [`ReadMode::Both`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub disk: BTreeMap<TargetPath, OnDisk>,
+    /// Files that nothing vouches for and that their own format proves damaged.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub inconsistent: BTreeMap<TargetPath, Inconsistency>,
     /// What came of the comparison with the package databases; `None` where it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub packages: Option<super::package::Packages>,
@@ -73,6 +76,18 @@ impl ReadMode {
     pub fn is_cached(&self) -> bool {
         *self == Self::Cached
     }
+}
+
+/// What proves that a file is damaged in itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inconsistency {
+    /// The check: the name of a format.
+    pub check: String,
+    /// The offset in bytes, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<u64>,
+    /// The proof, as a sentence fragment.
+    pub text: String,
 }
 
 /// What the disk has of a file, where that is not known to be what memory has.
@@ -351,6 +366,7 @@ impl Scan {
             checkouts: BTreeMap::new(),
             read: ReadMode::Cached,
             disk: BTreeMap::new(),
+            inconsistent: BTreeMap::new(),
             packages: None,
             points: None,
         }

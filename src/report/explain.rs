@@ -121,6 +121,7 @@ fn authority(authority: Authority) -> &'static str {
         Authority::Baseline => "an earlier scan",
         Authority::Backup => "a backup's version",
         Authority::Record => "what the deploying tool noted on the target itself",
+        Authority::Intrinsic => "the format of the file itself",
     }
 }
 

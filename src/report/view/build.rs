@@ -331,6 +331,7 @@ fn detail(damage: &Damage) -> Option<String> {
         | Damage::WrongMode
         | Damage::WrongOwner
         | Damage::WrongTarget
+        | Damage::Inconsistent
         | Damage::CacheNewerThanDisk
         | Damage::CacheOlderThanDisk
         | Damage::Edited

@@ -207,11 +207,16 @@ fn damage_is_found_where_dpkg_and_debsums_find_it_and_reinstalling_heals_it() {
         .filter(|(path, _)| !path.ends_with(".distrib"))
         .collect();
     assert_eq!(installed.verified(), verified);
-    // debsums knows no links, and tells those missing in another line.
-    let told = installed.debsums();
-    for path in ["/etc/shell.conf", "/usr/bin/shell", "/usr/bin/tool.distrib", "/usr/bin/nano"] {
-        assert!(told.contains(path), "{path} is not in {told:?}");
-    }
+    // debsums knows no links. It looks at the diverted file, asks `dpkg-query --search` whose it is, takes the answer
+    // (`diversion by vi from`) for another package, and is silent.
+    let missing = |path: &str, package: &str| {
+        format!("debsums: missing file {}{path} (from {package} package)", installed.root().display())
+    };
+    let library = missing("/usr/lib/libx.so.1", "library:amd64");
+    let words = missing("/usr/share/odd/two words", "shell");
+    let blanks = installed.debsums_about_blanks();
+    let told = ["/etc/shell.conf", "/usr/bin/nano", "/usr/bin/shell", &library, &words, &blanks];
+    assert_eq!(installed.debsums(), set(&told));
     // The command that a plan would have names what apt fetches; here the archives are at hand.
     let commands = said.reinstall("dpkg");
     let names = ["library:amd64=1.0-1", "nano=1.0-1", "shell=1.0-1", "tool=1.0-1"];
@@ -329,6 +334,18 @@ fn configuration_of_a_removed_package_may_be_gone() {
     assert_eq!(said.wrong(), []);
     assert!(said.told.contains(&("/etc/shell.conf".to_owned(), "shell".to_owned())));
     assert!(!said.told.contains(&("/usr/bin/shell".to_owned(), "shell".to_owned())));
+}
+
+#[test]
+fn configuration_that_another_package_took_over_from_a_removed_one_is_checked_against_the_new_one() {
+    let installed = Installed::typical();
+    installed.dpkg(&["--remove", "shell"]);
+    remove(&installed.at("/etc/shell.conf"));
+    installed.add("zsh", "Replaces: nothing\n", &[("/etc/shell.conf", "prompt = %\n")]);
+    let said = installed.said();
+    assert_eq!(said.wrong(), []);
+    damage(&installed.at("/etc/shell.conf"), 0, b"P");
+    assert_eq!(installed.said().wrong(), [("/etc/shell.conf", "changed")]);
 }
 
 #[test]

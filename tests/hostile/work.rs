@@ -184,23 +184,23 @@ const DPKG: &[Family] = &[
     }),
     ("words of a configuration file", |size| repeated("Package: a\nConffiles:\n /etc/x", " obsolete", size)),
     ("replaced packages", |size| numbered("Package: a\nReplaces: ", |n| format!("b{n}, "), size)),
-    ("files", |size| with_lists(numbered("/.\n", |n| format!("/usr/{n}\n"), size))),
-    ("directories in directories", |size| with_lists(repeated("/.\n/", "a/", size))),
-    ("the same file", |size| with_lists(repeated("/.\n", "/usr/a\n", size))),
+    ("files", |size| with_lists(&numbered("/.\n", |n| format!("/usr/{n}\n"), size))),
+    ("directories in directories", |size| with_lists(&repeated("/.\n/", "a/", size))),
+    ("the same file", |size| with_lists(&repeated("/.\n", "/usr/a\n", size))),
     ("checksums", |size| {
         with_lists(
             [b"/.\n\xff", &*numbered("", |n| format!("0123456789abcdef0123456789abcdef  usr/{n}\n"), size)].concat(),
         )
     }),
     ("zero bytes", |size| vec![0; size]),
-    ("zero bytes in a list", |size| with_lists(vec![0; size])),
+    ("zero bytes in a list", |size| with_lists(&vec![0; size])),
     ("line ends", |size| vec![b'\n'; size]),
     ("blanks", |size| vec![b' '; size]),
 ];
 
 /// Lists of a package that is installed.
-fn with_lists(lists: Vec<u8>) -> Vec<u8> {
-    [b"Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n\xff", &*lists].concat()
+fn with_lists(lists: &[u8]) -> Vec<u8> {
+    [b"Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n\xff", lists].concat()
 }
 
 /// What Portage's lists have to bear.

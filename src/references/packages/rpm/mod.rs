@@ -308,7 +308,7 @@ fn kind(mode: u64) -> Kind {
     }
 }
 
-/// OpenPGP's numbers (RFC 4880, 9.4); MD5 where the package tells none.
+/// The numbers of `OpenPGP` (RFC 4880, 9.4); MD5 where the package tells none.
 fn algorithm(number: Option<u64>) -> Option<Algorithm> {
     match number {
         None | Some(1) => Some(Algorithm::Md5),

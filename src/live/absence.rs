@@ -10,14 +10,19 @@ use crate::model::path::TargetPath;
 pub(super) struct Absence<'a> {
     root: &'a LiveRoot,
     last: Option<(TargetPath, Listing)>,
+    /// How many links are being followed.
+    hops: usize,
 }
+
+/// As many links as Linux follows (`MAXSYMLINKS` in `include/linux/namei.h`).
+const MOST_LINKS: usize = 40;
 
 /// The names in a directory, sorted.
 type Listing = Result<Vec<Vec<u8>>, Failure>;
 
 impl<'a> Absence<'a> {
     pub(super) fn new(root: &'a LiveRoot) -> Self {
-        Self { root, last: None }
+        Self { root, last: None, hops: 0 }
     }
 
     /// What can be said of a path that could not be looked up: [`Sighting::Absent`] if the nearest directory above it
@@ -50,8 +55,23 @@ impl<'a> Absence<'a> {
             Ok(true) => match directory.look(place.name()) {
                 Err(failure) => Sighting::Unseen(failure),
                 Ok(None) => listed_only(),
-                Ok(Some(seen)) => below(place, seen.kind),
+                Ok(Some(seen)) => match &seen.target {
+                    Some(target) => self.beyond(parent, place, &target.0),
+                    None => below(place, seen.kind),
+                },
             },
+        }
+    }
+
+    /// What lies beyond a link that could not be opened as a directory: nothing, if what it leads to is proved absent.
+    fn beyond(&mut self, parent: &TargetPath, link: &TargetPath, target: &[u8]) -> Sighting {
+        let target = if target.starts_with(b"/") { TargetPath::new(target) } else { parent.join(target) };
+        self.hops += 1;
+        let found = if self.hops > MOST_LINKS { below(link, Kind::Link) } else { self.prove(&target) };
+        self.hops -= 1;
+        match found {
+            Sighting::Absent => Sighting::Absent,
+            Sighting::Present(_) | Sighting::Unseen(_) => below(link, Kind::Link),
         }
     }
 

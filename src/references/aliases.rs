@@ -24,7 +24,8 @@ impl Aliases {
             for candidate in CANDIDATES.map(TargetPath::new) {
                 let Ok(Some(seen)) = root.look(&candidate) else { continue };
                 let (Some(target), Some(parent)) = (seen.target, candidate.parent()) else { continue };
-                let target = aliases.resolved(&parent.join(&target.0));
+                let target = parent.join(&target.0);
+                let target = aliases.resolved(&target).unwrap_or(target);
                 if !target.is_below(&candidate) && !target.is_root() {
                     aliases.0.retain(|(from, _)| *from != candidate);
                     aliases.0.push((candidate, target));
@@ -34,13 +35,9 @@ impl Aliases {
         aliases
     }
 
-    /// The path without links on the way. The links themselves stand for where they lead, too.
-    pub fn resolved(&self, path: &TargetPath) -> TargetPath {
-        let found = self.0.iter().find_map(|(from, to)| Some((to, path.relative_to(from)?)));
-        match found {
-            None => path.clone(),
-            Some((to, [])) => to.clone(),
-            Some((to, below)) => to.join(below),
-        }
+    /// The path without links on the way; `None` when there are none. The links themselves stand for where they lead.
+    pub fn resolved(&self, path: &TargetPath) -> Option<TargetPath> {
+        let (to, below) = self.0.iter().find_map(|(from, to)| Some((to, path.relative_to(from)?)))?;
+        Some(if below.is_empty() { to.clone() } else { to.join(below) })
     }
 }

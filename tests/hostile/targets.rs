@@ -18,6 +18,7 @@ use rectify::model::diagnostic::Diagnostic;
 use rectify::model::eval::Eval;
 use rectify::model::path::TargetPath;
 use rectify::pipeline::saved;
+use rectify::references::packages::{self, Entry, Package, Sink};
 use rectify::references::{archive, git_objects, python_metadata, wheel_record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,13 +31,17 @@ pub(crate) const TARGETS: &[Target] = &[
     ("archive", archive),
     ("buildout", buildout),
     ("conditions", conditions),
+    ("dpkg", dpkg),
     ("environment_cfg", environment_cfg),
     ("git", git),
     ("installed_cfg", installed_cfg),
     ("intrinsic", intrinsic),
     ("metadata", metadata),
+    ("portage", portage),
     ("record", record),
+    ("rpm_header", rpm_header),
     ("saved", saved),
+    ("sqlite_pages", sqlite_pages),
 ];
 
 /// A target of which much is known.
@@ -257,4 +262,97 @@ pub(crate) fn git(bytes: &[u8]) {
     assert!(checkout.broken.is_sorted());
     rectify::io::git::revision(&top.path().join("live"));
     drop(rectify::io::git::history(&top.path().join("live"), Path::new("file"), 5));
+}
+
+/// Asserts what every package database promises, and counts.
+#[derive(Default)]
+struct Checking {
+    packages: usize,
+    entries: usize,
+}
+
+impl Sink for Checking {
+    fn package(&mut self, package: Package) {
+        assert!(!package.name.is_empty() && !package.fetched_as.is_empty());
+        self.packages += 1;
+    }
+
+    fn entry(&mut self, entry: Entry<'_>) {
+        assert!(self.packages > 0, "a package comes before its entries");
+        assert_eq!(TargetPath::new(entry.path).as_bytes(), entry.path, "paths are normalised");
+        assert!(entry.mode.is_none_or(|mode| mode <= 0o7777));
+        self.entries += 1;
+    }
+
+    fn broken(&mut self, path: TargetPath, evidence: String) {
+        assert!(!path.is_root() && !evidence.is_empty() && evidence.len() < 10_000, "{evidence}");
+    }
+}
+
+/// Reads the package databases of a tree with these files.
+fn databases(files: &[(&str, &[u8])]) {
+    let top = tempfile::tempdir().expect("a temporary directory");
+    for (name, content) in files {
+        write(&top.path().join(name), content);
+    }
+    packages::read_all(&LiveRoot::open(top.path()).expect("it was just made"), &mut Checking::default());
+}
+
+/// dpkg's and the alternatives' files, of two packages: divided by bytes 0xff, which none of them has when sound.
+pub(crate) fn dpkg(bytes: &[u8]) {
+    const NAMES: [&str; 11] = [
+        "var/lib/dpkg/status",
+        "var/lib/dpkg/info/a.list",
+        "var/lib/dpkg/info/a.md5sums",
+        "var/lib/dpkg/info/b:amd64.list",
+        "var/lib/dpkg/info/b:amd64.md5sums",
+        "var/lib/dpkg/diversions",
+        "var/lib/dpkg/statoverride",
+        "var/lib/dpkg/updates/0001",
+        "var/lib/dpkg/alternatives/editor",
+        "etc/dpkg/dpkg.cfg",
+        "etc/locale.nopurge",
+    ];
+    let files: Vec<(&str, &[u8])> = NAMES.into_iter().zip(bytes.split(|&byte| byte == 0xff)).collect();
+    databases(&files);
+}
+
+/// A `CONTENTS` of Portage's, and the settings that say what is configuration.
+pub(crate) fn portage(bytes: &[u8]) {
+    databases(&[("var/db/pkg/app-misc/tool-1/CONTENTS", bytes), ("etc/env.d/50tool", bytes)]);
+}
+
+/// The header of an rpm package, in a sound database of the format that is easy to make.
+pub(crate) fn rpm_header(bytes: &[u8]) {
+    let Ok(length) = u32::try_from(bytes.len()) else { return };
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut blob = [b"BlbS".to_vec(), words(&[1, 0, length]), bytes.to_vec()].concat();
+    blob.resize((blob.len() + 12).div_ceil(16) * 16 - 12, 0);
+    let (one, two) = blob.iter().fold((1, 0), |(one, two): (u32, u32), byte| {
+        let one = (one + u32::from(*byte)) % 65521;
+        (one, (two + one) % 65521)
+    });
+    blob.extend([words(&[two << 16 | one, length]), b"BlbE".to_vec()].concat());
+    let blocks = u32::try_from(blob.len() / 16).unwrap_or(0);
+    let mut file =
+        [b"RpmP".to_vec(), words(&[0, 1, 1, 2, 0, 0, 0]), b"Slot".to_vec(), words(&[1, 256, blocks])].concat();
+    while file.len() < 4096 {
+        file.extend([b"Slot".to_vec(), words(&[0, 0, 0])].concat());
+    }
+    file.extend(blob);
+    databases(&[("var/lib/rpm/Packages.db", &file)]);
+    // And as the file itself.
+    databases(&[("var/lib/rpm/Packages.db", bytes)]);
+}
+
+/// A database of SQLite as rpm's and as Nix'; what follows `--wal--` is its log.
+pub(crate) fn sqlite_pages(bytes: &[u8]) {
+    let place = bytes.windows(7).position(|window| window == b"--wal--");
+    let (database, log) = place.map_or((bytes, &[][..]), |at| (&bytes[..at], &bytes[at + 7..]));
+    databases(&[
+        ("var/lib/rpm/rpmdb.sqlite", database),
+        ("var/lib/rpm/rpmdb.sqlite-wal", log),
+        ("nix/var/nix/db/db.sqlite", database),
+        ("nix/var/nix/db/db.sqlite-wal", log),
+    ]);
 }

@@ -3,7 +3,7 @@
 //! would take hours and the guard ends the wait; time itself decides nothing. Every reader runs on a thread with the
 //! usual small stack, so that recursion on the depth of the input overflows it.
 
-use crate::targets::resolved;
+use crate::targets::{self, resolved};
 use rectify::definition::buildout::{MemorySources, Resolved, installed};
 use rectify::definition::markers::{MarkerFacts, applies};
 use rectify::model::diagnostic::Diagnostic;
@@ -50,8 +50,15 @@ fn assert_linear(reader: Reader, families: &[Family]) {
 type Reader = fn(&[u8]);
 
 /// The readers with what they have to bear.
-const READERS: &[(Reader, &[Family])] =
-    &[(resolving, TEXTS), (resolving, REFERENCES), (installed_cfg, TEXTS), (condition, CONDITIONS), (record, RECORDS)];
+const READERS: &[(Reader, &[Family])] = &[
+    (resolving, TEXTS),
+    (resolving, REFERENCES),
+    (installed_cfg, TEXTS),
+    (condition, CONDITIONS),
+    (record, RECORDS),
+    (dpkg, DPKG),
+    (portage, CONTENTS),
+];
 
 /// Repeats a text up to a size.
 fn repeated(start: &str, unit: &str, size: usize) -> Vec<u8> {
@@ -158,6 +165,54 @@ const RECORDS: &[Family] = &[
     ("a number", |size| repeated("x,,", "9", size)),
 ];
 
+/// The status file of dpkg; behind a byte 0xff the list of the files of its package `a`, then that of their checksums.
+const DPKG: &[Family] = &[
+    ("paragraphs", |size| {
+        numbered(
+            "",
+            |n| format!("Package: p{n}\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n"),
+            size,
+        )
+    }),
+    ("the same paragraph", |size| repeated("", "Package: p\nStatus: install ok installed\nVersion: 1\n\n", size)),
+    ("fields", |size| numbered("Package: a\n", |n| format!("F{n}: 1\n"), size)),
+    ("a name", |size| repeated("Package: ", "x", size)),
+    ("a description", |size| repeated("Package: a\nDescription: x\n", " y\n", size)),
+    ("configuration files", |size| {
+        let start = "Package: a\nStatus: install ok installed\nVersion: 1\nConffiles:\n";
+        numbered(start, |n| format!(" /etc/{n} 0123456789abcdef0123456789abcdef\n"), size)
+    }),
+    ("words of a configuration file", |size| repeated("Package: a\nConffiles:\n /etc/x", " obsolete", size)),
+    ("replaced packages", |size| numbered("Package: a\nReplaces: ", |n| format!("b{n}, "), size)),
+    ("files", |size| with_lists(&numbered("/.\n", |n| format!("/usr/{n}\n"), size))),
+    ("directories in directories", |size| with_lists(&repeated("/.\n/", "a/", size))),
+    ("the same file", |size| with_lists(&repeated("/.\n", "/usr/a\n", size))),
+    ("checksums", |size| {
+        with_lists(
+            &[b"/.\n\xff", &*numbered("", |n| format!("0123456789abcdef0123456789abcdef  usr/{n}\n"), size)].concat(),
+        )
+    }),
+    ("zero bytes", |size| vec![0; size]),
+    ("zero bytes in a list", |size| with_lists(&vec![0; size])),
+    ("line ends", |size| vec![b'\n'; size]),
+    ("blanks", |size| vec![b' '; size]),
+];
+
+/// Lists of a package that is installed.
+fn with_lists(lists: &[u8]) -> Vec<u8> {
+    [b"Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n\xff", lists].concat()
+}
+
+/// What Portage's lists have to bear.
+const CONTENTS: &[Family] = &[
+    ("files", |size| numbered("", |n| format!("obj /usr/{n} 0123456789abcdef0123456789abcdef 1\n"), size)),
+    ("links", |size| numbered("", |n| format!("sym /usr/{n} -> x 1\n"), size)),
+    ("arrows", |size| repeated("sym /a", " -> ", size)),
+    ("a name", |size| repeated("dir /", "a/", size)),
+    ("rows that are none", |size| repeated("", "x\n", size)),
+    ("protected directories", |size| repeated("CONFIG_PROTECT=\"", "/a ", size)),
+];
+
 fn configuration(bytes: &[u8]) -> (Resolved, Vec<Diagnostic>) {
     resolved(&MemorySources::new().with("/d/buildout.cfg", bytes))
 }
@@ -172,6 +227,14 @@ fn installed_cfg(bytes: &[u8]) {
 
 fn record(bytes: &[u8]) {
     drop(wheel_record::parse(bytes));
+}
+
+fn dpkg(bytes: &[u8]) {
+    targets::dpkg(bytes);
+}
+
+fn portage(bytes: &[u8]) {
+    targets::portage(bytes);
 }
 
 fn condition(bytes: &[u8]) {
@@ -204,6 +267,21 @@ fn conditions_are_decided_with_work_in_proportion() {
 #[test]
 fn record_is_read_with_work_in_proportion() {
     assert_linear(record, RECORDS);
+}
+
+#[test]
+fn package_databases_are_read_with_work_in_proportion() {
+    assert_linear(dpkg, DPKG);
+    assert_linear(portage, CONTENTS);
+}
+
+#[test]
+fn a_status_file_of_ten_megabytes_needs_little_memory() {
+    let (_, family) = DPKG[0];
+    let input = family(WHOLE);
+    let used = allocation_counter::measure(|| dpkg(&input));
+    // The input itself is not counted; the file is read once, and a package needs some hundred bytes.
+    assert!(used.bytes_max < 8 * WHOLE as u64, "{} bytes at a time", used.bytes_max);
 }
 
 /// Minutes in a debug build: `make hostile` runs it.

@@ -176,8 +176,8 @@ fn crates_away_from_home(source: &Source) -> Vec<String> {
 fn unsafe_elsewhere(source: &Source) -> Vec<String> {
     let code = source.code();
     let word = |at: &usize| {
-        let char = code[at + "unsafe".len()..].chars().next();
-        !char.is_some_and(|char| char.is_alphanumeric() || char == '_')
+        let rest = code[at + "unsafe".len()..].trim_start();
+        ["{", "fn ", "impl ", "extern ", "trait "].iter().any(|next| rest.starts_with(next))
     };
     let found = places(&code, "unsafe").any(|at| word(&at)) || code.contains("unsafe_code");
     let elsewhere = !UNSAFE.contains(&source.path.as_str()) && found;
@@ -199,9 +199,8 @@ fn table_faults(folder: &str, sources: &[&Source]) -> Vec<String> {
         return Vec::new();
     };
     let code = module.code();
-    let Some(table) = code.find(": &[&dyn ").and_then(|at| code[at..].split_once("= &[")).map(|(_, rest)| rest) else {
-        return Vec::new();
-    };
+    let table = code.find(": &[&dyn ").and_then(|at| code[at..].split_once('='));
+    let Some(table) = table.and_then(|(_, rest)| rest.trim_start().strip_prefix("&[")) else { return Vec::new() };
     let table = table.split_once("];").map_or(table, |(table, _)| table);
     let entries: Vec<&str> = table
         .split(',')

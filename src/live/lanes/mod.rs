@@ -7,7 +7,7 @@
 
 mod kernels;
 #[cfg(target_arch = "x86_64")]
-mod md5;
+mod md5_steps;
 #[cfg(target_arch = "x86_64")]
 mod sha256;
 #[cfg(test)]

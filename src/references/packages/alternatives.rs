@@ -190,7 +190,8 @@ fn tell(name: &str, group: &Group<'_>, chosen: Option<&Choice<'_>>, aliases: &Al
             continue;
         }
         let middle = TargetPath::new(CHOSEN).join(if master { name.as_bytes() } else { link_name });
-        let link = aliases.resolved(&TargetPath::new(link));
+        let link = TargetPath::new(link);
+        let link = aliases.resolved(&link).unwrap_or(link);
         let presence = if master { Presence::Required } else { Presence::Optional };
         let entry = |path, target| Entry { presence, kind: Some(Kind::Link), target, ..Entry::at(path) };
         sink.entry(entry(link.as_bytes(), Some(middle.as_bytes())));

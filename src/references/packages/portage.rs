@@ -101,7 +101,8 @@ fn tell(root: &LiveRoot, directory: &TargetPath, (protection, aliases): (&Protec
     sink.package(package(category, name));
     for row in rows {
         let mut entry = row.entry;
-        let real = aliases.resolved(&TargetPath::new(entry.path));
+        let called = TargetPath::new(entry.path);
+        let real = aliases.resolved(&called).unwrap_or(called);
         entry.path = real.as_bytes();
         entry.config = entry.kind != Some(Kind::Directory) && protection.protects(&real);
         if let Some(digest) = &row.digest {

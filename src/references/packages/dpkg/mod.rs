@@ -15,7 +15,7 @@ mod rows;
 mod status;
 mod system;
 
-use super::{Content, Database, Entry, Package, Sink};
+use super::{Content, Database, Entry, Package, Presence, Sink};
 use crate::io::disk::LiveRoot;
 use crate::model::content::Algorithm;
 use crate::model::path::TargetPath;
@@ -70,7 +70,7 @@ fn tell(system: &System<'_>, disputes: &Disputes, number: usize, sink: &mut dyn 
     sink.package(told(package));
     for row in rows.rows.iter().filter(|row| row.listed || !disputes.is_claimed(&row.path)) {
         let content = disputes.content(number, row);
-        let override_ = system.overrides.get(&row.called);
+        let override_ = system.overrides.get(row.called.as_ref().unwrap_or(&row.path));
         sink.entry(Entry {
             presence: row.presence,
             kind: row.kind,
@@ -109,7 +109,7 @@ fn told(package: &Known) -> Package {
 struct Disputes {
     hasher: RandomState,
     /// The first that claims it, or the one that is right.
-    claims: HashMap<u64, (u32, [u8; 16])>,
+    claims: HashMap<u64, Claim>,
     /// Of the paths with different contents: who is right.
     right: HashMap<u64, Option<u32>>,
 }
@@ -119,27 +119,29 @@ impl Disputes {
     fn find(system: &System<'_>) -> Self {
         let mut disputes = Self::default();
         for (number, package) in (0_u32..).zip(&system.packages) {
-            let loaded = system.load(package);
-            for row in Rows::of(system, package, &loaded).rows {
-                let (Sum::Md5(md5), true) = (row.content, row.listed) else { continue };
-                let key = disputes.key(&row.path);
-                match disputes.claims.entry(key) {
-                    Slot::Vacant(slot) => drop(slot.insert((number, md5))),
-                    Slot::Occupied(slot) if slot.get().1 == md5 => {}
-                    Slot::Occupied(mut slot) => {
-                        let other = slot.get().0;
-                        let right = judge(&system.packages, other, number);
-                        if right == Some(number) {
-                            slot.insert((number, md5));
-                        }
-                        // A third claimant cannot settle what two have left open.
-                        let settled = disputes.right.entry(key).or_insert(right);
-                        *settled = settled.and(right);
-                    }
-                }
-            }
+            let lists = system.load(package);
+            Rows::claims(system, package, &lists, &mut |path, md5, presence| {
+                disputes.add(&system.packages, path, Claim { package: number, md5, presence });
+            });
         }
         disputes
+    }
+
+    fn add(&mut self, packages: &[Known], path: &TargetPath, claim: Claim) {
+        let key = self.key(path);
+        match self.claims.entry(key) {
+            Slot::Vacant(slot) => drop(slot.insert(claim)),
+            Slot::Occupied(slot) if slot.get().md5 == claim.md5 => {}
+            Slot::Occupied(mut slot) => {
+                let right = judge(packages, *slot.get(), claim);
+                if right == Some(claim.package) {
+                    slot.insert(claim);
+                }
+                // A third claimant cannot settle what two have left open.
+                let settled = self.right.entry(key).or_insert(right);
+                *settled = settled.and(right);
+            }
+        }
     }
 
     fn key(&self, path: &TargetPath) -> u64 {
@@ -168,17 +170,27 @@ impl Disputes {
     }
 }
 
-/// Which of two packages replaces the other.
-fn judge(packages: &[Known], one: u32, other: u32) -> Option<u32> {
-    let replaces = |one: u32, other: u32| {
-        packages
-            .get(one as usize)
-            .zip(packages.get(other as usize))
-            .is_some_and(|(one, other)| one.replaces.contains(&other.name))
-    };
+/// What a package says about the content of a path.
+#[derive(Clone, Copy)]
+struct Claim {
+    package: u32,
+    md5: [u8; 16],
+    presence: Presence,
+}
+
+/// Which of two packages is right: the one whose file it still is, or the one that replaces the other.
+fn judge(packages: &[Known], one: Claim, other: Claim) -> Option<u32> {
+    let known = |claim: Claim| packages.get(claim.package as usize);
+    let replaces =
+        |one, other| known(one).zip(known(other)).is_some_and(|(one, other)| one.replaces.contains(&other.name));
+    match (one.presence, other.presence) {
+        (Presence::Required, Presence::Optional) => return Some(one.package),
+        (Presence::Optional, Presence::Required) => return Some(other.package),
+        _ => {}
+    }
     match (replaces(one, other), replaces(other, one)) {
-        (true, false) => Some(one),
-        (false, true) => Some(other),
+        (true, false) => Some(one.package),
+        (false, true) => Some(other.package),
         _ => None,
     }
 }

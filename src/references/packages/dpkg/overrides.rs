@@ -43,12 +43,12 @@ impl Diversions {
         (Self(found), fault)
     }
 
-    /// Where the file that `package` calls `path` really is.
-    pub(super) fn place<'a>(&'a self, path: &'a TargetPath, package: &str) -> &'a TargetPath {
-        match self.0.get(path) {
-            Some((to, owner)) if owner.as_deref() != Some(package) => to,
-            _ => path,
+    /// Where the file that `package` calls `path` is instead.
+    pub(super) fn place(&self, path: &TargetPath, package: &str) -> Option<&TargetPath> {
+        if self.0.is_empty() {
+            return None;
         }
+        self.0.get(path).filter(|(_, owner)| owner.as_deref() != Some(package)).map(|(to, _)| to)
     }
 }
 
@@ -125,6 +125,8 @@ pub(super) struct Filters {
 
 /// The most rules; each is held against every path.
 const RULES: usize = 1000;
+/// The longest path and pattern: `PATH_MAX` (`linux/limits.h`).
+const PATH: usize = 4096;
 
 impl Filters {
     /// Adds the rules of one of dpkg's configuration files.
@@ -142,7 +144,7 @@ impl Filters {
             let pattern = pattern.strip_prefix(b"=").unwrap_or(pattern).trim_ascii();
             let quote = |end: &u8| pattern.len() >= 2 && b"'\"".contains(end) && pattern[0] == *end;
             let pattern = if pattern.last().is_some_and(quote) { &pattern[1..pattern.len() - 1] } else { pattern };
-            if self.rules.len() < RULES && !pattern.is_empty() {
+            if self.rules.len() < RULES && (1..=PATH).contains(&pattern.len()) {
                 self.rules.push((pattern.to_vec(), include));
             }
         }
@@ -159,6 +161,9 @@ impl Filters {
 
     /// Whether the path is left out.
     pub(super) fn excludes(&self, path: &[u8]) -> bool {
+        if path.len() > PATH {
+            return false;
+        }
         let rule = self.rules.iter().rev().find(|(pattern, _)| fits(pattern, path));
         rule.is_some_and(|(_, include)| !include) || self.purged(path)
     }
@@ -302,10 +307,10 @@ mod tests {
         let (diversions, fault) = Diversions::parse(text);
         assert_eq!(fault, None);
         let path = TargetPath::new("/bin/sh");
-        assert_eq!(diversions.place(&path, "bash"), &TargetPath::new("/bin/sh.distrib"));
-        assert_eq!(diversions.place(&path, "dash"), &path);
+        assert_eq!(diversions.place(&path, "bash"), Some(&TargetPath::new("/bin/sh.distrib")));
+        assert_eq!(diversions.place(&path, "dash"), None);
         let local = TargetPath::new("/etc/x");
-        assert_eq!(diversions.place(&local, "x"), &TargetPath::new("/etc/x.local"));
+        assert_eq!(diversions.place(&local, "x"), Some(&TargetPath::new("/etc/x.local")));
         assert!(Diversions::parse(&text[..30]).1.is_some());
         assert!(Diversions::parse(b"/a\n\0\0\0\nb\n").1.is_some());
     }

@@ -26,8 +26,8 @@ pub(super) enum Sum {
 pub(super) struct Row {
     /// Where it really is.
     pub(super) path: TargetPath,
-    /// As the package calls it.
-    pub(super) called: TargetPath,
+    /// As the package calls it, if that differs.
+    pub(super) called: Option<TargetPath>,
     pub(super) kind: Option<Kind>,
     pub(super) presence: Presence,
     pub(super) content: Sum,
@@ -55,16 +55,40 @@ struct Said<'a> {
     package: &'a Known,
     list: List<'a>,
     /// By path without the leading slash.
-    sums: HashMap<&'a [u8], [u8; 16]>,
+    sums: HashMap<Cow<'a, [u8]>, [u8; 16]>,
     conffiles: HashMap<&'a [u8], &'a Conffile>,
     /// What a path without checksum is told with.
     without: Sum,
 }
 
 impl Rows {
-    /// Reads the lists of a package.
+    /// What the lists of a package say.
     pub(super) fn of(system: &System<'_>, package: &Known, lists: &Lists) -> Self {
         let mut rows = Self::default();
+        let said = rows.said(package, lists);
+        said.rows(system, &mut rows.rows);
+        rows
+    }
+
+    /// Only the files with checksum that the package's list names: where they really are, and whether they have to be
+    /// there.
+    pub(super) fn claims(
+        system: &System<'_>,
+        package: &Known,
+        lists: &Lists,
+        each: &mut dyn FnMut(&TargetPath, [u8; 16], Presence),
+    ) {
+        let said = Self::default().said(package, lists);
+        for path in said.list.paths.iter().map(|path| relative(path)) {
+            if let (presence, Sum::Md5(md5), _) = said.content(path) {
+                let called = TargetPath::new(path);
+                each(system.place(&called, package).as_ref().unwrap_or(&called), md5, presence);
+            }
+        }
+    }
+
+    fn said<'a>(&mut self, package: &'a Known, lists: &'a Lists) -> Said<'a> {
+        let rows = self;
         let list = match &lists.list {
             Loaded::Read(path, bytes) => {
                 let list = lists::list(bytes);
@@ -78,15 +102,13 @@ impl Rows {
             Loaded::Missing => (Sums::default(), Sum::Unknown(NO_SUMS)),
             Loaded::Unreadable => (Sums::default(), Sum::Unknown(BAD_SUMS)),
         };
-        let said = Said {
+        Said {
             package,
             list,
-            sums: sums.rows.iter().map(|(name, md5)| (relative(name), *md5)).collect(),
+            sums: sums.rows.into_iter().map(|(name, md5)| (relative_cow(name), md5)).collect(),
             conffiles: package.conffiles.iter().map(|conffile| (relative(&conffile.path), conffile)).collect(),
             without,
-        };
-        said.rows(system, &mut rows.rows);
-        rows
+        }
     }
 
     /// The checksums, if they can be believed.
@@ -123,7 +145,7 @@ impl Said<'_> {
             }
         }
         // What no list names: only a damaged one would have, or another package took it over.
-        let mut more: Vec<&[u8]> = self.sums.keys().chain(self.conffiles.keys()).copied().collect();
+        let mut more: Vec<&[u8]> = self.sums.keys().map(AsRef::as_ref).chain(self.conffiles.keys().copied()).collect();
         more.sort_unstable();
         for path in more {
             if self.package.state != State::Removed && !path.is_empty() && done.insert(path) {
@@ -151,8 +173,9 @@ impl Said<'_> {
         if self.list.broken.is_some() && !self.sums.contains_key(path) {
             presence = Presence::Optional;
         }
-        let place = system.aliases.resolved(system.diversions.place(&called, &self.package.name));
-        Row { path: place, called, kind, presence, content, config, listed: true }
+        let place = system.place(&called, self.package);
+        let (path, called) = place.map_or_else(|| (called.clone(), None), |place| (place, Some(called.clone())));
+        Row { path, called, kind, presence, content, config, listed: true }
     }
 
     /// Presence and content of a path, and whether it is configuration.
@@ -186,6 +209,13 @@ fn relative(path: &[u8]) -> &[u8] {
         path = rest;
     }
     if path == b"." { b"" } else { path }
+}
+
+fn relative_cow(path: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    match path {
+        Cow::Borrowed(path) => Cow::Borrowed(relative(path)),
+        Cow::Owned(path) => Cow::Owned(relative(&path).to_vec()),
+    }
 }
 
 /// The directory that a path lies in.

@@ -6,6 +6,7 @@
 
 use super::super::{lines, quoted};
 use super::lists::digest;
+use std::collections::BTreeSet;
 
 /// The most fields of a paragraph; dpkg itself knows fewer than 40.
 const FIELDS: usize = 200;
@@ -52,7 +53,7 @@ pub(super) struct Known {
     pub(super) state: State,
     pub(super) conffiles: Vec<Conffile>,
     /// The names in `Replaces`.
-    pub(super) replaces: Vec<String>,
+    pub(super) replaces: BTreeSet<String>,
 }
 
 /// How far a package is installed.
@@ -122,7 +123,7 @@ struct Paragraph {
     architecture: Option<String>,
     state: Option<State>,
     conffiles: Vec<Conffile>,
-    replaces: Vec<String>,
+    replaces: BTreeSet<String>,
     fault: Option<String>,
 }
 

@@ -133,11 +133,18 @@ impl<'a> System<'a> {
                     architecture,
                     state: State::Installed,
                     conffiles: Vec::new(),
-                    replaces: Vec::new(),
+                    replaces: BTreeSet::new(),
                 });
             }
         }
         lost
+    }
+
+    /// Where the file that a package calls `path` really is; `None` when it is just there.
+    pub(super) fn place(&self, path: &TargetPath, package: &Known) -> Option<TargetPath> {
+        let diverted = self.diversions.place(path, &package.name);
+        let resolved = self.aliases.resolved(diverted.unwrap_or(path));
+        resolved.or_else(|| diverted.cloned())
     }
 
     /// The lists of a package.

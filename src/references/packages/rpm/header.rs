@@ -65,8 +65,8 @@ impl<'a> Header<'a> {
 
     /// Checks the digest of what came with the package.
     fn check(&self, index: &[u8]) -> Result<(), String> {
-        let stored = [(SHA256, Algorithm::Sha256), (SHA1, Algorithm::Sha1)].into_iter();
-        let Some((hex, algorithm)) = stored.filter_map(|(tag, kind)| Some((self.text(tag)?, kind))).next() else {
+        let mut stored = [(SHA256, Algorithm::Sha256), (SHA1, Algorithm::Sha1)].into_iter();
+        let Some((hex, algorithm)) = stored.find_map(|(tag, kind)| Some((self.text(tag)?, kind))) else {
             return Ok(()); // Packages of before 2003, and keys.
         };
         let wrong = || "its own digest does not fit: it is damaged".to_owned();

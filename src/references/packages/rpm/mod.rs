@@ -223,6 +223,8 @@ impl<'a> Told<'a> {
                 .indexes
                 .iter()
                 .all(|index| usize::try_from(*index).is_ok_and(|index| index < self.directories.len()))
+            // PATH_MAX (`linux/limits.h`): also, no work by the square of the names' lengths.
+            && self.directories.iter().chain(&self.names).all(|name| name.len() <= 4096)
             && [&self.digests, &self.links, &self.users, &self.groups].iter().all(|all| all.len() == count)
             && [&self.modes, &self.mtimes, &self.flags, &self.sizes].iter().all(|all| all.len() == count)
             && [&self.verify, &self.states].iter().all(|all| all.is_empty() || all.len() == count);
@@ -238,7 +240,7 @@ impl<'a> Told<'a> {
         for file in 0..self.names.len() {
             let directory = usize::try_from(self.indexes[file]).ok().and_then(|index| self.directories.get(index));
             let path = TargetPath::new([directory.copied().unwrap_or_default(), b"/", self.names[file]].concat());
-            let path = aliases.resolved(&path);
+            let path = aliases.resolved(&path).unwrap_or(path);
             self.file(file, path.as_bytes(), sink);
         }
     }
@@ -306,7 +308,7 @@ fn kind(mode: u64) -> Kind {
     }
 }
 
-/// OpenPGP's numbers (RFC 4880, 9.4); MD5 where the package tells none.
+/// The numbers of `OpenPGP` (RFC 4880, 9.4); MD5 where the package tells none.
 fn algorithm(number: Option<u64>) -> Option<Algorithm> {
     match number {
         None | Some(1) => Some(Algorithm::Md5),

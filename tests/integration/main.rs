@@ -23,3 +23,4 @@ mod standalone;
 mod tickets;
 mod tidy;
 mod tools;
+mod verify;

@@ -27,3 +27,4 @@ mod tickets;
 mod tidy;
 mod tools;
 mod trees;
+mod verify;

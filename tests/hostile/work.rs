@@ -187,10 +187,9 @@ const DPKG: &[Family] = &[
     ("files", |size| with_lists(&numbered("/.\n", |n| format!("/usr/{n}\n"), size))),
     ("directories in directories", |size| with_lists(&repeated("/.\n/", "a/", size))),
     ("the same file", |size| with_lists(&repeated("/.\n", "/usr/a\n", size))),
-    ("checksums", |size| {
-        with_lists(
-            &[b"/.\n\xff", &*numbered("", |n| format!("0123456789abcdef0123456789abcdef  usr/{n}\n"), size)].concat(),
-        )
+    ("checksums of files that are not listed", |size| {
+        let sums = numbered("", |n| format!("0123456789abcdef0123456789abcdef  usr/{n}\n"), size);
+        with_lists(&[b"/.\n/usr\n/usr/0\n\xff", &*sums].concat())
     }),
     ("zero bytes", |size| vec![0; size]),
     ("zero bytes in a list", |size| with_lists(&vec![0; size])),

@@ -20,8 +20,14 @@ use crate::model::path::TargetPath;
 use std::io::Read;
 
 /// All that are known, sorted by name.
-pub static DATABASES: &[&dyn Database] =
-    &[&alternatives::Alternatives, &dpkg::Dpkg, &nix::Nix, &portage::Portage, &rpm::Rpm];
+pub static DATABASES: &[&dyn Database] = &[
+    // One a line.
+    &alternatives::Alternatives,
+    &dpkg::Dpkg,
+    &nix::Nix,
+    &portage::Portage,
+    &rpm::Rpm,
+];
 
 /// Reads all databases that are there.
 pub fn read_all(root: &LiveRoot, sink: &mut dyn Sink) {

@@ -45,8 +45,11 @@ fn made(size: usize, count: usize, log: &str) -> tempfile::TempDir {
     top
 }
 
-/// The rows as they were written, and the faults.
-fn rows(top: &Path) -> Result<(Vec<(i64, Vec<Value>)>, Vec<String>), String> {
+/// Rowid and values.
+type Rows = Vec<(i64, Vec<Value>)>;
+
+/// The rows that are read, and the faults.
+fn rows(top: &Path) -> Result<(Rows, Vec<String>), String> {
     let root = LiveRoot::open(top).expect("it was just made");
     let mut database = Database::open(&root, &TargetPath::new("/db"))?.expect("it is there");
     let mut rows = Vec::new();

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let facts = |path: &String| -> Result<TargetFacts, Box<dyn Error>> {
         Ok(serde_json::from_str(std::fs::read_to_string(path)?.lines().next().unwrap_or_default())?)
     };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     match arguments.as_slice() {
         [flag, path] if flag == "--memory" => {
             let facts = facts(path)?;

@@ -135,13 +135,16 @@ impl Resolved {
 #[must_use]
 pub fn canonical_name(name: &str) -> String {
     let mut result = String::with_capacity(name.len());
-    for character in name.chars().flat_map(char::to_lowercase) {
+    let mut after_separator = false;
+    for character in name.chars() {
         let separator = matches!(character, '-' | '_' | '.');
-        if !separator {
-            result.push(character);
-        } else if !result.ends_with('-') {
-            result.push('-');
+        match character {
+            _ if separator && after_separator => {}
+            _ if separator => result.push('-'),
+            _ if character.is_ascii() => result.push(character.to_ascii_lowercase()),
+            _ => result.extend(character.to_lowercase()),
         }
+        after_separator = separator;
     }
     result
 }

@@ -62,8 +62,14 @@ impl Sources for DiskSources {
 /// A file of a tree, links followed inside it; `None` when there is none.
 pub(super) fn read(root: &LiveRoot, path: &TargetPath) -> Result<Option<Vec<u8>>, SourceError> {
     let failed = |text: String| SourceError::Unreadable(format!("`{path}` cannot be read: {text}"));
-    let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
-    let mut file = root.open_file(&place).map_err(|failure| failed(failure.text))?;
+    // Nearly always it is no link, and opened at once.
+    let mut file = match root.open_file(path) {
+        Ok(file) => file,
+        Err(_) => {
+            let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
+            root.open_file(&place).map_err(|failure| failed(failure.text))?
+        }
+    };
     let size = file.metadata().map_or(0, |metadata| metadata.len()).min(LIMIT);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + ROOM);
     file.by_ref().take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bytes of a source line that are shown.
 const MAX_EXCERPT: usize = 200;
 
+/// Bytes of a line that is looked through for words that go with secrets; of a longer one nothing is shown.
+const MAX_LINE: usize = 10_000;
+
 /// A text of the definition for a message, cut where it is longer than a message should be.
 pub(super) fn short(text: &str) -> String {
     const MAX: usize = 120;
@@ -18,6 +21,9 @@ pub(super) fn short(text: &str) -> String {
 
 /// Shows the source line with a diagnostic, unless it may hold a secret.
 pub(super) fn showing(diagnostic: Diagnostic, line: &str, start: usize, end: usize) -> Diagnostic {
+    if line.len() > MAX_LINE {
+        return diagnostic;
+    }
     let lower = line.to_lowercase();
     if ["pass", "secret", "token", "credential", "key", "pwd"].iter().any(|word| lower.contains(word)) {
         return diagnostic;
@@ -39,7 +45,7 @@ pub(super) fn with_their_lines(texts: &BTreeMap<String, String>, found: Vec<Diag
 }
 
 /// With the whole source line underlined, unless a part of it is already.
-pub(super) fn with_its_line(texts: &BTreeMap<String, String>, diagnostic: Diagnostic) -> Diagnostic {
+fn with_its_line(texts: &BTreeMap<String, String>, diagnostic: Diagnostic) -> Diagnostic {
     let Some(origin) = diagnostic.origin.as_ref().filter(|_| diagnostic.excerpt.is_none()) else { return diagnostic };
     let (Some(text), Some(number)) = (texts.get(&*origin.file), origin.line) else { return diagnostic };
     let Some(line) = text.lines().nth(usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1)) else {

@@ -247,8 +247,11 @@ impl<'a> Loader<'a> {
         if let (Some(cache), Some(directory)) = (known("extends-cache"), known("directory")) {
             let directory = posix_path::join(self.request.directory, directory);
             let path = posix_path::join(&posix_path::join(&directory, cache), &cached_name(file));
-            if !cache.is_empty() && self.sources.exists(&path) {
-                return self.sources.read(&path);
+            if !cache.is_empty() {
+                match self.sources.read(&path) {
+                    Err(SourceError::Missing) => {}
+                    found => return found,
+                }
             }
         }
         self.sources.read_url(file)

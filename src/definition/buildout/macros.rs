@@ -20,18 +20,22 @@ const MAX_DEPTH: usize = 100;
 /// Bytes copied in all, roughly.
 const MAX_COPIES: usize = 256 << 20;
 
+/// Bases that cannot be worked in and are told one by one; what is made of the others is unknown, too.
+const MAX_REPORTED: usize = 1_000;
+
 /// Expands macros, each section once.
 pub(super) struct Macros {
     data: Rc<Shared>,
     done: BTreeMap<String, (Rc<RawSection>, usize)>,
     doing: Vec<String>,
     copies: usize,
+    reported: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
 impl Macros {
     pub(super) fn new(data: Rc<Shared>) -> Self {
-        Self { data, done: BTreeMap::new(), doing: Vec::new(), copies: 0, diagnostics: Vec::new() }
+        Self { data, done: BTreeMap::new(), doing: Vec::new(), copies: 0, reported: 0, diagnostics: Vec::new() }
     }
 
     /// A section with its macros worked in.
@@ -61,7 +65,8 @@ impl Macros {
                             lay_over(&mut result, Rc::unwrap_or_clone(section));
                         }
                         Err(Refused { message, why }) => {
-                            if let Some(message) = message {
+                            if let Some(message) = message.filter(|_| self.reported < MAX_REPORTED) {
+                                self.reported += 1;
                                 self.diagnostics
                                     .push(Diagnostic::error(BUILDOUT_REFERENCE, message).at(origin.clone()));
                             }

@@ -215,7 +215,9 @@ fn install(engine: &mut Engine<'_>, part: &str) {
             Some(why) => engine.doubt(&why),
             None => engine.refuse("buildout", "parts", format!("the part `{part}` has no section")),
         }
-    } else if engine.get(part, "recipe").is_none() && engine.live.get(part).is_some_and(|live| live.section.open.is_none()) {
+    } else if engine.get(part, "recipe").is_none()
+        && engine.live.get(part).is_some_and(|live| live.section.open.is_none())
+    {
         engine.refuse("buildout", "parts", format!("the part `{part}` has no recipe"));
     }
 }
@@ -236,13 +238,9 @@ fn pins(engine: &mut Engine<'_>) -> Pins {
     }
     let Some(live) = engine.live.get(&name) else { return Pins::default() };
     let section = Rc::clone(&live.section);
-    let mut pins = BTreeMap::new();
-    for package in section.options.keys() {
-        if let Some(value) = engine.get(&name, package) {
-            pins.insert(canonical_name(package), value);
-        }
-    }
-    (pins, section.open.clone())
+    let mut pins = Vec::with_capacity(section.options.len());
+    engine.each_value(&name, &section, |package, value| pins.push((canonical_name(package), value)));
+    (pins.into_iter().collect(), section.open.clone())
 }
 
 /// The values of every section's options, in the order of both.
@@ -252,8 +250,9 @@ fn values(engine: &mut Engine<'_>) -> Vec<Vec<Eval<String>>> {
     for name in data.sections.keys() {
         engine.section(name);
         let section = engine.live.get(name).map(|live| Rc::clone(&live.section)).unwrap_or_default();
-        let value = |option: &String| engine.get(name, option).expect("the section has the option");
-        values.push(section.options.keys().map(value).collect());
+        let mut of_section = Vec::with_capacity(section.options.len());
+        engine.each_value(name, &section, |_, value| of_section.push(value));
+        values.push(of_section);
     }
     values
 }
@@ -264,9 +263,8 @@ fn sections(engine: Engine<'_>, values: Vec<Vec<Eval<String>>>) -> BTreeMap<Stri
     let with_values = |((name, section), values): ((String, Rc<RawSection>), Vec<Eval<String>>)| {
         let RawSection { options, open } = Rc::unwrap_or_clone(section);
         let options = options.into_iter().zip(values);
-        let options = options.map(|((option, Key { value: raw, history, .. }), value)| {
-            (option, OptionValue { value, raw, history })
-        });
+        let options = options
+            .map(|((option, Key { value: raw, history, .. }), value)| (option, OptionValue { value, raw, history }));
         (name, Section { options: options.collect(), open })
     };
     live.zip(values).map(with_values).collect()

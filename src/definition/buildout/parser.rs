@@ -204,7 +204,7 @@ impl Parser<'_> {
         };
         self.entry(number);
         let Assignment { name, value } = *assignment;
-        self.option = Some(name.to_owned());
+        name.clone_into(self.option.get_or_insert_default());
         self.block = value.is_empty();
         let comment =
             lint::inline_comment(self.file, line, value, number).filter(|_| self.comments < MAX_REPORTED_LINES);

@@ -218,6 +218,25 @@ impl<'a> Engine<'a> {
         self.get_within(section, option, None)
     }
 
+    /// Calls `each` with every option of a section that has been asked for, and its value.
+    pub(super) fn each_value<'s>(
+        &mut self,
+        name: &str,
+        section: &'s RawSection,
+        mut each: impl FnMut(&'s String, Eval<String>),
+    ) {
+        for (option, key) in &section.options {
+            let may_refer = key.value.known().is_some_and(|value| may_refer(value));
+            let is_set = || self.live.get(name).is_some_and(|live| live.data.contains_key(option));
+            let value = if may_refer || is_set() {
+                self.get(name, option).expect("the section has the option")
+            } else {
+                key.value.clone()
+            };
+            each(option, value);
+        }
+    }
+
     /// `options[option] = value`.
     pub(super) fn set(&mut self, section: &str, option: &str, value: Eval<String>) {
         if let Some(live) = self.live.get_mut(section) {
@@ -260,7 +279,7 @@ impl<'a> Engine<'a> {
     /// The value of the innermost option with its references worked out. `$$` keeps what follows from being a
     /// reference, and stays.
     fn substitute(&mut self, template: &str, seen: &Seen<'_>) -> Eval<String> {
-        let mut result = String::new();
+        let mut result = String::with_capacity(template.len() + 64);
         let mut unknown = None;
         for (number, piece) in template.split("$$").enumerate() {
             if number > 0 {
@@ -330,12 +349,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn missing_option(
-        &mut self,
-        reference: &str,
-        (section, target): (&str, &str),
-        seen: &Seen<'_>,
-    ) -> Eval<String> {
+    fn missing_option(&mut self, reference: &str, (section, target): (&str, &str), seen: &Seen<'_>) -> Eval<String> {
         let Some(live) = self.live.get(section) else {
             return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, "the section is gone"));
         };

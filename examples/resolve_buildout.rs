@@ -13,6 +13,7 @@ use rectify::model::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
+use std::os::fd::AsFd as _;
 
 fn resolved(config: &str, assignments: &[String], facts: &TargetFacts) -> Result<(Resolved, Vec<Diagnostic>), String> {
     let (directory, name) = config.rsplit_once('/').ok_or("CONFIG must be an absolute path")?;
@@ -48,7 +49,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let facts = |path: &String| -> Result<TargetFacts, Box<dyn Error>> {
         Ok(serde_json::from_str(std::fs::read_to_string(path)?.lines().next().unwrap_or_default())?)
     };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    // Not `stdout()` itself, which searches everything for line ends.
+    let stdout = std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let mut out = std::io::BufWriter::with_capacity(32 << 10, stdout);
     match arguments.as_slice() {
         [flag, path] if flag == "--memory" => {
             let facts = facts(path)?;
@@ -62,8 +65,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         [path, config, assignments @ ..] => {
             let (resolved, diagnostics) = resolved(config, assignments, &facts(path)?)?;
-            serde_json::to_writer(&mut out, &(resolved, diagnostics))?;
+            serde_json::to_writer(&mut out, &(&resolved, &diagnostics))?;
             writeln!(out)?;
+            // The process ends: taking it apart piece by piece would be for nothing.
+            std::mem::forget((resolved, diagnostics));
         }
         _ => return Err("usage: resolve_buildout FACTS.json CONFIG [SECTION:OPTION=VALUE...]".into()),
     }

@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// The place of a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
-    /// File, relative to the definition's root where it lies below it; otherwise as it was given.
-    pub file: String,
+    /// File, relative to the definition's root where it lies below it; otherwise as it was given. Shared: a file
+    /// declares many things.
+    pub file: Arc<str>,
     /// Line, counted from 1; `None` for "the file as a whole".
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub line: Option<u32>,
@@ -16,12 +18,12 @@ pub struct Origin {
 impl Origin {
     /// The file as a whole.
     pub fn file(file: impl Into<String>) -> Self {
-        Self { file: file.into(), line: None }
+        Self { file: file.into().into(), line: None }
     }
 
     /// One line (counted from 1) of a file.
     pub fn line(file: impl Into<String>, line: u32) -> Self {
-        Self { file: file.into(), line: Some(line) }
+        Self { file: file.into().into(), line: Some(line) }
     }
 }
 

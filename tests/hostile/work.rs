@@ -4,12 +4,15 @@
 //! usual small stack, so that recursion on the depth of the input overflows it.
 
 use crate::targets::{self, resolved};
+use rectify::definition::batou::cfg::Cfg;
+use rectify::definition::batou::components::Components;
+use rectify::definition::batou::environment::Environment;
 use rectify::definition::buildout::{MemorySources, Resolved, installed};
 use rectify::definition::markers::{MarkerFacts, applies};
 use rectify::model::diagnostic::Diagnostic;
 use rectify::references::wheel_record;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The size that work is counted at, in bytes, and twice that.
 const SIZE: usize = 128 << 10;
@@ -18,6 +21,8 @@ const WHOLE: usize = 10 << 20;
 /// What a reader may hold at a time, for each byte of input, and beside it.
 const HELD: u64 = 120;
 const BESIDE: u64 = 700 << 20;
+/// What a reader may allocate in all for ten megabytes, for each byte of input.
+const MOST: u64 = 300;
 /// How long the test waits before it takes a reader for endless.
 const GUARD: Duration = Duration::from_mins(5);
 
@@ -50,14 +55,16 @@ fn assert_linear(reader: Reader, families: &[Family]) {
 type Reader = fn(&[u8]);
 
 /// The readers with what they have to bear.
-const READERS: &[(Reader, &[Family])] = &[
-    (resolving, TEXTS),
-    (resolving, REFERENCES),
-    (installed_cfg, TEXTS),
-    (condition, CONDITIONS),
-    (record, RECORDS),
-    (dpkg, DPKG),
-    (portage, CONTENTS),
+const READERS: &[(&str, Reader, &[Family])] = &[
+    ("buildout", resolving, TEXTS),
+    ("buildout", resolving, REFERENCES),
+    ("installed", installed_cfg, TEXTS),
+    ("conditions", condition, CONDITIONS),
+    ("record", record, RECORDS),
+    ("environment", environment, ENVIRONMENTS),
+    ("environment", environment, TEXTS),
+    ("dpkg", dpkg, DPKG),
+    ("portage", portage, CONTENTS),
 ];
 
 /// Repeats a text up to a size.
@@ -152,6 +159,20 @@ const CONDITIONS: &[Family] = &[
     ("conditions without an answer", |size| numbered("[x]\n", |n| format!("[a{n}:open({n})]\ny = 1\n"), size)),
 ];
 
+/// What `environment.cfg` has to bear beside that.
+const ENVIRONMENTS: &[Family] = &[
+    ("hosts", |size| numbered("[hosts]\n", |n| format!("h{n} = nginx\n"), size)),
+    ("sections of hosts", |size| numbered("", |n| format!("[host:h{n}]\ncomponents = c\n"), size)),
+    ("components of a host", |size| numbered("[hosts]\nh =\n", |n| format!("  c{n}\n"), size)),
+    ("components in a line", |size| numbered("[hosts]\nh = c", |n| format!(",c{n}"), size)),
+    ("overrides", |size| numbered("", |n| format!("[component:c{n}]\nx = 1\n"), size)),
+    ("options of every section", |size| {
+        let defaults = numbered("[DEFAULT]\n", |n| format!("x{n} = 1\n"), size / 2);
+        [defaults, numbered("", |n| format!("[component:c{n}]\n"), size / 2)].concat()
+    }),
+    ("the same option", |size| repeated("[a]\n", "x = 1\n", size)),
+];
+
 const RECORDS: &[Family] = &[
     ("rows", |size| repeated("", "x,,\n", size)),
     ("rows with a digest", |size| repeated("", "x,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n", size)),
@@ -217,11 +238,16 @@ fn configuration(bytes: &[u8]) -> (Resolved, Vec<Diagnostic>) {
 }
 
 fn resolving(bytes: &[u8]) {
-    drop(configuration(bytes));
+    drop(configuration(bytes).0.part_edges());
 }
 
 fn installed_cfg(bytes: &[u8]) {
     drop(installed::parse(bytes, ".installed.cfg"));
+}
+
+fn environment(bytes: &[u8]) {
+    let cfg = Cfg::parse("environment.cfg", bytes);
+    drop(Environment::understand("dev", &cfg, &Components::default()));
 }
 
 fn record(bytes: &[u8]) {
@@ -259,6 +285,12 @@ fn installed_cfg_is_read_with_work_in_proportion() {
 }
 
 #[test]
+fn environments_are_understood_with_work_in_proportion() {
+    assert_linear(environment, ENVIRONMENTS);
+    assert_linear(environment, TEXTS);
+}
+
+#[test]
 fn conditions_are_decided_with_work_in_proportion() {
     assert_linear(condition, CONDITIONS);
 }
@@ -283,13 +315,46 @@ fn a_status_file_of_ten_megabytes_needs_little_memory() {
     assert!(used.bytes_max < 8 * WHOLE as u64, "{} bytes at a time", used.bytes_max);
 }
 
+/// Works on ten megabytes; gives the bytes that were allocated for each of them.
+fn whole(name: &str, reader: Reader, family: fn(usize) -> Vec<u8>) -> u64 {
+    let each = work(name, reader, family(WHOLE)) / WHOLE as u64;
+    assert!(each < MOST, "{name}: {each} bytes for each byte of input");
+    each
+}
+
+/// What every run of the tests works on at full size: of each reader what is cheap enough in a debug build, and what was
+/// expensive once.
+const EVERY_TIME: &[(&str, &str)] = &[
+    ("buildout", "one value"),
+    ("buildout", "lines without a section"),
+    ("buildout", "references of a value to itself"),
+    ("buildout", "the same file"),
+    ("installed", "one header of colons"),
+    ("conditions", "nested parentheses"),
+    ("record", "a quote that is not closed"),
+    ("environment", "hosts"),
+];
+
+#[test]
+fn ten_megabytes_of_some_kinds_come_to_an_end() {
+    for (wanted_of, wanted) in EVERY_TIME {
+        let families = READERS.iter().filter(|(of, ..)| of == wanted_of);
+        let mut found = families.flat_map(|(_, reader, families)| families.iter().map(move |family| (reader, family)));
+        let (reader, (name, family)) = found.find(|(_, (name, _))| name == wanted).expect("there is such a kind");
+        whole(name, *reader, *family);
+    }
+}
+
 /// Minutes in a debug build: `make hostile` runs it.
 #[test]
 #[ignore = "takes minutes in a debug build; `make hostile` runs it"]
+#[expect(clippy::print_stdout, reason = "who runs it wants to see what takes long")]
 fn ten_megabytes_of_every_kind_come_to_an_end() {
-    for (reader, families) in READERS {
+    for (of, reader, families) in READERS {
         for (name, family) in *families {
-            work(name, *reader, family(WHOLE));
+            let start = Instant::now();
+            let each = whole(name, *reader, *family);
+            println!("{of}, {name}: {} ms, {each} bytes for each byte", start.elapsed().as_millis());
         }
     }
 }

@@ -14,7 +14,16 @@ use crate::model::{
     diagnostic::{Diagnostic, Severity},
     origin::Origin,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+/// Bytes of a file that are read. Large environments have some ten thousand.
+const MAX_BYTES: usize = 1 << 20;
+/// Sections and options of a file.
+const MAX_ENTRIES: usize = 20_000;
+/// Options of `[DEFAULT]`: each section has all of them.
+const MAX_DEFAULTS: usize = 200;
+/// Bytes of a line that is shown.
+const MAX_EXCERPT: usize = 1_000;
 
 /// A parsed file.
 #[derive(Debug, Clone)]
@@ -104,6 +113,9 @@ impl Entry {
 impl Cfg {
     /// Reads a file's bytes.
     pub fn parse(file: &str, bytes: &[u8]) -> Self {
+        if bytes.len() > MAX_BYTES {
+            return Self::too_large(file);
+        }
         let text = String::from_utf8_lossy(bytes);
         let lines = lines_of(&text);
         let mut reader = Reader::new(Self {
@@ -114,7 +126,9 @@ impl Cfg {
             lines: Vec::new(),
         });
         for (number, line) in (1_u32..).zip(&lines) {
-            reader.line(number, line);
+            if !reader.line(number, line) {
+                return Self::too_large(file);
+            }
         }
         let mut cfg = reader.cfg;
         cfg.lines = lines;
@@ -136,6 +150,16 @@ impl Cfg {
         }
         cfg.finish_excerpts();
         cfg
+    }
+
+    /// Nothing is taken from a file that can be no environment: what was left out could matter.
+    fn too_large(file: &str) -> Self {
+        let text = "the file is larger than an environment can be, so nothing of it is read";
+        let problem = Diagnostic::error(BAD_ENVIRONMENT_SYNTAX, text)
+            .at(Origin::file(file))
+            .hint("a damaged file looks like this: compare it with git");
+        let (sections, defaults, lines) = (Vec::new(), Vec::new(), Vec::new());
+        Self { file: file.to_owned(), sections, defaults, problems: vec![problem], lines }
     }
 
     /// The section with this name.
@@ -163,8 +187,8 @@ impl Cfg {
     pub fn mark(&self, diagnostic: Diagnostic, at: Span) -> Diagnostic {
         let diagnostic = diagnostic.at(Origin::line(&self.file, at.line));
         match self.lines.get(at.line as usize - 1) {
-            Some(line) => diagnostic.showing(line, at.start, at.end),
-            None => diagnostic,
+            Some(line) if line.len() <= MAX_EXCERPT => diagnostic.showing(line, at.start, at.end),
+            Some(_) | None => diagnostic,
         }
     }
 
@@ -177,7 +201,8 @@ impl Cfg {
         for problem in &mut self.problems {
             let Some(line) = problem.origin.as_ref().and_then(|origin| origin.line) else { continue };
             let public = safe.range(..=line).next_back().is_none_or(|(_, public)| *public);
-            if let (true, Some(text)) = (public, self.lines.get(line as usize - 1)) {
+            let text = self.lines.get(line as usize - 1).filter(|text| text.len() <= MAX_EXCERPT);
+            if let (true, Some(text)) = (public, text) {
                 let start = text.len() - text.trim_start_matches(is_space).len();
                 *problem = problem.clone().showing(text, start, text.trim_end_matches(is_space).len());
             }
@@ -211,14 +236,25 @@ struct Reader {
     option: Option<usize>,
     indent: usize,
     told_missing_header: bool,
+    /// Places of the sections, by name.
+    sections: HashMap<String, usize>,
+    /// Lines of the options, by section and name.
+    options: HashMap<(Option<usize>, String), u32>,
 }
 
 impl Reader {
     fn new(cfg: Cfg) -> Self {
-        Self { cfg, place: Place::Nowhere, option: None, indent: 0, told_missing_header: false }
+        let (sections, options) = (HashMap::new(), HashMap::new());
+        Self { cfg, place: Place::Nowhere, option: None, indent: 0, told_missing_header: false, sections, options }
     }
 
-    fn line(&mut self, number: u32, line: &str) {
+    /// Takes the next line; `false` when that is more than an environment can have.
+    fn line(&mut self, number: u32, line: &str) -> bool {
+        self.read(number, line);
+        self.sections.len() + self.options.len() <= MAX_ENTRIES && self.cfg.defaults.len() <= MAX_DEFAULTS
+    }
+
+    fn read(&mut self, number: u32, line: &str) {
         let text = line.trim_matches(is_space);
         if text.starts_with(['#', ';']) {
             return;
@@ -252,12 +288,13 @@ impl Reader {
             self.place = Place::Defaults;
             return;
         }
-        if let Some(index) = self.cfg.sections.iter().position(|section| section.name == name) {
+        if let Some(&index) = self.sections.get(name) {
             let first = self.cfg.sections[index].at.line;
             self.error(format!("section `{name}` is given twice, first in line {first}"), at, "merge the two sections");
             self.place = Place::Section(index);
             return;
         }
+        self.sections.insert(name.to_owned(), self.cfg.sections.len());
         self.cfg.sections.push(Section { name: name.to_owned(), at, entries: Vec::new() });
         self.place = Place::Section(self.cfg.sections.len() - 1);
     }
@@ -284,7 +321,12 @@ impl Reader {
         let start = at.end - rest.trim_start_matches(is_space).len();
         let part = Part { text: value.to_owned(), at: Span { start, end: start + value.len(), ..at } };
         let at = Span { end: at.start + key.len(), ..at };
-        if let Some(first) = self.entries().iter().find(|entry| entry.key == key).map(|entry| entry.at.line) {
+        let section = match self.place {
+            Place::Section(index) => Some(index),
+            Place::Nowhere | Place::Defaults => None,
+        };
+        let first = *self.options.entry((section, key.to_owned())).or_insert(at.line);
+        if first != at.line {
             let text = format!("option `{key}` is given twice in its section, first in line {first}");
             self.error(text, at, "remove one of the two");
         }
@@ -346,6 +388,21 @@ mod tests {
     fn a_value_continues_on_deeper_lines_and_over_blank_ones() {
         let text = "[hosts]\nh =\n  a\n\n# no part of it\n  b\n\n[x]\n";
         assert_eq!(value(text, "hosts", "h").as_deref(), Some("\na\n\nb"));
+    }
+
+    #[test]
+    fn of_a_file_that_is_too_large_nothing_is_taken() {
+        let options = |count: usize| (0..count).map(|n| format!("x{n} = 1\n")).collect::<String>();
+        for text in [
+            format!("[a]\nx = {}\n", "y".repeat(MAX_BYTES)),
+            format!("[a]\n{}", options(MAX_ENTRIES)),
+            format!("[a]\n[DEFAULT]\n{}", options(MAX_DEFAULTS + 1)),
+        ] {
+            let cfg = parse(&text);
+            assert!(cfg.is_refused());
+            assert!(cfg.sections.is_empty() && cfg.defaults.is_empty());
+        }
+        assert!(!parse(&format!("[a]\n{}", options(MAX_ENTRIES - 1))).is_refused());
     }
 
     #[test]

@@ -108,6 +108,9 @@ const SECTIONS: &[&str] = &["environment", "hosts", "resolver", "vfs"];
 
 const CONNECT_METHODS: &[&str] = &["kitchen", "local", "ssh", "vagrant"];
 
+/// Components of one host.
+const MAX_COMPONENTS: usize = 1_000;
+
 const UPDATE_METHODS: &[&str] = &["git-bundle", "git-pull", "hg-bundle", "hg-pull", "rsync", "rsync-ext"];
 
 impl Environment {
@@ -388,7 +391,12 @@ impl<'a> Reader<'a> {
     /// `parse_host_components`: entries of one component are one root; a `!` on any of them ignores it.
     fn components_of(&mut self, entry: &Entry, host: &str) -> Vec<Assignment> {
         let mut found: Vec<Assignment> = Vec::new();
-        for word in as_list(&entry.value()) {
+        let words = as_list(&entry.value());
+        if words.len() > MAX_COMPONENTS {
+            self.error(format!("host `{host}` has more components than can be"), entry.at, None);
+            return found;
+        }
+        for word in words {
             let (name, feature) = word.split_once(':').map_or((word.as_str(), None), |(name, rest)| (name, Some(rest)));
             let (ignore, name) = (name.starts_with('!'), name.trim_start_matches('!'));
             let at = entry.word_at(name);

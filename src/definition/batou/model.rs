@@ -207,7 +207,7 @@ pub struct Site {
 impl Site {
     /// The same in the words of the model.
     pub fn origin(&self) -> Origin {
-        Origin { file: self.file.clone(), line: self.line }
+        Origin { file: self.file.as_str().into(), line: self.line }
     }
 }
 

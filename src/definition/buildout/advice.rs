@@ -4,12 +4,11 @@
 //! not known: a pin, a part or a developed package may then be there after all.
 
 use super::{
-    lint,
-    load::{origin_of, show},
+    load::{MAX_SHOWN, origin_of, show},
     option::Source,
     posix_path,
     python_text::words,
-    resolved::{Resolved, canonical_name},
+    resolved::{Reference, Resolved, canonical_name},
 };
 use crate::model::{
     buildout::OptionValue,
@@ -17,7 +16,7 @@ use crate::model::{
     diagnostic::Diagnostic,
     eval::Eval,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Eggs that a note names.
 const MAX_NAMED: usize = 5;
@@ -36,6 +35,8 @@ fn unpinned(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
         return Vec::new();
     }
     let mut named = BTreeSet::new();
+    // The same eggs come again and again.
+    let mut seen = HashSet::new();
     let mut found = Vec::new();
     for part in &resolved.parts {
         let Some(option) = resolved.sections.get(part).and_then(|section| section.options.get("eggs")) else {
@@ -46,18 +47,22 @@ fn unpinned(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
             .lines()
             .filter_map(package)
             .filter(|egg| {
+                if !seen.insert(*egg) {
+                    return false;
+                }
                 let name = canonical_name(egg);
                 !resolved.versions.contains_key(&name) && !developed.contains(&name) && named.insert(name)
             })
             .collect();
         if !eggs.is_empty() {
-            found.push(without_pin(part, option, &eggs, texts));
+            let note = without_pin(part, option, &eggs);
+            found.push(if found.len() < MAX_SHOWN { show(texts, note, eggs[0]) } else { note });
         }
     }
     found
 }
 
-fn without_pin(part: &str, option: &OptionValue, eggs: &[&str], texts: &BTreeMap<String, String>) -> Diagnostic {
+fn without_pin(part: &str, option: &OptionValue, eggs: &[&str]) -> Diagnostic {
     let mut names = eggs.iter().take(MAX_NAMED).map(|egg| format!("`{egg}`")).collect::<Vec<_>>().join(", ");
     if eggs.len() > MAX_NAMED {
         names.push_str(&format!(" and {} more", eggs.len() - MAX_NAMED));
@@ -65,7 +70,7 @@ fn without_pin(part: &str, option: &OptionValue, eggs: &[&str], texts: &BTreeMap
     let what = if eggs.len() == 1 { "an egg that is not pinned" } else { "eggs that are not pinned" };
     let diagnostic = Diagnostic::note(BUILDOUT_UNPINNED, format!("`eggs` of `[{part}]` names {what}: {names}"))
         .hint("pin the version that runs in the section of `versions`, or a repair may install another one");
-    show(texts, diagnostic.at(origin_of(source(option), "")), eggs[0])
+    diagnostic.at(origin_of(source(option), ""))
 }
 
 /// Whether any pin was written by somebody; zc.buildout adds two of its own.
@@ -107,13 +112,16 @@ fn unlisted(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
     if resolved.parts_doubt.is_some() {
         return Vec::new();
     }
+    // Who writes `=>` wants it.
+    let mut wanted_by: BTreeMap<&str, &Reference> = BTreeMap::new();
+    for reference in resolved.references.iter().filter(|reference| reference.target.is_some()) {
+        wanted_by.entry(&reference.to).or_insert(reference);
+    }
     let listed: BTreeSet<&String> = resolved.configured_parts.iter().collect();
     let parts = resolved.parts.iter().filter(|part| !listed.contains(part));
     parts
         .filter_map(|part| {
-            // Who writes `=>` wants it.
-            let by = |target: &&super::resolved::Reference| target.to == *part && target.target.is_some();
-            let reference = resolved.references.iter().find(by)?;
+            let reference = wanted_by.get(part.as_str())?;
             let from = resolved.sections.get(&reference.from)?.options.get(&reference.option)?;
             let message = format!(
                 "`[{part}]` is not among `parts`, but gets installed: `{}` of `[{}]` refers to it",
@@ -121,9 +129,10 @@ fn unlisted(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
             );
             let diagnostic = Diagnostic::note(BUILDOUT_LINT, message)
                 .hint(format!("add `{part}` to `parts`, or refer to a section without a recipe"));
-            Some(show(texts, diagnostic.at(origin_of(source(from), "")), &format!("${{{part}:")))
+            Some((diagnostic.at(origin_of(source(from), "")), format!("${{{part}:")))
         })
-        .map(|note| lint::with_its_line(texts, note))
+        .enumerate()
+        .map(|(index, (note, needle))| if index < MAX_SHOWN { show(texts, note, &needle) } else { note })
         .collect()
 }
 

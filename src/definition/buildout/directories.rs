@@ -196,7 +196,8 @@ fn is_integer(text: &str) -> bool {
 
 /// The section that `versions` names is initialised before any part.
 fn versions(engine: &mut Engine<'_>) {
-    let raw = engine.data.sections.get("buildout").and_then(|buildout| buildout.options.get("versions"));
+    let data = std::rc::Rc::clone(&engine.data);
+    let raw = data.sections.get("buildout").and_then(|buildout| buildout.options.get("versions"));
     match raw.map(|key| &key.value) {
         Some(Eval::Known(name)) if !name.is_empty() => {
             let name = name.clone();

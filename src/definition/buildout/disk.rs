@@ -12,6 +12,9 @@ const MAX_LINKS: usize = 40;
 /// The most bytes that a configuration file can have.
 const LIMIT: u64 = 64 << 20;
 
+/// What reading to the end needs beside the content, or it begins with many small pieces.
+const ROOM: usize = 64;
+
 /// Files of a tree: of this machine, or of another one whose root a directory stands for. No link leads out of it.
 #[derive(Debug, Clone)]
 pub struct DiskSources {
@@ -52,17 +55,24 @@ impl Sources for DiskSources {
 
     fn exists(&self, path: &str) -> bool {
         let (root, place) = self.place(path);
-        !matches!(read(root, &place), Ok(None))
+        !matches!(follow(root, &place), Ok(None))
     }
 }
 
 /// A file of a tree, links followed inside it; `None` when there is none.
 pub(super) fn read(root: &LiveRoot, path: &TargetPath) -> Result<Option<Vec<u8>>, SourceError> {
     let failed = |text: String| SourceError::Unreadable(format!("`{path}` cannot be read: {text}"));
-    let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    let file = root.open_file(&place).map_err(|failure| failed(failure.text))?;
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+    // Nearly always it is no link, and opened at once.
+    let mut file = match root.open_file(path) {
+        Ok(file) => file,
+        Err(_) => {
+            let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
+            root.open_file(&place).map_err(|failure| failed(failure.text))?
+        }
+    };
+    let size = file.metadata().map_or(0, |metadata| metadata.len()).min(LIMIT);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + ROOM);
+    file.by_ref().take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
     if bytes.len() as u64 > LIMIT {
         return Err(failed("it is larger than a configuration file can be".to_owned()));
     }

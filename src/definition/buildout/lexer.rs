@@ -45,8 +45,10 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
 
 /// Reads an option line. `None` if zc.buildout would not take the line for one.
 pub(super) fn assignment(line: &str) -> Option<Assignment<'_>> {
-    let (name, value) = line.split_once('=')?;
-    let end = name.find(|c: char| is_space(c) || "{}[]:".contains(c)).unwrap_or(name.len());
+    let equals = memchr::memchr(b'=', line.as_bytes())?;
+    let (name, value) = (&line[..equals], &line[equals + 1..]);
+    let ends = |c: char| is_space(c) || matches!(c, '{' | '}' | '[' | ']' | ':');
+    let end = name.find(ends).unwrap_or(name.len());
     if end == 0 {
         return None;
     }

@@ -20,6 +20,7 @@ use crate::model::{
     origin::Origin,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Files nested by `extends`.
 const MAX_DEPTH: usize = 60;
@@ -34,13 +35,13 @@ pub(super) const MAX_SHOWN: usize = 200;
 pub(super) struct Loader<'a> {
     request: &'a Request<'a>,
     sources: &'a dyn Sources,
-    /// The command line's `[buildout]`.
+    /// What the command line's `[buildout]` says about loading.
     overrides: RawSection,
     /// What is still to be merged under the first file without `extends`.
     user_defaults: Option<Layer>,
     /// The files that are being loaded, outermost first.
     stack: Vec<String>,
-    parsed: BTreeMap<String, Layer>,
+    parsed: BTreeMap<String, Parsed>,
     loads: usize,
     bytes: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -51,18 +52,40 @@ pub(super) struct Loader<'a> {
     reported: BTreeSet<String>,
 }
 
-/// A file to be merged, and its name.
+/// A file to be merged, and its name. The layer is shared: a file may be merged more than once.
 struct Loaded {
     file: String,
-    layer: Layer,
+    layer: Rc<Layer>,
+}
+
+impl Loaded {
+    fn new(file: &str, layer: Layer) -> Self {
+        Self { file: file.to_owned(), layer: Rc::new(layer) }
+    }
+}
+
+/// A file without the options that say what else is loaded, and these.
+#[derive(Clone)]
+struct Parsed {
+    layer: Rc<Layer>,
+    extends: Option<Key>,
+    optional: Option<Key>,
+}
+
+impl Parsed {
+    fn new(mut layer: Layer) -> Self {
+        let mut take = |option: &str| layer.sections.get_mut("buildout")?.options.remove(option);
+        let (extends, optional) = (take("extends"), take("optional-extends"));
+        Self { layer: Rc::new(layer), extends, optional }
+    }
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(request: &'a Request<'a>, sources: &'a dyn Sources, overrides: RawSection) -> Self {
+    pub(super) fn new(request: &'a Request<'a>, sources: &'a dyn Sources, overrides: &RawSection) -> Self {
         Self {
             request,
             sources,
-            overrides,
+            overrides: for_loading(overrides),
             user_defaults: None,
             stack: Vec::new(),
             parsed: BTreeMap::new(),
@@ -87,11 +110,14 @@ impl<'a> Loader<'a> {
         self.user_defaults = user_defaults.filter(|layer| !layer.sections.is_empty() || layer.open.is_some()).cloned();
         let mut result = Layer::default();
         let mut diamonds = Diamonds::default();
-        for loaded in self.open(base, name, options, None) {
+        let opened = self.open(base, name, &for_loading(options), None);
+        // The last to hold a layer need not copy it.
+        self.parsed.clear();
+        for loaded in opened {
             for lint in diamonds.merge(&loaded.file, &loaded.layer) {
                 self.report(lint);
             }
-            update(&mut result, loaded.layer, &mut self.diagnostics);
+            update(&mut result, Rc::unwrap_or_clone(loaded.layer), &mut self.diagnostics);
         }
         result
     }
@@ -104,31 +130,26 @@ impl<'a> Loader<'a> {
         if let Some(refusal) = self.refusal(&file) {
             return vec![self.opaque(file, &refusal, named_by)];
         }
-        let mut layer = match self.layer(&file, &options) {
-            Ok(layer) => layer,
+        let Parsed { mut layer, extends, optional } = match self.parsed(&file, &options) {
+            Ok(parsed) => parsed,
             Err(refusal) => return vec![self.opaque(file, &refusal, named_by)],
         };
         let root = self.stack.is_empty();
         self.stack.push(file.clone());
-        let buildout = layer.sections.get_mut("buildout");
-        let extends = buildout.and_then(|buildout| buildout.options.remove("extends"));
         self.refuse_extended_by(&layer);
         if root && let Some(buildout) = layer.sections.get("buildout") {
             update_section(&mut options, for_loading(buildout));
         }
-        let optional = layer.sections.get("buildout").and_then(|buildout| buildout.options.get("optional-extends"));
-        let optional = optional.cloned();
         let mut results = Vec::new();
-        let mut keeps_optional = false;
         match extends.as_ref().map(|key| &key.value) {
             Some(Eval::Unknown(why)) => {
-                results.push(Loaded { file: file.clone(), layer: Layer::opaque(why.clone()) });
+                results.push(Loaded::new(&file, Layer::opaque(why.clone())));
             }
             Some(Eval::Known(names)) if !names.is_empty() => {
                 for name in words(names) {
                     if self.loads > MAX_LOADS {
                         let (_, why) = Refusal::TooMany.describe(name);
-                        results.push(Loaded { file: file.clone(), layer: Layer::opaque(why) });
+                        results.push(Loaded::new(&file, Layer::opaque(why)));
                         break;
                     }
                     let source = extends.as_ref().map(Key::source);
@@ -137,17 +158,17 @@ impl<'a> Loader<'a> {
             }
             _ => {
                 if let Some(mut under) = self.user_defaults.take() {
-                    update(&mut under, layer, &mut self.diagnostics);
-                    layer = under;
-                    // zc.buildout then removes the option from a dictionary that is no longer used.
-                    keeps_optional = true;
+                    let mut over = Rc::unwrap_or_clone(layer);
+                    // zc.buildout removes the option from a dictionary that is then no longer used.
+                    if let Some(optional) = &optional {
+                        over.buildout().options.insert("optional-extends".to_owned(), optional.clone());
+                    }
+                    update(&mut under, over, &mut self.diagnostics);
+                    layer = Rc::new(under);
                 }
             }
         }
         if let Some(optional) = optional {
-            if !keeps_optional && let Some(buildout) = layer.sections.get_mut("buildout") {
-                buildout.options.remove("optional-extends");
-            }
             results.extend(self.optional(&file, &next_base, &optional, &options));
         }
         results.push(Loaded { file, layer });
@@ -159,7 +180,7 @@ impl<'a> Loader<'a> {
     fn optional(&mut self, file: &str, base: &str, key: &Key, options: &RawSection) -> Vec<Loaded> {
         let names = match &key.value {
             Eval::Known(names) => names.clone(),
-            Eval::Unknown(why) => return vec![Loaded { file: file.to_owned(), layer: Layer::opaque(why.clone()) }],
+            Eval::Unknown(why) => return vec![Loaded::new(file, Layer::opaque(why.clone()))],
         };
         let directory = self.request.directory;
         if posix_path::normalise(base) != posix_path::normalise(directory) {
@@ -181,11 +202,18 @@ impl<'a> Loader<'a> {
         results
     }
 
-    /// Reads and parses a file, once.
-    fn layer(&mut self, file: &str, options: &RawSection) -> Result<Layer, Refusal> {
-        if let Some(layer) = self.parsed.get(file) {
-            self.bytes += self.texts.get(file).map_or(0, String::len);
-            return Ok(layer.clone());
+    /// Reads a file, once, and parses it.
+    fn parsed(&mut self, file: &str, options: &RawSection) -> Result<Parsed, Refusal> {
+        let decide =
+            |expression: &str, tail: &str| condition::decide(expression, tail, self.request.facts, self.request.assume);
+        if let Some(text) = self.texts.get(file) {
+            self.bytes += text.len();
+            if let Some(parsed) = self.parsed.get(file) {
+                return Ok(parsed.clone());
+            }
+            // For another root; what is wrong with it is known.
+            let (layer, _) = parser::parse(text, file, &decide);
+            return Ok(self.remember(file, layer));
         }
         let bytes = self.bytes(file, options).map_err(Refusal::Source)?;
         self.files.push(file.to_owned());
@@ -195,14 +223,17 @@ impl<'a> Loader<'a> {
             let bytes = error.as_bytes();
             Refusal::Undecodable { line: line_of(bytes, valid), byte: bytes.get(valid).copied().unwrap_or_default() }
         })?;
-        let decide =
-            |expression: &str, tail: &str| condition::decide(expression, tail, self.request.facts, self.request.assume);
         let (layer, diagnostics) = parser::parse(&text, file, &decide);
         self.diagnostics.extend(diagnostics);
         self.diagnostics.extend(lint::relative_extends(file, &layer));
         self.texts.insert(file.to_owned(), text);
-        self.parsed.insert(file.to_owned(), layer.clone());
-        Ok(layer)
+        Ok(self.remember(file, layer))
+    }
+
+    fn remember(&mut self, file: &str, layer: Layer) -> Parsed {
+        let parsed = Parsed::new(layer);
+        self.parsed.insert(file.to_owned(), parsed.clone());
+        parsed
     }
 
     fn bytes(&self, file: &str, options: &RawSection) -> Result<Vec<u8>, SourceError> {
@@ -216,8 +247,11 @@ impl<'a> Loader<'a> {
         if let (Some(cache), Some(directory)) = (known("extends-cache"), known("directory")) {
             let directory = posix_path::join(self.request.directory, directory);
             let path = posix_path::join(&posix_path::join(&directory, cache), &cached_name(file));
-            if !cache.is_empty() && self.sources.exists(&path) {
-                return self.sources.read(&path);
+            if !cache.is_empty() {
+                match self.sources.read(&path) {
+                    Err(SourceError::Missing) => {}
+                    found => return found,
+                }
             }
         }
         self.sources.read_url(file)
@@ -245,7 +279,7 @@ impl<'a> Loader<'a> {
         self.report(diagnostic);
         // Everything that was read before is gone through to become unknown, which costs more than reading it.
         self.bytes += 4 * self.texts.values().map(String::len).sum::<usize>();
-        Loaded { file, layer: Layer::opaque(why) }
+        Loaded::new(&file, Layer::opaque(why))
     }
 
     fn refuse_extended_by(&mut self, layer: &Layer) {
@@ -290,7 +324,7 @@ impl<'a> Loader<'a> {
 }
 
 /// What `[buildout]` says about loading. The rest may be large, and every file that is loaded gets a copy.
-fn for_loading(buildout: &RawSection) -> RawSection {
+pub(super) fn for_loading(buildout: &RawSection) -> RawSection {
     let matters =
         |option: &str| ["directory", "extends-cache", "newest"].contains(&option.trim_end_matches([' ', '+', '-']));
     let options = buildout.options.iter().filter(|(option, _)| matters(option));
@@ -373,7 +407,7 @@ pub(super) fn origin_of(source: &Source, file: &str) -> Origin {
 /// Adds the source line, with the first place of `needle` at or below the origin's line underlined.
 pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, needle: &str) -> Diagnostic {
     let Some(origin) = diagnostic.origin.clone() else { return diagnostic };
-    let (Some(text), Some(line)) = (texts.get(&origin.file), origin.line) else { return diagnostic };
+    let (Some(text), Some(line)) = (texts.get(&*origin.file), origin.line) else { return diagnostic };
     let first = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
     let start = match first.checked_sub(1).map(|before| memchr::memchr_iter(b'\n', text.as_bytes()).nth(before)) {
         Some(Some(end)) => end + 1,
@@ -383,7 +417,7 @@ pub(super) fn show(texts: &BTreeMap<String, String>, diagnostic: Diagnostic, nee
     for (offset, content) in text[start..].lines().take(50).enumerate() {
         if let Some(start) = content.find(needle) {
             let line = line.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
-            let diagnostic = diagnostic.at(Origin::line(origin.file, line));
+            let diagnostic = diagnostic.at(Origin { file: origin.file, line: Some(line) });
             return lint::showing(diagnostic, content, start, start + needle.len());
         }
     }

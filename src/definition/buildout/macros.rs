@@ -4,7 +4,7 @@ use super::{
     lint,
     load::origin_of,
     merge::{nameless, update_section},
-    option::{Layer, RawSection},
+    option::{RawSection, Shared},
     python_text::strip,
 };
 use crate::model::{
@@ -13,34 +13,39 @@ use crate::model::{
     eval::{Eval, Why, WhyKind},
 };
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Sections based on one another. Python gives up at a few hundred.
 const MAX_DEPTH: usize = 100;
 /// Bytes copied in all, roughly.
 const MAX_COPIES: usize = 256 << 20;
 
+/// Bases that cannot be worked in and are told one by one; what is made of the others is unknown, too.
+const MAX_REPORTED: usize = 1_000;
+
 /// Expands macros, each section once.
-pub(super) struct Macros<'a> {
-    data: &'a Layer,
-    done: BTreeMap<String, (RawSection, usize)>,
+pub(super) struct Macros {
+    data: Rc<Shared>,
+    done: BTreeMap<String, (Rc<RawSection>, usize)>,
     doing: Vec<String>,
     copies: usize,
+    reported: usize,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-impl<'a> Macros<'a> {
-    pub(super) fn new(data: &'a Layer) -> Self {
-        Self { data, done: BTreeMap::new(), doing: Vec::new(), copies: 0, diagnostics: Vec::new() }
+impl Macros {
+    pub(super) fn new(data: Rc<Shared>) -> Self {
+        Self { data, done: BTreeMap::new(), doing: Vec::new(), copies: 0, reported: 0, diagnostics: Vec::new() }
     }
 
     /// A section with its macros worked in.
-    pub(super) fn expand(&mut self, name: &str, section: &RawSection) -> RawSection {
+    pub(super) fn expand(&mut self, name: &str, section: &Rc<RawSection>) -> Rc<RawSection> {
         self.depth_and_section(name, section).0
     }
 
-    fn depth_and_section(&mut self, name: &str, section: &RawSection) -> (RawSection, usize) {
+    fn depth_and_section(&mut self, name: &str, section: &Rc<RawSection>) -> (Rc<RawSection>, usize) {
         let Some(bases) = section.options.get("<").filter(|_| name != "buildout") else {
-            return (section.clone(), 0);
+            return (Rc::clone(section), 0);
         };
         if let Some(done) = self.done.get(name) {
             return done.clone();
@@ -57,10 +62,11 @@ impl<'a> Macros<'a> {
                         Ok((section, base_depth)) => {
                             self.copies += weight(&section);
                             depth = depth.max(base_depth + 1);
-                            lay_over(&mut result, section);
+                            lay_over(&mut result, Rc::unwrap_or_clone(section));
                         }
                         Err(Refused { message, why }) => {
-                            if let Some(message) = message {
+                            if let Some(message) = message.filter(|_| self.reported < MAX_REPORTED) {
+                                self.reported += 1;
                                 self.diagnostics
                                     .push(Diagnostic::error(BUILDOUT_REFERENCE, message).at(origin.clone()));
                             }
@@ -84,14 +90,15 @@ impl<'a> Macros<'a> {
             .collect();
         self.diagnostics.extend(lost);
         self.diagnostics.extend(nameless(name, section));
-        update_section(&mut result, section.clone());
+        update_section(&mut result, RawSection::clone(section));
         result.options.remove("<");
         self.copies += weight(&result);
-        self.done.insert(name.to_owned(), (result.clone(), depth));
+        let result = Rc::new(result);
+        self.done.insert(name.to_owned(), (Rc::clone(&result), depth));
         (result, depth)
     }
 
-    fn base(&mut self, name: &str, base: &str) -> Result<(RawSection, usize), Refused> {
+    fn base(&mut self, name: &str, base: &str) -> Result<(Rc<RawSection>, usize), Refused> {
         if self.doing.iter().any(|doing| doing == base) {
             return Err(Refused::error(
                 format!("`[{name}]` extends itself through `<= {base}`"),
@@ -101,7 +108,7 @@ impl<'a> Macros<'a> {
         if self.doing.len() >= MAX_DEPTH || self.copies > MAX_COPIES {
             return Err(Refused::error(format!("`[{name}]` has more macros than are followed"), WhyKind::NotModelled));
         }
-        let data = self.data;
+        let data = Rc::clone(&self.data);
         match data.sections.get(base) {
             Some(section) => {
                 let (section, depth) = self.depth_and_section(base, section);

@@ -11,6 +11,7 @@ use crate::model::{
     diagnostic::Diagnostic,
     eval::{Eval, Why},
 };
+use std::collections::btree_map::Entry;
 
 /// `_update`: `over` on `under`. What an unseen part of `over` may have changed becomes unknown.
 pub(super) fn update(under: &mut Layer, over: Layer, lints: &mut Vec<Diagnostic>) {
@@ -97,11 +98,15 @@ pub(super) fn update_section(under: &mut RawSection, mut over: RawSection) {
         }
         over.options.insert(base, key);
     }
+    if under.options.is_empty() {
+        under.options = over.options;
+        return;
+    }
     for (option, key) in over.options {
-        match under.options.get_mut(&option) {
-            Some(existing) => existing.override_with(key),
-            None => {
-                under.options.insert(option, key);
+        match under.options.entry(option) {
+            Entry::Occupied(mut existing) => existing.get_mut().override_with(key),
+            Entry::Vacant(place) => {
+                place.insert(key);
             }
         }
     }

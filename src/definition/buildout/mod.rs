@@ -48,10 +48,12 @@ pub use sources::{MemorySources, SourceError, Sources};
 pub use crate::model::buildout::{Dialect, Operation, OptionValue, Provenance, Source};
 
 use crate::model::{code::BUILDOUT_REFERENCE, diagnostic::Diagnostic, eval::Eval, origin::Origin};
-use load::{Loader, origin_of};
-use option::Layer;
+use load::{Loader, for_loading, origin_of};
+use option::{Key, Layer, RawSection};
 use python_text::words;
 use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
 use substitution::Engine;
 
 /// What recipe code adds to its own section, where that is known without running it.
@@ -103,9 +105,9 @@ pub struct Request<'a> {
 pub fn resolve(request: &Request<'_>, sources: &dyn Sources) -> (Resolved, Vec<Diagnostic>) {
     let config = posix_path::absolute(request.directory, request.config);
     let mut command_line = defaults::command_line(request.command_line);
-    let overrides = command_line.get("buildout").cloned().unwrap_or_default();
+    let overrides = command_line.get("buildout").map(for_loading).unwrap_or_default();
     let command_line_extends = command_line.get_mut("buildout").and_then(|buildout| buildout.options.remove("extends"));
-    let mut loader = Loader::new(request, sources, overrides);
+    let mut loader = Loader::new(request, sources, &overrides);
     let mut data = load(request, &mut loader, sources, &config, command_line_extends.as_ref());
     merge::update(&mut data, Layer { sections: command_line, open: None }, &mut loader.diagnostics);
     let versions = defaults::versions(&mut data, request);
@@ -120,9 +122,9 @@ pub fn resolve(request: &Request<'_>, sources: &dyn Sources) -> (Resolved, Vec<D
     diagnostics.extend(directories::absolutise(data.buildout(), request));
     directories::below_directory(data.buildout());
     diagnostics.extend(directories::check_raw(data.buildout()));
-    let mut engine = Engine::new(&data, request.recipes, &loader.texts);
-    let resolved = run(&mut engine, request, loader.files.clone());
-    diagnostics.append(&mut engine.diagnostics);
+    let engine = Engine::new(data, request.recipes, &loader.texts);
+    let (resolved, found) = run(engine, request, loader.files);
+    diagnostics.extend(found);
     diagnostics.extend(advice::notes(&resolved, &loader.texts));
     let diagnostics = lint::with_their_lines(&loader.texts, diagnostics);
     finish(resolved, diagnostics, request.directory)
@@ -137,14 +139,15 @@ fn load(
     command_line_extends: Option<&option::Key>,
 ) -> Layer {
     let mut data = defaults::layer(request, config);
-    let mut for_download = data.clone();
+    let mut for_download = Layer::default();
+    *for_download.buildout() = for_loading(data.buildout());
     let mut user_defaults = None;
     if let Some(path) = request.user_defaults.filter(|path| sources.exists(path)) {
         let layer = loader.root(posix_path::dirname(path), path, data.buildout(), None);
         merge::update(&mut for_download, layer.clone(), &mut Vec::new());
         user_defaults = Some(layer);
     }
-    let options = for_download.buildout().clone();
+    let options = for_loading(for_download.buildout());
     let layer = loader.root(posix_path::dirname(config), config, &options, user_defaults.as_ref());
     merge::update(&mut data, layer, &mut loader.diagnostics);
     match command_line_extends.map(|key| &key.value) {
@@ -161,24 +164,22 @@ fn load(
 }
 
 /// Everything after merging.
-fn run(engine: &mut Engine<'_>, request: &Request<'_>, files: Vec<String>) -> Resolved {
+fn run(mut engine: Engine<'_>, request: &Request<'_>, files: Vec<String>) -> (Resolved, Vec<Diagnostic>) {
     engine.section("buildout");
-    let directories = directories::settle(engine, request);
-    let configured_parts = configured_parts(engine);
+    let directories = directories::settle(&mut engine, request);
+    let configured_parts = configured_parts(&mut engine);
     for part in &configured_parts {
-        install(engine, part);
+        install(&mut engine, part);
     }
     let (parts, parts_doubt) = (engine.parts.clone(), engine.parts_doubt.clone());
-    let (versions, versions_doubt) = pins(engine);
-    let names: Vec<&String> = engine.data.sections.keys().collect();
-    let mut sections = BTreeMap::new();
-    for name in names {
-        engine.section(name);
-        sections.insert(name.clone(), section(engine, name));
-    }
-    Resolved {
-        sections,
-        open: engine.data.open.clone(),
+    let (versions, versions_doubt) = pins(&mut engine);
+    let values = values(&mut engine);
+    let open = engine.data.open.clone();
+    let references = std::mem::take(&mut engine.references);
+    let diagnostics = std::mem::take(&mut engine.diagnostics);
+    let resolved = Resolved {
+        sections: sections(engine, values),
+        open,
         parts,
         parts_doubt,
         configured_parts,
@@ -186,8 +187,9 @@ fn run(engine: &mut Engine<'_>, request: &Request<'_>, files: Vec<String>) -> Re
         versions,
         versions_doubt,
         directories,
-        references: std::mem::take(&mut engine.references),
-    }
+        references,
+    };
+    (resolved, diagnostics)
 }
 
 fn configured_parts(engine: &mut Engine<'_>) -> Vec<String> {
@@ -213,7 +215,9 @@ fn install(engine: &mut Engine<'_>, part: &str) {
             Some(why) => engine.doubt(&why),
             None => engine.refuse("buildout", "parts", format!("the part `{part}` has no section")),
         }
-    } else if engine.get(part, "recipe").is_none() && engine.live.get(part).is_some_and(|live| live.open.is_none()) {
+    } else if engine.get(part, "recipe").is_none()
+        && engine.live.get(part).is_some_and(|live| live.section.open.is_none())
+    {
         engine.refuse("buildout", "parts", format!("the part `{part}` has no recipe"));
     }
 }
@@ -233,35 +237,47 @@ fn pins(engine: &mut Engine<'_>) -> Pins {
         return (BTreeMap::new(), engine.data.open.clone());
     }
     let Some(live) = engine.live.get(&name) else { return Pins::default() };
-    let (packages, open) = (live.raw.keys().cloned().collect::<Vec<_>>(), live.open.clone());
-    let mut pins = BTreeMap::new();
-    for package in packages {
-        if let Some(value) = engine.get(&name, &package) {
-            pins.insert(canonical_name(&package), value);
-        }
-    }
-    (pins, open)
+    let section = Rc::clone(&live.section);
+    let mut pins = Vec::with_capacity(section.options.len());
+    engine.each_value(&name, &section, |package, value| pins.push((canonical_name(package), value)));
+    (pins.into_iter().collect(), section.open.clone())
 }
 
-fn section(engine: &mut Engine<'_>, name: &str) -> Section {
-    let Some(live) = engine.live.get(name) else { return Section::default() };
-    let open = live.open.clone();
-    let keys: Vec<(String, option::Key)> = live.raw.iter().map(|(option, key)| (option.clone(), key.clone())).collect();
-    let mut options = BTreeMap::new();
-    for (option, key) in keys {
-        if let Some(value) = engine.get(name, &option) {
-            options.insert(option, OptionValue { value, raw: key.value, history: key.history });
-        }
+/// The values of every section's options, in the order of both.
+fn values(engine: &mut Engine<'_>) -> Vec<Vec<Eval<String>>> {
+    let data = Rc::clone(&engine.data);
+    let mut values = Vec::with_capacity(data.sections.len());
+    for name in data.sections.keys() {
+        engine.section(name);
+        let section = engine.live.get(name).map(|live| Rc::clone(&live.section)).unwrap_or_default();
+        let mut of_section = Vec::with_capacity(section.options.len());
+        engine.each_value(name, &section, |_, value| of_section.push(value));
+        values.push(of_section);
     }
-    Section { options, open }
+    values
+}
+
+/// Sections as they are told, made of what the engine no longer needs.
+fn sections(engine: Engine<'_>, values: Vec<Vec<Eval<String>>>) -> BTreeMap<String, Section> {
+    let live = engine.into_live();
+    let with_values = |((name, section), values): ((String, Rc<RawSection>), Vec<Eval<String>>)| {
+        let RawSection { options, open } = Rc::unwrap_or_clone(section);
+        let options = options.into_iter().zip(values);
+        let options = options
+            .map(|((option, Key { value: raw, history, .. }), value)| (option, OptionValue { value, raw, history }));
+        (name, Section { options: options.collect(), open })
+    };
+    live.zip(values).map(with_values).collect()
 }
 
 /// Origins below the directory become relative to it.
 fn finish(mut resolved: Resolved, mut diagnostics: Vec<Diagnostic>, directory: &str) -> (Resolved, Vec<Diagnostic>) {
     let prefix = format!("{}/", directory.trim_end_matches('/'));
-    let relative = |origin: &mut Origin| {
+    let mut names: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+    let mut relative = |origin: &mut Origin| {
         if let Some(rest) = origin.file.strip_prefix(&prefix) {
-            origin.file = rest.to_owned();
+            let name = names.entry(Arc::clone(&origin.file)).or_insert_with(|| Arc::from(rest));
+            origin.file = Arc::clone(name);
         }
     };
     for section in resolved.sections.values_mut() {

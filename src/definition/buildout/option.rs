@@ -4,7 +4,9 @@
 pub(super) use crate::model::buildout::{Operation, Provenance, Source};
 
 use crate::model::eval::{Eval, Why};
+use crate::model::origin::Origin;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// An option between reading and substitution.
 #[derive(Debug, Clone)]
@@ -24,6 +26,21 @@ impl Key {
         };
         let history = vec![Provenance { operation: Operation::Set, source, value: value.clone() }];
         Self { value, history, sequence }
+    }
+
+    /// A value whose lines are still being read: what the history says of it is told by [`Key::finish`].
+    pub(super) fn unfinished(value: Eval<String>, origin: Origin) -> Self {
+        let sequence = origin.line.unwrap_or(0);
+        let nothing_yet = Eval::Known(String::new());
+        let history = vec![Provenance { operation: Operation::Set, source: Source::File(origin), value: nothing_yet }];
+        Self { value, history, sequence }
+    }
+
+    /// The value as it is now is what was said.
+    pub(super) fn finish(&mut self) {
+        if let Some(set) = self.history.first_mut() {
+            set.value = self.value.clone();
+        }
     }
 
     pub(super) fn known(value: impl Into<String>, source: Source) -> Self {
@@ -107,6 +124,21 @@ impl RawSection {
             key.taint(why);
         }
         self.open = Some(why.clone());
+    }
+}
+
+/// Everything merged: its sections are looked at in many ways and changed no more.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) sections: BTreeMap<String, Rc<RawSection>>,
+    /// As of [`Layer`].
+    pub(super) open: Option<Why>,
+}
+
+impl From<Layer> for Shared {
+    fn from(layer: Layer) -> Self {
+        let sections = layer.sections.into_iter().map(|(name, section)| (name, Rc::new(section)));
+        Self { sections: sections.collect(), open: layer.open }
     }
 }
 

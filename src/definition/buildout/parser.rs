@@ -6,7 +6,7 @@ use super::{
     condition::Verdict,
     lexer::{self, Assignment, Header},
     lint,
-    option::{Key, Layer, RawSection, Source},
+    option::{Key, Layer, RawSection},
     python_text::{dedent, is_space, rstrip, strip, universal_newlines, without_leading_blank_lines},
 };
 use crate::model::{
@@ -15,6 +15,7 @@ use crate::model::{
     eval::{Eval, Why, WhyKind},
     origin::Origin,
 };
+use std::sync::Arc;
 
 /// Decides the condition of a header: the expression and the closing bracket with what follows it.
 pub(super) type Decide<'a> = dyn Fn(&str, &str) -> Verdict + 'a;
@@ -31,6 +32,7 @@ pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<
     let text = universal_newlines(text);
     let mut parser = Parser {
         file,
+        shared: Arc::from(file),
         decide,
         layer: Layer::default(),
         diagnostics: Vec::new(),
@@ -43,6 +45,7 @@ pub(super) fn parse(text: &str, file: &str, decide: &Decide<'_>) -> (Layer, Vec<
         comments: 0,
         conditions: 0,
         entries: 0,
+        relative: false,
     };
     let mut number: u32 = 0;
     for line in text.split_inclusive('\n') {
@@ -62,6 +65,8 @@ enum Applies {
 
 struct Parser<'a> {
     file: &'a str,
+    /// Its name once more, for everything that stems from it.
+    shared: Arc<str>,
     decide: &'a Decide<'a>,
     layer: Layer,
     diagnostics: Vec<Diagnostic>,
@@ -80,6 +85,8 @@ struct Parser<'a> {
     conditions: usize,
     /// Headers and assignments.
     entries: usize,
+    /// Whether any `+=` or `-=` was seen.
+    relative: bool,
 }
 
 impl Parser<'_> {
@@ -197,7 +204,7 @@ impl Parser<'_> {
         };
         self.entry(number);
         let Assignment { name, value } = *assignment;
-        self.option = Some(name.to_owned());
+        name.clone_into(self.option.get_or_insert_default());
         self.block = value.is_empty();
         let comment =
             lint::inline_comment(self.file, line, value, number).filter(|_| self.comments < MAX_REPORTED_LINES);
@@ -207,19 +214,20 @@ impl Parser<'_> {
             None => Eval::Known(value.to_owned()),
             Some(why) => Eval::Unknown(why),
         };
-        let source = Source::File(self.origin(number));
+        let origin = self.origin(number);
         let Some(section) = self.section.as_ref().and_then(|name| self.layer.sections.get_mut(name)) else { return };
         if name.ends_with(['+', '-']) {
+            self.relative = true;
             if let Some(existing) = section.options.get_mut(name) {
                 repeat(existing, new);
                 return;
             }
-        } else {
+        } else if self.relative {
             for suffix in ['+', '-'] {
                 section.options.remove(&format!("{name} {suffix}"));
             }
         }
-        section.options.insert(name.to_owned(), Key::new(new, source));
+        section.options.insert(name.to_owned(), Key::unfinished(new, origin));
     }
 
     fn current_key(&mut self) -> Option<&mut Key> {
@@ -228,7 +236,7 @@ impl Parser<'_> {
     }
 
     fn origin(&self, number: u32) -> Origin {
-        Origin::line(self.file, number)
+        Origin { file: Arc::clone(&self.shared), line: Some(number) }
     }
 
     /// `MissingSectionHeaderError`: everything the file says may stand in the wrong place.
@@ -319,9 +327,7 @@ fn finish_value(key: &mut Key) {
         let dedented = dedent(rstrip(value));
         without_leading_blank_lines(&dedented).clone_into(value);
     }
-    if let Some(set) = key.history.first_mut() {
-        set.value = key.value.clone();
-    }
+    key.finish();
 }
 
 fn hint_for_bad_line(line: &str) -> &'static str {

@@ -1,8 +1,19 @@
 //! The syntax of `${section:option}`, as `Options._sub` of zc.buildout 6.0.1 takes it.
 
+/// Where the first `${` is.
+fn opening(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'$', bytes).find(|start| bytes.get(start + 1) == Some(&b'{'))
+}
+
+/// Whether there is a `${`.
+pub(super) fn may_refer(text: &str) -> bool {
+    opening(text).is_some()
+}
+
 /// The next `${…}` with what is before and after it; an unclosed one is plain text.
 pub(crate) fn next_reference(text: &str) -> Option<(&str, &str, &str)> {
-    let start = text.find("${")?;
+    let start = opening(text)?;
     let end = start + text[start..].find('}')? + 1;
     Some((&text[..start], &text[start..end], &text[end..]))
 }

@@ -90,6 +90,9 @@ pub struct PartEdge {
     pub option: String,
 }
 
+/// Steps from section to section that are followed to find the edges between parts.
+const MAX_STEPS: usize = 1_000_000;
+
 impl Resolved {
     /// A value, if the option is listed.
     #[must_use]
@@ -97,20 +100,26 @@ impl Resolved {
         self.sections.get(section)?.options.get(option).map(|option| &option.value)
     }
 
-    /// Which part needs which, also through sections that are no parts.
+    /// Which part needs which, also through sections that are no parts. `None` when that is more than can be told: many
+    /// parts that refer to many others through one section are as many edges as both multiplied.
     #[must_use]
-    pub fn part_edges(&self) -> BTreeSet<PartEdge> {
+    pub fn part_edges(&self) -> Option<BTreeSet<PartEdge>> {
         let parts: BTreeSet<&str> = self.parts.iter().map(String::as_str).collect();
         let mut outgoing: BTreeMap<&str, Vec<&Reference>> = BTreeMap::new();
         for reference in &self.references {
             outgoing.entry(&reference.from).or_default().push(reference);
         }
         let mut edges = BTreeSet::new();
+        let mut steps = 0;
         for part in &parts {
             for first in outgoing.get(part).into_iter().flatten() {
                 let mut seen: BTreeSet<&str> = BTreeSet::new();
                 let mut open = vec![first.to.as_str()];
                 while let Some(section) = open.pop() {
+                    steps += 1;
+                    if steps > MAX_STEPS {
+                        return None;
+                    }
                     if section == *part || !seen.insert(section) {
                         continue;
                     }
@@ -127,7 +136,7 @@ impl Resolved {
                 }
             }
         }
-        edges
+        Some(edges)
     }
 }
 
@@ -135,13 +144,16 @@ impl Resolved {
 #[must_use]
 pub fn canonical_name(name: &str) -> String {
     let mut result = String::with_capacity(name.len());
-    for character in name.chars().flat_map(char::to_lowercase) {
+    let mut after_separator = false;
+    for character in name.chars() {
         let separator = matches!(character, '-' | '_' | '.');
-        if !separator {
-            result.push(character);
-        } else if !result.ends_with('-') {
-            result.push('-');
+        match character {
+            _ if separator && after_separator => {}
+            _ if separator => result.push('-'),
+            _ if character.is_ascii() => result.push(character.to_ascii_lowercase()),
+            _ => result.extend(character.to_lowercase()),
         }
+        after_separator = separator;
     }
     result
 }

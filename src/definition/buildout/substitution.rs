@@ -6,9 +6,9 @@ use super::{
     RecipeOptions, lint,
     load::{MAX_SHOWN, origin_of, show},
     macros::Macros,
-    option::{Key, Layer},
+    option::{Layer, RawSection, Shared},
     python_text::words,
-    reference::{names, next_reference},
+    reference::{may_refer, names, next_reference},
     resolved::Reference,
 };
 use crate::model::{
@@ -17,6 +17,7 @@ use crate::model::{
     eval::{Eval, Why, WhyKind},
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// References within references. Python's limit of 1000 frames is reached at about 190.
 const MAX_DEPTH: usize = 190;
@@ -37,18 +38,19 @@ const PROFILE_BASE: &str = "_profile_base_location_";
 
 /// A section that has been asked for.
 pub(super) struct Live {
-    pub(super) raw: BTreeMap<String, Key>,
-    pub(super) open: Option<Why>,
+    pub(super) section: Rc<RawSection>,
     /// Its recipe has run, which may have set options.
     ready: bool,
+    /// Values of the configuration with their references worked out.
     cooked: BTreeMap<String, Eval<String>>,
+    /// What was set, and what was worked out when somebody asked. A value without references needs no place here.
     data: BTreeMap<String, Eval<String>>,
 }
 
 /// All sections, and what came out so far.
 pub(super) struct Engine<'a> {
-    pub(super) data: &'a Layer,
-    macros: Macros<'a>,
+    pub(super) data: Rc<Shared>,
+    macros: Macros,
     recipes: &'a dyn RecipeOptions,
     texts: &'a BTreeMap<String, String>,
     pub(super) live: BTreeMap<String, Live>,
@@ -61,14 +63,31 @@ pub(super) struct Engine<'a> {
     bytes: usize,
 }
 
-/// The options that are being worked out, outermost first.
-type Seen = Vec<(String, String)>;
+/// An option that is being worked out, and those that it is worked out for.
+#[derive(Clone, Copy)]
+struct Seen<'s> {
+    section: &'s str,
+    option: &'s str,
+    outer: Option<&'s Seen<'s>>,
+}
+
+impl<'s> Seen<'s> {
+    fn new(section: &'s str, option: &'s str, outer: Option<&'s Self>) -> Self {
+        Self { section, option, outer }
+    }
+
+    fn holds(seen: Option<&Self>, section: &str, option: &str) -> bool {
+        let mut innermost_first = std::iter::successors(seen, |seen| seen.outer);
+        innermost_first.any(|seen| seen.section == section && seen.option == option)
+    }
+}
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(data: &'a Layer, recipes: &'a dyn RecipeOptions, texts: &'a BTreeMap<String, String>) -> Self {
+    pub(super) fn new(layer: Layer, recipes: &'a dyn RecipeOptions, texts: &'a BTreeMap<String, String>) -> Self {
+        let data = Rc::new(Shared::from(layer));
         Self {
+            macros: Macros::new(Rc::clone(&data)),
             data,
-            macros: Macros::new(data),
             recipes,
             texts,
             live: BTreeMap::new(),
@@ -87,12 +106,10 @@ impl<'a> Engine<'a> {
         if self.live.contains_key(name) {
             return true;
         }
-        let data = self.data;
-        let Some(raw) = data.sections.get(name) else { return false };
-        let raw = self.macros.expand(name, raw);
+        let Some(raw) = self.data.sections.get(name) else { return false };
+        let section = self.macros.expand(name, raw);
         self.diagnostics.append(&mut self.macros.diagnostics);
-        let (cooked, data) = (BTreeMap::new(), BTreeMap::new());
-        let live = Live { raw: raw.options, open: raw.open, ready: false, cooked, data };
+        let live = Live { section, ready: false, cooked: BTreeMap::new(), data: BTreeMap::new() };
         self.live.insert(name.to_owned(), live);
         if self.depth >= MAX_DEPTH {
             self.too_deep(name);
@@ -104,13 +121,18 @@ impl<'a> Engine<'a> {
         true
     }
 
+    /// The sections, for whoever needs nothing else any more.
+    pub(super) fn into_live(self) -> impl Iterator<Item = (String, Rc<RawSection>)> {
+        // Whoever holds a section last gets it without a copy.
+        let Self { live, data, macros, .. } = self;
+        drop((data, macros));
+        live.into_iter().map(|(name, live)| (name, live.section))
+    }
+
     fn too_deep(&mut self, name: &str) {
         let why = Why::new(WhyKind::NotModelled, "references are nested too deeply");
         if let Some(live) = self.live.get_mut(name) {
-            for key in live.raw.values_mut() {
-                key.taint(&why);
-            }
-            live.open = Some(why.clone());
+            Rc::make_mut(&mut live.section).taint(&why);
         }
         self.doubt(&why);
         self.report(name, "", "", "references are nested too deeply; Python would give up, too".to_owned());
@@ -118,18 +140,12 @@ impl<'a> Engine<'a> {
 
     fn initialise(&mut self, name: &str) {
         let Some(live) = self.live.get(name) else { return };
-        let templates: Vec<(String, String)> = live
-            .raw
-            .iter()
-            .filter_map(|(option, key)| {
-                Some((option.clone(), key.value.known().filter(|value| value.contains("${"))?.clone()))
-            })
-            .collect();
-        for (option, template) in templates {
-            let mut seen = vec![(name.to_owned(), option.clone())];
-            let value = self.substitute(name, &option, &template, &mut seen);
+        let section = Rc::clone(&live.section);
+        for (option, key) in &section.options {
+            let Some(template) = key.value.known().filter(|value| may_refer(value)) else { continue };
+            let value = self.substitute(template, &Seen::new(name, option, None));
             if let Some(live) = self.live.get_mut(name) {
-                live.cooked.insert(option, value);
+                live.cooked.insert(option.clone(), value);
             }
         }
         if name != "buildout" {
@@ -179,7 +195,7 @@ impl<'a> Engine<'a> {
                 self.set_ready(name);
             }
             None => {
-                if let Some(why) = self.live.get(name).and_then(|live| live.open.clone()) {
+                if let Some(why) = self.live.get(name).and_then(|live| live.section.open.clone()) {
                     self.doubt(&why);
                 }
             }
@@ -199,7 +215,26 @@ impl<'a> Engine<'a> {
 
     /// `options.get(option)` of a section that has been asked for.
     pub(super) fn get(&mut self, section: &str, option: &str) -> Option<Eval<String>> {
-        self.get_within(section, option, &mut Vec::new())
+        self.get_within(section, option, None)
+    }
+
+    /// Calls `each` with every option of a section that has been asked for, and its value.
+    pub(super) fn each_value<'s>(
+        &mut self,
+        name: &str,
+        section: &'s RawSection,
+        mut each: impl FnMut(&'s String, Eval<String>),
+    ) {
+        for (option, key) in &section.options {
+            let may_refer = key.value.known().is_some_and(|value| may_refer(value));
+            let is_set = || self.live.get(name).is_some_and(|live| live.data.contains_key(option));
+            let value = if may_refer || is_set() {
+                self.get(name, option).expect("the section has the option")
+            } else {
+                key.value.clone()
+            };
+            each(option, value);
+        }
     }
 
     /// `options[option] = value`.
@@ -209,36 +244,28 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn get_within(&mut self, section: &str, option: &str, seen: &mut Seen) -> Option<Eval<String>> {
+    fn get_within(&mut self, section: &str, option: &str, seen: Option<&Seen<'_>>) -> Option<Eval<String>> {
         let live = self.live.get(section)?;
         if let Some(value) = live.data.get(option) {
             return Some(value.clone());
         }
-        let mut value = live.cooked.get(option).or_else(|| live.raw.get(option).map(|key| &key.value))?.clone();
-        if let Some(template) = value.known().filter(|value| value.contains("${")).cloned() {
-            let key = (section.to_owned(), option.to_owned());
-            value = if seen.contains(&key) {
-                self.circular(section, option)
-            } else if self.depth >= MAX_DEPTH {
-                self.report(
-                    section,
-                    option,
-                    "${",
-                    "references are nested too deeply; Python would give up, too".to_owned(),
-                );
-                Eval::Unknown(Why::new(WhyKind::NotModelled, "references are nested too deeply"))
-            } else {
-                seen.push(key);
-                self.depth += 1;
-                let value = self.substitute(section, option, &template, seen);
-                self.depth -= 1;
-                seen.pop();
-                value
-            };
-        }
-        if let Some(live) = self.live.get_mut(section) {
-            live.data.insert(option.to_owned(), value.clone());
-        }
+        let value = live.cooked.get(option).or_else(|| live.section.options.get(option).map(|key| &key.value))?;
+        let Some(template) = value.known().filter(|value| may_refer(value)).cloned() else {
+            return Some(value.clone());
+        };
+        let value = if Seen::holds(seen, section, option) {
+            self.circular(section, option)
+        } else if self.depth >= MAX_DEPTH {
+            let message = "references are nested too deeply; Python would give up, too".to_owned();
+            self.report(section, option, "${", message);
+            Eval::Unknown(Why::new(WhyKind::NotModelled, "references are nested too deeply"))
+        } else {
+            self.depth += 1;
+            let value = self.substitute(&template, &Seen::new(section, option, seen));
+            self.depth -= 1;
+            value
+        };
+        self.set(section, option, value.clone());
         Some(value)
     }
 
@@ -249,9 +276,10 @@ impl<'a> Engine<'a> {
         Eval::Unknown(why)
     }
 
-    /// A value with its references worked out. `$$` keeps what follows from being a reference, and stays.
-    fn substitute(&mut self, section: &str, option: &str, template: &str, seen: &mut Seen) -> Eval<String> {
-        let mut result = String::new();
+    /// The value of the innermost option with its references worked out. `$$` keeps what follows from being a
+    /// reference, and stays.
+    fn substitute(&mut self, template: &str, seen: &Seen<'_>) -> Eval<String> {
+        let mut result = String::with_capacity(template.len() + 64);
         let mut unknown = None;
         for (number, piece) in template.split("$$").enumerate() {
             if number > 0 {
@@ -260,13 +288,13 @@ impl<'a> Engine<'a> {
             let mut rest = piece;
             while let Some((literal, reference, after)) = next_reference(rest) {
                 result.push_str(literal);
-                match self.reference(section, option, reference, seen) {
+                match self.reference(reference, seen) {
                     Eval::Known(value) => result.push_str(&value),
                     Eval::Unknown(why) => unknown = unknown.or(Some(why)),
                 }
                 if self.bytes.saturating_add(result.len()) > MAX_BYTES {
                     self.bytes = MAX_BYTES;
-                    return self.too_large(section, option);
+                    return self.too_large(seen.section, seen.option);
                 }
                 rest = after;
             }
@@ -284,7 +312,8 @@ impl<'a> Engine<'a> {
     }
 
     /// The value of one `${…}`.
-    fn reference(&mut self, from: &str, option: &str, reference: &str, seen: &mut Seen) -> Eval<String> {
+    fn reference(&mut self, reference: &str, seen: &Seen<'_>) -> Eval<String> {
+        let Seen { section: from, option, .. } = *seen;
         let (section, target) = match names(reference) {
             Ok(names) => names,
             Err(reason) => {
@@ -312,45 +341,38 @@ impl<'a> Engine<'a> {
                 target: Some(target.to_owned()),
             });
         }
-        match self.get_within(section, target, seen) {
+        match self.get_within(section, target, Some(seen)) {
             Some(value) if section == from => value,
             Some(value) => self.kept(section, target, value, seen),
             None if target == SECTION_NAME => Eval::Known(from.to_owned()),
-            None => self.missing_option(from, option, reference, (section, target), seen),
+            None => self.missing_option(reference, (section, target), seen),
         }
     }
 
-    fn missing_option(
-        &mut self,
-        from: &str,
-        option: &str,
-        reference: &str,
-        (section, target): (&str, &str),
-        seen: &mut Seen,
-    ) -> Eval<String> {
+    fn missing_option(&mut self, reference: &str, (section, target): (&str, &str), seen: &Seen<'_>) -> Eval<String> {
         let Some(live) = self.live.get(section) else {
             return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, "the section is gone"));
         };
-        if let Some(why) = &live.open {
+        if let Some(why) = &live.section.open {
             return Eval::Unknown(why.clone());
         }
         if live.ready && target != PROFILE_BASE {
-            let recipe = self.get_within(section, "recipe", seen);
+            let recipe = self.get_within(section, "recipe", Some(seen));
             return self.recipe_option(section, target, recipe, seen);
         }
         let message = if target == PROFILE_BASE {
             format!("`{}` needs slapos.buildout: zc.buildout has no such option and stops", lint::short(reference))
         } else {
-            let nearest = self.suggest(target, live.raw.keys());
-            let early = if live.raw.contains_key("recipe") { " before its recipe runs" } else { "" };
+            let nearest = self.suggest(target, live.section.options.keys());
+            let early = if live.section.options.contains_key("recipe") { " before its recipe runs" } else { "" };
             format!("`{}` names an option that `[{section}]` does not have{early}{nearest}", lint::short(reference))
         };
-        self.broken(from, option, reference, message)
+        self.broken(seen.section, seen.option, reference, message)
     }
 
     /// A configured value as others see it: the recipe may have put another one in its place.
-    fn kept(&mut self, section: &str, option: &str, value: Eval<String>, seen: &mut Seen) -> Eval<String> {
-        let Some(recipe) = self.get_within(section, "recipe", seen) else { return value };
+    fn kept(&mut self, section: &str, option: &str, value: Eval<String>, seen: &Seen<'_>) -> Eval<String> {
+        let Some(recipe) = self.get_within(section, "recipe", Some(seen)) else { return value };
         match (&recipe, &value) {
             (Eval::Known(name), Eval::Known(text)) if !self.recipes.keeps(name, option, text) => {
                 let text = format!("the recipe `{name}` may put another value in place of `{option}` of `[{section}]`");
@@ -366,7 +388,7 @@ impl<'a> Engine<'a> {
         section: &str,
         option: &str,
         recipe: Option<Eval<String>>,
-        seen: &mut Seen,
+        seen: &Seen<'_>,
     ) -> Eval<String> {
         let recipe = match recipe {
             Some(Eval::Known(recipe)) => recipe,
@@ -374,15 +396,12 @@ impl<'a> Engine<'a> {
             None => String::new(),
         };
         if let Some(template) = self.recipes.option(&recipe, section, option) {
-            let key = (section.to_owned(), option.to_owned());
-            if seen.contains(&key) || self.depth >= MAX_DEPTH {
+            if Seen::holds(Some(seen), section, option) || self.depth >= MAX_DEPTH {
                 return self.circular(section, option);
             }
-            seen.push(key);
             self.depth += 1;
-            let value = self.substitute(section, option, &template, seen);
+            let value = self.substitute(&template, &Seen::new(section, option, Some(seen)));
             self.depth -= 1;
-            seen.pop();
             return value;
         }
         let text = format!("only the recipe `{recipe}` knows `{option}` of `[{section}]`");
@@ -429,7 +448,7 @@ impl<'a> Engine<'a> {
     }
 
     fn placed(&self, diagnostic: Diagnostic, section: &str, option: &str, needle: &str) -> Diagnostic {
-        match self.live.get(section).and_then(|live| live.raw.get(option)) {
+        match self.live.get(section).and_then(|live| live.section.options.get(option)) {
             Some(key) if self.diagnostics.len() < MAX_SHOWN => {
                 show(self.texts, diagnostic.at(origin_of(key.source(), "")), needle)
             }

@@ -193,10 +193,22 @@ fn parts_need_each_other_also_through_other_sections() {
         "[buildout]\nparts = p\n[p]\nrecipe = r\nx = ${s:x}\n=> t\n[s]\nx = ${q:y}\n[q]\nrecipe = r\ny = 1\n[t]\nrecipe = r\n",
     );
     let (resolved, _) = project.resolve();
-    let edges: Vec<_> = resolved.part_edges().into_iter().map(|edge| (edge.from, edge.to, edge.option)).collect();
+    let edges: Vec<_> =
+        resolved.part_edges().expect("few edges").into_iter().map(|edge| (edge.from, edge.to, edge.option)).collect();
     let edge = |to: &str, option: &str| ("p".to_owned(), to.to_owned(), option.to_owned());
     assert_eq!(edges, [edge("q", "x"), edge("t", "<part-dependencies>")]);
     assert_eq!(resolved.parts, ["q", "t", "p"]);
+}
+
+#[test]
+fn more_edges_between_parts_than_can_be_told_are_not_told() {
+    let parts =
+        |name: &str, line: &str| (0..1_100).map(|n| format!("[{name}{n}]\nrecipe = r\n{line}")).collect::<String>();
+    let hub: String = (0..1_100).map(|n| format!("x{n} = ${{b{n}:recipe}}\n")).collect();
+    let text = format!("[buildout]\nparts =\n{}{}[hub]\n{hub}", parts("a", "x = ${hub:x0}\n"), parts("b", ""));
+    let (resolved, _) = Project::new(&text).resolve();
+    assert_eq!(resolved.parts.len(), 2_200);
+    assert_eq!(resolved.part_edges(), None);
 }
 
 #[test]

@@ -451,7 +451,7 @@ impl From<&Diagnostic> for DiagnosticView {
 }
 
 fn source_line(origin: &Origin) -> SourceLine {
-    SourceLine { file: origin.file.clone(), line: origin.line }
+    SourceLine { file: origin.file.to_string(), line: origin.line }
 }
 
 fn path(path: &TargetPath) -> (String, Option<String>) {

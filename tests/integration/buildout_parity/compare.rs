@@ -147,7 +147,7 @@ fn history(expected: &Value, ours: &OptionValue, directory: &str, place: &str, f
             };
             let source = match &step.source {
                 Source::File(origin) if origin.file.starts_with('/') || origin.file.contains("://") => {
-                    origin.file.clone()
+                    origin.file.to_string()
                 }
                 Source::File(origin) => format!("{directory}/{}", origin.file),
                 Source::Default => "DEFAULT_VALUE".to_owned(),

@@ -213,7 +213,7 @@ fn overridden(key: &str, at: &Origin) -> Override {
 }
 
 fn site(origin: &Origin) -> Site {
-    Site { file: origin.file.clone(), line: origin.line }
+    Site { file: origin.file.to_string(), line: origin.line }
 }
 
 fn host(host: &Host) -> model::Host {

@@ -173,6 +173,10 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     revisions.extend_from_slice(baselines.states());
     let mut findings =
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
+    findings::peers::judge(
+        Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions },
+        &mut findings,
+    );
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
     findings::group::group(&mut findings, &scans);

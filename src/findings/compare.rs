@@ -85,6 +85,7 @@ fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
                 Authority::Definition
                 | Authority::Vendor
                 | Authority::Backup
+                | Authority::Peers
                 | Authority::Record
                 | Authority::Intrinsic => Certainty::Proved,
             };

@@ -7,7 +7,8 @@
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, by the contents that are [`known`] among others, [`backup`] judges what only backups know,
 //! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
-//! things happened, [`group`] which findings have one cause.
+//! things happened, [`group`] which findings have one cause,
+//! [`peers`] judges by what most hosts have.
 
 mod backup;
 mod cache;
@@ -18,6 +19,7 @@ pub mod group;
 pub mod incident;
 mod intrinsic;
 mod known;
+pub mod peers;
 mod unclaimed;
 
 use crate::model::content::Digest;

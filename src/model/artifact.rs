@@ -127,6 +127,8 @@ pub enum Authority {
     Baseline,
     /// A backup's version.
     Backup,
+    /// The same unit on other hosts: what most of them have.
+    Peers,
     /// What the tool that deploys noted on the target itself; it may be damaged, too.
     Record,
     /// The file's own format: it can prove damage, never health.

@@ -120,6 +120,7 @@ fn authority(authority: Authority) -> &'static str {
         Authority::Vendor => "a digest from whoever made the package or archive",
         Authority::Baseline => "an earlier scan",
         Authority::Backup => "a backup's version",
+        Authority::Peers => "what most hosts with the same unit have",
         Authority::Record => "what the deploying tool noted on the target itself",
         Authority::Intrinsic => "the format of the file itself",
     }

@@ -15,6 +15,7 @@ mod direct;
 mod engine;
 pub mod examine;
 pub mod intrinsic;
+pub mod journal;
 pub mod lanes;
 pub mod needles;
 pub mod plausible;
@@ -33,7 +34,7 @@ use crate::monitor::Monitor;
 use std::collections::BTreeMap;
 
 /// What is asked of a scan besides the manifest.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Which host.
     pub host: &'a HostName,
@@ -41,6 +42,8 @@ pub struct Asked<'a> {
     pub started_at: i64,
     /// Through what contents are read.
     pub read: ReadMode,
+    /// What was read before; only where the page cache is asked alone.
+    pub journal: Option<&'a dyn journal::Journal>,
 }
 
 /// Looks at everything that the manifest asks for on one host.
@@ -57,7 +60,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     monitor.end();
     let total = files.iter().map(|file| file.size).sum();
     monitor.begin(&format!("reading {host}"), Some(total));
-    let contents = direct::read_all(root, files, asked.read, monitor);
+    let contents = direct::read_all(root, files, asked, monitor);
     scan.disk = contents.disk;
     for (path, content) in contents.files {
         if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {

@@ -51,6 +51,11 @@ pub trait Database: Sync {
     /// many packages. They keep configuration files that were changed on purpose.
     fn reinstall(&self, packages: &[&Package]) -> Vec<Vec<String>>;
 
+    /// The same for packages whose configuration is gone, where installing anew does not bring that back.
+    fn restore_configuration(&self, _packages: &[&Package]) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// Whether each package needs a command of its own, rather than one for all that name it last.
     fn one_by_one(&self) -> bool {
         false

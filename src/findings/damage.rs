@@ -168,6 +168,13 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
     let bad = proved(closer);
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
+    if let Some(path) = &closer.tells
+        && bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random))
+    {
+        let mut evidence = evidence;
+        evidence.push(format!("the content itself says that it is {path}"));
+        return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence);
+    }
     if bad.is_empty() {
         return untold(closer, evidence);
     }

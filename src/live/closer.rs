@@ -8,6 +8,7 @@
 //! [`Needles`]; when everything known has been searched for those, [`Draft::settle`] says whose they are.
 
 use crate::io::disk::LiveRoot;
+use crate::live::byte_code;
 use crate::live::digest::read_small;
 use crate::live::needles::{Found, NeedleId, Needles};
 use crate::live::sectors::is_torn;
@@ -48,6 +49,8 @@ pub struct Draft {
     blocks: Vec<(BlockClass, Option<NeedleId>)>,
     /// Whether it is known which blocks are right.
     measured: bool,
+    /// Sources of byte code that the content names.
+    pub sources: Vec<TargetPath>,
 }
 
 /// Looks at a file.
@@ -89,18 +92,20 @@ pub fn draft(live: Vec<u8>, comparison: Comparison<'_>, needles: &mut Needles) -
         )
     };
     let blocks = (0..length.div_ceil(BLOCK)).map(class).collect();
+    let sources = byte_code::sources(&live);
     let keep = text && !comparison.secret && live.len() <= DIFF_LIMIT;
     Draft {
-        closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)) },
+        closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)), tells: None },
         blocks,
         measured: comparison.expected.is_some() || comparison.expected_blocks.is_some(),
+        sources,
     }
 }
 
 impl Draft {
     /// Says whose the blocks are, now that everything has been searched. `path` is the file's own.
     pub fn settle(self, path: &TargetPath, needles: &Needles) -> Closer {
-        let Self { mut closer, blocks, measured } = self;
+        let Self { mut closer, blocks, measured, sources: _ } = self;
         let found: Vec<Option<Found<'_>>> =
             (0..).zip(&blocks).map(|(at, (_, needle))| needles.found((*needle)?, path, at)).collect();
         // Formats have blocks in common, at the same place of files of the same name (catalogues of messages). Where it is

@@ -3,9 +3,11 @@
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), and looks closer at the few files that turned out to differ ([`closer`]): which of their blocks
-//! belong to whom ([`needles`]), and which are torn ([`sectors`]). For a baseline, [`block_digests`] keeps what names blocks later.
+//! belong to whom ([`needles`]), which are torn ([`sectors`]), and what content
+//! says of itself ([`byte_code`]). For a baseline, [`block_digests`] keeps what names blocks later.
 
 pub mod block_digests;
+pub mod byte_code;
 pub mod closer;
 pub mod digest;
 pub mod needles;

@@ -10,7 +10,7 @@ use memchr::memmem;
 /// How many names are looked at.
 const NAMES: usize = 64;
 
-/// The longest path, in bytes (PATH_MAX).
+/// The longest path, in bytes (`PATH_MAX`).
 const LONGEST: usize = 4096;
 
 /// The sources that the content names, if it looks like byte code.

@@ -44,7 +44,7 @@ pub enum Rank {
 /// The blocks that are looked for, and who holds them.
 #[derive(Debug, Default)]
 pub struct Needles {
-    needles: Vec<Needle>,
+    list: Vec<Needle>,
     known: HashMap<(usize, [u8; 32]), NeedleId>,
     /// Lengths of the needles that begin so, each with the places in `exact` by the digest of that many bytes.
     heads: HashMap<Head, BTreeMap<usize, HashMap<[u8; 32], usize>>>,
@@ -100,20 +100,26 @@ impl Holders {
         self.total += 1;
         if self.kept.len() < KEPT {
             self.kept.push((rank, path.clone()));
+        } else if rank == Rank::Known
+            && let Some(unjudged) = self.kept.iter_mut().find(|(rank, _)| *rank == Rank::Unjudged)
+        {
+            *unjudged = (rank, path.clone());
         }
     }
 
-    /// The holder that most probably is meant: better known first, then from the same directory, then the first.
+    /// The holder that most probably is meant: from the same directory, or the first. One that nobody vouches for may
+    /// itself be damaged in the same way and is not named.
     fn best(&self, near: &TargetPath) -> Option<&TargetPath> {
         let directory = near.parent();
-        self.kept.iter().min_by_key(|(rank, path)| (*rank, path.parent() != directory)).map(|(_, path)| path)
+        let known = self.kept.iter().filter(|(rank, _)| *rank == Rank::Known).map(|(_, path)| path);
+        known.min_by_key(|path| path.parent() != directory)
     }
 }
 
 /// Who holds a needle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found<'a> {
-    /// The one that most probably is meant; `None` where several contents are possible that differ.
+    /// The one that most probably is meant; `None` where several contents are possible that differ, or nobody vouches for it.
     pub path: Option<&'a TargetPath>,
     /// How many files hold it.
     pub total: u64,
@@ -129,7 +135,7 @@ impl Needles {
         if let Some(id) = self.known.get(&(block.len(), digest)) {
             return Some(*id);
         }
-        if self.needles.len() >= LIMIT {
+        if self.list.len() >= LIMIT {
             self.refused += 1;
             return None;
         }
@@ -141,15 +147,15 @@ impl Needles {
             self.similar.push(Holders::default());
             self.similar.len() - 1
         });
-        let id = NeedleId(self.needles.len());
-        self.needles.push(Needle { exact, similar });
+        let id = NeedleId(self.list.len());
+        self.list.push(Needle { exact, similar });
         self.known.insert((block.len(), digest), id);
         Some(id)
     }
 
     /// Whether there is anything to look for.
     pub fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.list.is_empty()
     }
 
     /// How many blocks were not taken because there are too many.
@@ -211,12 +217,13 @@ impl Needles {
 
     /// Who holds a needle that turned up as block `at` of the file `near`.
     pub fn found(&self, id: NeedleId, near: &TargetPath, at: u64) -> Option<Found<'_>> {
-        let needle = self.needles.get(id.0)?;
+        let needle = self.list.get(id.0)?;
         let (exact, similar) = (self.exact.get(needle.exact)?, self.similar.get(needle.similar)?);
         let place = (near.name().into(), at);
         let in_common = exact.places.contains(&place) || similar.places.contains(&place);
         if exact.total > 0 {
-            return Some(Found { path: exact.best(near), total: exact.total, in_common });
+            let path = exact.best(near).or(if similar.differ { None } else { similar.best(near) });
+            return Some(Found { path, total: exact.total, in_common });
         }
         let path = if similar.differ { None } else { similar.best(near) };
         (similar.total > 0).then_some(Found { path, total: similar.total, in_common })

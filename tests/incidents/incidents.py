@@ -242,7 +242,7 @@ class Run:
         if finding["damage"] == "other_file":
             content = hashlib.sha256(live.read_bytes()).digest()
             return detail.removeprefix("content of ") in self.prepared.states.whole[content]
-        if finding["damage"] == "foreign":
+        if finding["damage"] == "foreign" and detail:
             named = detail.removeprefix("blocks of ")
             content = live.read_bytes()
             sound = pathlib.Path(f"{self.prepared.after}{path}").read_bytes()

@@ -4,8 +4,8 @@
 
 use crate::program::{Call, rectify};
 use rectify::model::manifest::{Definition, Depth, Evaluation, Host, Look, Manifest};
-use rectify::model::unit::HostName;
 use rectify::model::path::TargetPath;
+use rectify::model::unit::HostName;
 use rectify::pipeline::saved;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -72,7 +72,8 @@ impl Place {
     }
 
     fn check(&self) -> Call {
-        let arguments = ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--json"];
+        let arguments =
+            ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--json"];
         rectify(self.directory.path(), &arguments)
     }
 
@@ -158,7 +159,8 @@ fn the_whole_content_of_a_file_that_is_gone_names_it() {
 fn a_baseline_from_after_the_begin_of_the_incident_is_no_reference() {
     let place = Place::new(&[("a", &lines("a", 9))]);
     place.put("a", &lines("a", 9).replace("own", "OWN"));
-    let arguments = ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--since"];
+    let arguments =
+        ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--since"];
     let call = rectify(place.directory.path(), &[&arguments[..], &["2001-01-01", "--json"]].concat());
     assert!(!call.stdout.contains("\"changed\""), "{}", call.stdout);
 }

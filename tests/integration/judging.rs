@@ -230,7 +230,11 @@ fn each_kind_of_damage_is_named_with_its_class_and_certainty() {
         (bytes(RIGHT), Some(blocks(false, &[(B::Random, 1)])), Some((Damage::Random, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Expected, 1), (B::Absent, 1)])), Some((Damage::Truncated, Proved))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Older, 1)])), Some((older(), Likely))),
-        (bytes(RIGHT), Some(blocks(false, &[(B::Foreign, 1)])), Some((Damage::Foreign { from: other() }, Likely))),
+        (
+            bytes(RIGHT),
+            Some(blocks(false, &[(B::Foreign, 1)])),
+            Some((Damage::Foreign { from: Some(other()) }, Likely)),
+        ),
         (bytes(RIGHT), Some(blocks(false, &[(B::Random, 1), (B::Zero, 1)])), Some((Damage::Mixed, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Unknown, 1)])), Some((Damage::Changed, Likely))),
         (bytes(RIGHT), Some(blocks(true, &[(B::Text, 1)])), Some((Damage::Edited, Guess))),

@@ -182,9 +182,12 @@ class Run:
             path: row for path, row in damaged.items()
             if path in self.prepared.referenced and not self.lost_its_record(path, lost, unverified, findings)
         }
-        missed = sorted(set(wanted) - set(findings))
+        # What lies below something that is gone is told with it.
+        told = {path: self.finding_of(path, findings) for path in wanted}
+        missed = sorted(path for path in wanted if told[path] is None)
         self.missed_by_record = sum(1 for path in damaged if path in self.prepared.referenced and path not in wanted)
-        sound = lambda path: path not in damaged and path not in unreadable and not self.is_below_trouble(path, truth)
+        gone = {path for path, row in truth.items() if row["verdict"] in ("missing", "type-changed")}
+        sound = lambda path: path not in damaged | unreadable | gone and not self.is_below_trouble(path, truth)
         self.accused = sorted(path for path in findings if sound(path))
         self.wanted, self.found = len(wanted), len(wanted) - len(missed)
         self.wrong += [("missed", path, truth[path]["verdict"], "") for path in missed]
@@ -192,6 +195,17 @@ class Run:
         self.classes = self.right = self.named = self.names_right = 0
         for path in sorted(set(wanted) & set(findings)):
             self.score(path, truth[path], findings[path], done.get(path, {}))
+
+    @staticmethod
+    def finding_of(path, findings):
+        """The finding about a path, or about something above it that is gone, unreadable or something else."""
+        if path in findings:
+            return findings[path]
+        while path != "/":
+            path = os.path.dirname(path)
+            if findings.get(path, {}).get("damage") in ("missing", "unreadable", "wrong_kind"):
+                return findings[path]
+        return None
 
     @staticmethod
     def is_content_damage(row):

@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn scan(path: &str, text: &str) -> Scan {
-        let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)) };
+        let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)), tells: None };
         let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
         let seen = Seen {
             kind: Kind::File,

@@ -31,9 +31,10 @@ fn add(manifest: &mut Manifest, scan: &Scan, packages: &Packages) {
         let Some(unit) = units.get(deviation.package as usize) else { continue };
         let package = &packages.packages[deviation.package as usize];
         let gone = matches!(scan.sighting(&deviation.path), Sighting::Absent);
-        let unit = match gone && deviation.config && !package.restore_configuration.is_empty() {
-            true => configuration(manifest, &scan.host, package),
-            false => unit.clone(),
+        let unit = if gone && deviation.config && !package.restore_configuration.is_empty() {
+            configuration(manifest, &scan.host, package)
+        } else {
+            unit.clone()
         };
         manifest.artifacts.push(artifact(scan, &unit, deviation, mend));
     }

@@ -216,11 +216,14 @@ impl Sink for Table {
         }
         let is_bare = claim.digest.is_none() && matches!(entry.kind, None | Some(Kind::File));
         match self.claims.push(&path, &claim) {
-            Ok(index) if is_bare => self.bare.push(index),
-            Ok(index) if entry.presence == Presence::Optional => {
-                self.optional.insert(index);
+            Ok(index) => {
+                if is_bare {
+                    self.bare.push(index);
+                }
+                if entry.presence == Presence::Optional {
+                    self.optional.insert(index);
+                }
             }
-            Ok(_) => {}
             Err(refused) => self.broken.push((path, format!("its package database says what cannot be: {refused}"))),
         }
     }

@@ -5,6 +5,11 @@ pub trait Monitor: Sync {
     /// A task begins; `total` is its number of units of work, where that is known.
     fn begin(&self, task: &str, total: Option<u64>);
 
+    /// A task begins whose units of work are bytes.
+    fn begin_bytes(&self, task: &str, total: u64) {
+        self.begin(task, Some(total));
+    }
+
     /// So many more units of work are done.
     fn advance(&self, n: u64);
 

@@ -15,7 +15,7 @@ mod revisions;
 pub mod saved;
 
 use crate::expect::derive;
-use crate::findings::{self, Case, Revision};
+use crate::findings::{self, Case};
 use crate::io::{clock, disk::LiveRoot, files, git};
 use crate::live::block_digests;
 use crate::live::journal::Journal;
@@ -173,7 +173,9 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     derive::refine(&mut manifest, &scans);
     baselines.claim(&mut manifest, &scans);
     let points = merged_points(&scans, window_start(request, settings));
-    let mut revisions: Vec<Revision> = revisions::revisions(request, &config, &manifest, &scans, &points, monitor);
+    let earlier = revisions::revisions(request, &config, &manifest, (&scans, &points), monitor);
+    manifest.diagnostics.extend(earlier.skipped);
+    let mut revisions = earlier.revisions;
     revisions.extend_from_slice(baselines.states());
     let mut findings =
         findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });

@@ -39,6 +39,8 @@ pub struct Settings {
     pub incident: Window,
     /// `manifest`: the saved manifest to compare with, instead of the definition.
     pub manifest: Option<PathBuf>,
+    /// `cache`: a directory for what earlier revisions make, as digests; without it nothing is kept.
+    pub cache: Option<PathBuf>,
     /// `packages`: whether to look at the packages of the operating system, too.
     pub packages: bool,
     /// `[[baselines]]`: files of earlier scans, in file order.
@@ -231,6 +233,7 @@ impl Default for Settings {
             hosts: BTreeMap::new(),
             incident: Window::default(),
             manifest: None,
+            cache: None,
             packages: false,
             baselines: Vec::new(),
             quarantine: TargetPath::new("/var/tmp/rectify"),
@@ -286,6 +289,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         settings.hosts = read_hosts(&mut top, &mut reader);
         read_incident(&mut top, &mut reader, &mut settings);
         settings.manifest = top.path("manifest", &mut reader);
+        settings.cache = top.path("cache", &mut reader);
         settings.packages = top.flag("packages", &mut reader).unwrap_or(false);
         if let Some(quarantine) = top.target("quarantine", &mut reader) {
             settings.quarantine = quarantine;

@@ -27,18 +27,30 @@ impl Bars {
     }
 }
 
-impl Monitor for Bars {
-    fn begin(&self, task: &str, total: Option<u64>) {
-        let (bar, template) = match total {
-            Some(total) => (ProgressBar::new(total), "{msg} [{bar:30}] {human_pos}/{human_len} {eta}"),
-            None => (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}"),
-        };
+impl Bars {
+    fn show(&self, task: &str, bar: ProgressBar, template: &str) {
         bar.set_draw_target(ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("#>-"));
         }
         bar.set_message(task.to_owned());
         self.with(|stack| stack.push(bar));
+    }
+}
+
+impl Monitor for Bars {
+    fn begin(&self, task: &str, total: Option<u64>) {
+        match total {
+            Some(total) => {
+                self.show(task, ProgressBar::new(total), "{msg} [{bar:30}] {human_pos}/{human_len} {per_sec} {eta}");
+            }
+            None => self.show(task, ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}"),
+        }
+    }
+
+    fn begin_bytes(&self, task: &str, total: u64) {
+        let template = "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
+        self.show(task, ProgressBar::new(total), template);
     }
 
     fn advance(&self, n: u64) {

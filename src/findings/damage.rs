@@ -167,8 +167,12 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
     let bad = proved(closer);
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
-    if let Some(path) = &closer.tells
-        && bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random))
+    // A block of it may be known from elsewhere: byte code of equal sources begins alike.
+    let own = |path: &TargetPath| closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
+    let strange = |class: &BlockClass| matches!(class, BlockClass::Absent | BlockClass::Random | BlockClass::Foreign);
+    if let Some(path) = closer.tells.as_ref().filter(|path| own(path))
+        && bad.iter().all(strange)
+        && !closer.runs.iter().any(|run| run.class == BlockClass::Expected)
     {
         let mut evidence = evidence;
         evidence.push(format!("the content itself says that it is {path}"));

@@ -61,7 +61,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     let files = walk::walk(root, manifest, host, &mut scan, monitor);
     monitor.end();
     let total = files.iter().map(|file| file.size).sum();
-    monitor.begin(&format!("reading {host}"), Some(total));
+    monitor.begin_bytes(&format!("reading {host}"), total);
     let contents = direct::read_all(root, files, asked, monitor);
     scan.disk = contents.disk;
     for (path, content) in contents.files {

@@ -129,6 +129,8 @@ codes! {
         "Generations of zc.buildout differ in where they put eggs and how they read some options. Tell it with `--dialect`, or with `--python`.";
     DEFINITION_UNCOMMITTED = 59, "a file of the definition is not as it was committed",
         "Everything is compared with what the files of the definition say now. Where one of them is damaged itself, sound files look wrong and damaged ones right. Compare it with git first.";
+    REVISION_SKIPPED = 60, "an earlier revision cannot be evaluated",
+        "What that revision of the definition would have made is not known, so content that stems from it may be called edited. The reason is that of the tool that evaluates it.";
 
     // 100-149: live content
     MISSING = 101, "missing",

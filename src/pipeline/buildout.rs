@@ -156,13 +156,17 @@ impl Checkout {
 
     /// What an earlier revision of the definition, which was exported to a directory of this machine, would have made
     /// on a host that was scanned.
-    pub(super) fn revision(&self, export: &Path, scans: &[Scan]) -> Option<Manifest> {
+    ///
+    /// # Errors
+    /// When it cannot be resolved, with the reason.
+    pub(super) fn revision(&self, export: &Path, scans: &[Scan]) -> Result<Manifest, String> {
         let sources = DiskSources::new(self.root.clone());
-        let tree = LiveRoot::open(export).ok()?;
-        let worked = self.resolve_from(sources.with_checkout(self.directory.clone(), tree, TargetPath::root())).ok()?;
-        let mut manifest = self.expect(&worked).ok()?;
+        let tree = LiveRoot::open(export).map_err(|failure| failure.text)?;
+        let sources = sources.with_checkout(self.directory.clone(), tree, TargetPath::root());
+        let worked = self.resolve_from(sources).map_err(|error| error.what)?;
+        let mut manifest = self.expect(&worked).map_err(|error| error.to_string())?;
         derive::refine(&mut manifest, scans);
-        Some(manifest)
+        Ok(manifest)
     }
 
     /// Where the checkout lies on this machine.

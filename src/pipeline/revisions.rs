@@ -8,9 +8,11 @@ use super::definition::Config;
 use crate::definition::batou;
 use crate::expect;
 use crate::findings::{self, Case, Revision};
-use crate::io::{files, git};
+use crate::io::{files, git, output};
 use crate::model::artifact::{Authority, Content, Expected};
+use crate::model::code;
 use crate::model::content::{Algorithm, Digest};
+use crate::model::diagnostic::Diagnostic;
 use crate::model::finding::{Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Evaluation, Manifest};
@@ -25,30 +27,36 @@ use std::path::Path;
 /// How many earlier revisions of a definition are evaluated.
 const REVISIONS: usize = 5;
 
+/// What earlier revisions of the definition made, and which of them could not be evaluated.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    /// Newest first.
+    pub(super) revisions: Vec<Revision>,
+    /// A note for each that was skipped.
+    pub(super) skipped: Vec<Diagnostic>,
+}
+
 /// What earlier revisions of the definition would have made: asked only when something differs from the definition that
-/// may be an earlier version of it, and only where the definition is in a git repository.
+/// may be an earlier version of it, only where the definition is in a git repository, and only until everything that
+/// differs is told.
 pub(super) fn revisions(
     request: &Request,
     config: &Config,
     manifest: &Manifest,
-    scans: &[Scan],
-    points: &RestorePoints,
+    seen: (&[Scan], &RestorePoints),
     monitor: &dyn Monitor,
-) -> Vec<Revision> {
+) -> Earlier {
+    let (scans, points) = seen;
+    let mut earlier = Earlier::default();
     if manifest.definition.evaluation == Evaluation::Static || super::definition::saved_file(request, config).is_some()
     {
-        return Vec::new();
+        return earlier;
     }
-    let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
-    let may_be_older = |finding: &Finding| {
-        finding.authority == Authority::Definition
-            && matches!(
-                finding.damage,
-                Damage::Edited | Damage::Changed | Damage::Stale { .. } | Damage::NotDeployed { .. }
-            )
-    };
-    let directory = files::canonical(&request.directory).ok();
-    let Some(directory) = directory.filter(|_| found.findings.iter().any(may_be_older)) else { return Vec::new() };
+    let mut untold = untold(manifest, scans, points);
+    let Ok(directory) = files::canonical(&request.directory) else { return earlier };
+    if untold.is_empty() {
+        return earlier;
+    }
     let checkout = match manifest.definition.tool.as_str() {
         "buildout" => super::buildout::find(&directory, request, config).ok().flatten(),
         _ => None,
@@ -57,7 +65,7 @@ pub(super) fn revisions(
         Some(checkout) => Some(checkout.path()),
         None => directory.ancestors().find(|path| batou::is_project(path)),
     };
-    let Some(project) = project else { return Vec::new() };
+    let Some(project) = project else { return earlier };
     let mut commits = git::recent(project, REVISIONS + 1);
     if !manifest.definition.dirty && !commits.is_empty() {
         // That is what was just evaluated.
@@ -65,23 +73,100 @@ pub(super) fn revisions(
     }
     commits.truncate(REVISIONS);
     monitor.begin("evaluating earlier revisions", Some(commits.len() as u64));
-    let evaluated = commits.iter().filter_map(|commit| {
+    for commit in &commits {
         monitor.advance(1);
-        // A revision that cannot be evaluated tells nothing; the others may.
-        let made = match &checkout {
-            Some(checkout) => checkout.revision(git::export(project, commit).ok()?.path(), scans)?,
-            None => revision(request, config, manifest, project, commit)?,
+        let short: String = commit.chars().take(10).collect();
+        let evaluate = || -> Result<Manifest, String> {
+            let export = git::export(project, commit)?;
+            match &checkout {
+                Some(checkout) => checkout.revision(export.path(), scans),
+                None => revision(request, config, manifest, (project, export.path())),
+            }
         };
-        let name = format!("revision {}", commit.chars().take(10).collect::<String>());
-        Some(Revision { name, contents: contents(made), stamps: BTreeMap::new() })
-    });
-    let revisions = evaluated.collect();
+        match remembered(request, config, manifest, commit, evaluate) {
+            Ok(contents) => {
+                untold.retain(|key, live| contents.get(key) != Some(live));
+                let name = format!("revision {short}");
+                earlier.revisions.push(Revision { name, contents, stamps: BTreeMap::new() });
+            }
+            // It tells nothing; the others may.
+            Err(reason) => {
+                let text = format!("revision {short} of the definition cannot be evaluated: {reason}");
+                earlier.skipped.push(Diagnostic::note(code::REVISION_SKIPPED, text));
+            }
+        }
+        if untold.is_empty() {
+            break;
+        }
+    }
     monitor.end();
-    revisions
+    earlier
 }
 
-fn revision(request: &Request, config: &Config, manifest: &Manifest, project: &Path, commit: &str) -> Option<Manifest> {
-    let export = git::export(project, commit).ok()?;
+/// What differs from the definition and may be an earlier version of it, with its live content.
+fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<(HostName, TargetPath), Digest> {
+    let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
+    let may_be_older = |finding: &Finding| {
+        finding.authority == Authority::Definition
+            && matches!(
+                finding.damage,
+                Damage::Edited | Damage::Changed | Damage::Stale { .. } | Damage::NotDeployed { .. }
+            )
+    };
+    let live = |finding: Finding| {
+        let scan = scans.iter().find(|scan| scan.host == finding.host)?;
+        let digest = scan.seen(&finding.path)?.digest(Algorithm::Sha256)?.clone();
+        Some(((finding.host, finding.path), digest))
+    };
+    found.findings.into_iter().filter(may_be_older).filter_map(live).collect()
+}
+
+type Contents = BTreeMap<(HostName, TargetPath), Digest>;
+
+/// The contents that a revision makes, from the cache where there is one and it has them.
+fn remembered(
+    request: &Request,
+    config: &Config,
+    manifest: &Manifest,
+    commit: &str,
+    evaluate: impl FnOnce() -> Result<Manifest, String>,
+) -> Result<Contents, String> {
+    let Some(cache) = &config.settings.cache else { return evaluate().map(contents) };
+    let python = request.python.as_deref().or(config.settings.deployment.python.as_deref());
+    let hosts: Vec<_> = manifest.hosts.iter().map(|host| (&host.name, &host.directory)).collect();
+    let definition = &manifest.definition;
+    let key = format!(
+        "{} {commit} {} {} {:?} {python:?} {hosts:?} {:?}",
+        env!("CARGO_PKG_VERSION"),
+        definition.tool,
+        definition.environment,
+        definition.tool_version,
+        request.buildout,
+    );
+    let file = cache.join(format!("{}.json", digest_of(Algorithm::Sha256, key.as_bytes()).hex()));
+    let saved = files::read(&file).ok();
+    if let Some(known) =
+        saved.and_then(|bytes| serde_json::from_slice::<Vec<(HostName, TargetPath, Digest)>>(&bytes).ok())
+    {
+        return Ok(known.into_iter().map(|(host, path, digest)| ((host, path), digest)).collect());
+    }
+    let contents = contents(evaluate()?);
+    let rows: Vec<(&HostName, &TargetPath, &Digest)> =
+        contents.iter().map(|((host, path), digest)| (host, path, digest)).collect();
+    let bytes = serde_json::to_vec(&rows).expect("names, paths and digests are JSON");
+    // A cache that cannot be written costs time the next time, and nothing else.
+    if output::make_directory(cache).is_ok() {
+        drop(output::write_atomically(&file, &bytes));
+    }
+    Ok(contents)
+}
+
+fn revision(
+    request: &Request,
+    config: &Config,
+    manifest: &Manifest,
+    (project, export): (&Path, &Path),
+) -> Result<Manifest, String> {
     let own = project.join(".appenv/current/bin/python");
     let own = (files::what_is(&own) == files::Is::File).then_some(own);
     let base = manifest.hosts.iter().find_map(|host| host.directory.as_ref()?.as_str());
@@ -89,13 +174,13 @@ fn revision(request: &Request, config: &Config, manifest: &Manifest, project: &P
         evaluate: batou::Evaluate::Exact,
         python: request.python.as_deref().or(config.settings.deployment.python.as_deref()).or(own.as_deref()),
         target_base: base,
-        ..batou::Request::new(export.path(), &manifest.definition.environment)
+        ..batou::Request::new(export, &manifest.definition.environment)
     };
-    let (model, _) = batou::load(&asked, &Silent).ok()?;
-    Some(expect::batou::manifest(&model, &expect::batou::Project::default()))
+    let (model, _) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
+    Ok(expect::batou::manifest(&model, &expect::batou::Project::default()))
 }
 
-fn contents(made: Manifest) -> BTreeMap<(HostName, TargetPath), Digest> {
+fn contents(made: Manifest) -> Contents {
     let contents = made.artifacts.into_iter().filter_map(|artifact| {
         let digest = match &artifact.expected {
             Expected::File(Content::Bytes(bytes)) => digest_of(Algorithm::Sha256, &bytes.0),

@@ -93,3 +93,39 @@ fn what_no_revision_makes_was_edited() {
     let (code, findings) = judged(project.path(), "two", "nobody's making");
     assert_eq!((code, &findings[..]), (2, &[told("second.conf", "drift", "edited")][..]));
 }
+
+#[test]
+fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    put(&top.join("rectify.toml"), "cache = \"cache\"\n");
+    let expected = judged(top, "one", "one");
+    let kept: Vec<_> = std::fs::read_dir(top.join("cache")).expect("it was made").map(Result::unwrap).collect();
+    let [file] = kept.as_slice() else { panic!("{kept:?}") };
+    assert!(!std::fs::read_to_string(file.path()).expect("it is text").contains("long enough"), "digests only");
+    assert_eq!(judged(top, "one", "one"), expected);
+    // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
+    put(&file.path(), "[]");
+    assert_ne!(judged(top, "one", "one"), expected);
+    put(&file.path(), "[[\"localho");
+    assert_eq!(judged(top, "one", "one"), expected);
+}
+
+#[test]
+fn a_revision_that_cannot_be_evaluated_is_skipped_and_said() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    put(&top.join("components/site/component.py"), "this is no Python\n");
+    git(top, &["add", "-A"]);
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    git(top, &[&who[..], &["commit", "-qm", "three"]].concat());
+    put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", "four"));
+    git(top, &["add", "-A"]);
+    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    put(&top.join("work/site/first.conf"), "first of two, long enough to be told\n");
+    put(&top.join("work/site/second.conf"), "second of two, long enough to be told\n");
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let call = rectify(top, &["check", "e", "--json", "--python", &python]);
+    assert!(call.stdout.contains("RCT060"), "{}", call.stdout);
+    assert!(call.stdout.contains("\"not_deployed\""), "the revision before it is still asked: {}", call.stdout);
+}

@@ -71,7 +71,7 @@ impl Files for Comparing<'_> {
 /// Reads files for what is claimed of them, and gives those of which some claim does not hold.
 pub(super) fn compare(job: &Job<'_>, files: &[ToRead], outcome: &mut Outcome) -> Vec<Wrong> {
     let total = files.iter().map(|file| file.size).sum();
-    job.monitor.begin("reading files", Some(total));
+    job.monitor.begin_bytes("reading files", total);
     let comparing = Comparing { job, files, intact: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
     outcome.bytes += engine::read_all(job.root, &comparing, job.pace, job.monitor);
     outcome.intact += comparing.intact.into_inner();
@@ -127,7 +127,7 @@ impl Files for Examining<'_> {
 /// Reads the files of which some claim does not hold, and says which claims do not.
 pub(super) fn examine(job: &Job<'_>, files: &[Suspect], outcome: &mut Outcome) {
     let total = files.iter().map(|file| file.seen.size).sum();
-    job.monitor.begin("reading files that differ", Some(total));
+    job.monitor.begin_bytes("reading files that differ", total);
     let examining = Examining { job, files, read: Mutex::new(Vec::with_capacity(files.len())) };
     outcome.bytes += engine::read_all(job.root, &examining, job.pace, job.monitor);
     let read = examining.read.into_inner().expect("no thread panics while it adds");

@@ -14,7 +14,7 @@ export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 export RECTIFY_PARITY_COUNT ?= 100
 export RECTIFY_PARITY_SEED ?= 1
 
-.PHONY: test install prepare format lint doc test-rust test-python claims generations hostile bless
+.PHONY: test install prepare format lint doc test-rust test-python claims generations hostile incidents bless
 
 test: install format lint doc prepare test-rust test-python
 
@@ -59,6 +59,15 @@ generations:
 # Ten megabytes of every kind of hostile input, and many random changes of the fuzzing seeds.
 hostile:
 	RECTIFY_HOSTILE_TIMES=100 cargo test --locked --release --test hostile -- --include-ignored
+
+# Simulated incidents on two revisions of a real deployment: is everything found, and called by its name? Needs root, loop
+# mounts and the simulator ($(SIMULATOR)). SEEDS="1 2" for several.
+SIMULATOR ?= ../shared/tools/incident_sim.py
+SEEDS ?= 1
+incidents:
+	cargo build --locked --release
+	python3 -B tests/incidents/incidents.py --rectify target/release/rectify --sim $(SIMULATOR) \
+	    --work $(CACHE)/incidents $(foreach seed,$(SEEDS),--seed $(seed)) --details
 
 # Writes the golden files anew. Look at the difference before you commit it.
 bless:

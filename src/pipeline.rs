@@ -8,6 +8,7 @@ mod buildout;
 mod closer;
 mod definition;
 mod intrinsic;
+mod journal;
 mod look;
 mod packages;
 mod revisions;
@@ -17,6 +18,7 @@ use crate::expect::derive;
 use crate::findings::{self, Case, Revision};
 use crate::io::{clock, disk::LiveRoot, files, git};
 use crate::live::block_digests;
+use crate::live::journal::Journal;
 use crate::live::verify::Options;
 use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
@@ -79,6 +81,8 @@ pub struct Request {
     pub jobs: Option<usize>,
     /// Through what contents are read.
     pub read: ReadMode,
+    /// Where a scan notes what it has read, and takes up again what it noted before.
+    pub journal: Option<PathBuf>,
     /// Whether to look at the packages of the operating system, too.
     pub packages: bool,
     /// The most bytes a second that are read of them; `None` for as fast as possible.
@@ -273,6 +277,11 @@ fn scan_with(
 ) -> Result<Vec<Scan>, Error> {
     let mut saved: Vec<Scan> =
         request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
+    let journal = request.journal.as_deref().map(journal::File::open).transpose()?;
+    if let Some(known) = journal.as_ref().map(journal::File::len).filter(|known| *known > 0) {
+        monitor
+            .note(&format!("going on: {known} files were read before, and are read again only if they have changed"));
+    }
     let mut scans = Vec::new();
     for host in manifest.hosts.iter().filter(|host| !host.ignored) {
         if let Some(index) = saved.iter().position(|scan| scan.host == host.name) {
@@ -285,7 +294,9 @@ fn scan_with(
                 let packages =
                     (request.packages || settings.packages || (is_system(manifest) && settings.trees.is_empty()))
                         .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
-                let asked = look::Asked { host: &host.name, read: request.read, packages };
+                let of_host = journal.as_ref().map(|journal| journal.of(&host.name));
+                let of_host = of_host.as_ref().map(|journal| journal as &dyn Journal);
+                let asked = look::Asked { host: &host.name, read: request.read, journal: of_host, packages };
                 let known = look::Known { settings, window_start, baselines };
                 let look = || look::host(manifest, asked, root, known, monitor);
                 scans.push(with_threads(request.jobs, look)?);

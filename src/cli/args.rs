@@ -231,6 +231,7 @@ impl Global {
             },
             buildout: self.buildout(),
             jobs: self.jobs.map(usize::from),
+            journal: None,
             packages: self.packages,
             io_limit: self.io_limit,
             read: match self.read {

@@ -71,6 +71,30 @@ impl Distribution<'_> {
         }
     }
 
+    /// What RECORD says; where it is damaged, what can still be believed of it.
+    pub(crate) fn claims_or_salvage(&self, manifest: &mut Manifest) -> Option<Claims> {
+        let path = self.info.join("RECORD");
+        let Note::Bytes(bytes) = evidence::note(self.scan, &path) else { return self.claims(manifest) };
+        let problem = match wheel_record::parse(&bytes.0) {
+            Ok(record) => match self.stranger(&record) {
+                None => return Some(self.of_record(&record)),
+                Some(problem) => problem,
+            },
+            Err(error) => error.to_string(),
+        };
+        self.broken(manifest, path, problem);
+        let rows: Vec<Row> =
+            wheel_record::salvage(&bytes.0).into_iter().filter(|row| !wheel_record::is_own(&row.path)).collect();
+        (!rows.is_empty()).then(|| self.of_record(&Record { rows, refused: Vec::new() }))
+    }
+
+    /// Whether RECORD is that of another distribution, as its row for itself tells.
+    fn stranger(&self, record: &Record) -> Option<String> {
+        let own = record.rows.iter().find(|row| wheel_record::is_own(&row.path))?;
+        let (info, _) = own.path.rsplit_once('/')?;
+        (info.as_bytes() != self.info.name()).then(|| format!("it is the RECORD of `{info}`"))
+    }
+
     /// What the wheel that it was installed from vouches for: its files as they are unpacked. RECORD is written anew by
     /// the installer, and what lies in `*.data` is put elsewhere.
     pub(crate) fn of_wheel(&self, members: &[Member]) -> Claims {

@@ -29,7 +29,14 @@ fn add(manifest: &mut Manifest, scan: &Scan, packages: &Packages) {
     let units: Vec<UnitId> = packages.packages.iter().map(|package| unit(manifest, &scan.host, package)).collect();
     for deviation in &packages.deviations {
         let Some(unit) = units.get(deviation.package as usize) else { continue };
-        manifest.artifacts.push(artifact(scan, unit, deviation, mend));
+        let package = &packages.packages[deviation.package as usize];
+        let gone = matches!(scan.sighting(&deviation.path), Sighting::Absent);
+        let unit = if gone && deviation.config && !package.restore_configuration.is_empty() {
+            configuration(manifest, &scan.host, package)
+        } else {
+            unit.clone()
+        };
+        manifest.artifacts.push(artifact(scan, &unit, deviation, mend));
     }
     for (path, package, evidence) in &packages.trees {
         let Some(unit) = units.get(*package as usize) else { continue };
@@ -73,7 +80,27 @@ fn reinstallation() -> Mend {
 fn unit(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
     let deployer = DeployerId(format!("{host}!{}", package.database));
     let id = UnitId(format!("{host}!{}:{}", package.database, package.name));
-    let commands = package.reinstall.iter().map(|argv| Command::on(host, argv.iter().cloned())).collect();
+    add_unit(manifest, host, package, (id, deployer, &package.reinstall))
+}
+
+/// The unit of a package's configuration that is gone.
+fn configuration(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
+    let deployer = DeployerId(format!("{host}!{}+configuration", package.database));
+    let id = UnitId(format!("{host}!{}:{}+configuration", package.database, package.name));
+    if manifest.units.iter().any(|known| known.id == id) {
+        return id;
+    }
+    add_unit(manifest, host, package, (id, deployer, &package.restore_configuration))
+}
+
+fn add_unit(
+    manifest: &mut Manifest,
+    host: &HostName,
+    package: &Package,
+    (id, deployer, commands): (UnitId, DeployerId, &[Vec<String>]),
+) -> UnitId {
+    let commands: Vec<Command> = commands.iter().map(|argv| Command::on(host, argv.iter().cloned())).collect();
+    let has_commands = !commands.is_empty();
     if !manifest.deployers.iter().any(|known| known.id == deployer) {
         manifest.deployers.push(Deployer {
             id: deployer.clone(),
@@ -98,7 +125,7 @@ fn unit(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
         origin: None,
         directory: None,
         parent: None,
-        deployer: (!package.reinstall.is_empty()).then_some(deployer),
+        deployer: has_commands.then_some(deployer),
         opaque: None,
     });
     id

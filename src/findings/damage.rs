@@ -57,13 +57,12 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &K
 /// The whole content is that of another file.
 fn other_file(claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
     let other = known.other(seen, &claim.artifact.path)?;
-    let path = other.holder.path;
+    let path = other.path;
     let mut evidence = vec![format!("the whole content is that of {path}")];
     if other.total > 1 {
         evidence.push(format!("{path} is one of {} files with this content", other.total));
     }
-    let certainty = if other.holder.vouched { Certainty::Proved } else { Certainty::Likely };
-    Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, certainty, evidence))
+    Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Proved, evidence))
 }
 
 /// Why nobody can have edited it, and how sure that is.
@@ -168,6 +167,13 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
     let bad = proved(closer);
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
+    if let Some(path) = &closer.tells
+        && bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random))
+    {
+        let mut evidence = evidence;
+        evidence.push(format!("the content itself says that it is {path}"));
+        return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence);
+    }
     if bad.is_empty() {
         return untold(closer, evidence);
     }
@@ -189,8 +195,8 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     if only(BlockClass::Older) {
         return damage(Damage::Stale { as_of: "an earlier version".into() }, Certainty::Likely);
     }
-    if let (true, Some(from)) = (only(BlockClass::Foreign), stranger(closer)) {
-        return damage(Damage::Foreign { from }, Certainty::Likely);
+    if only(BlockClass::Foreign) {
+        return damage(Damage::Foreign { from: stranger(closer) }, Certainty::Likely);
     }
     damage(Damage::Mixed, Certainty::Likely)
 }

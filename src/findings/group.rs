@@ -52,7 +52,7 @@ fn replaced(scan: &Scan, all: &[Finding], members: &[usize]) -> Option<Found> {
         let below: Vec<usize> = vendor.iter().copied().filter(|index| all[*index].path.is_below(&directory)).collect();
         let damaged =
             members.iter().any(|index| all[*index].path.is_below(&directory) && !is_plausible(&all[*index].damage));
-        (below.len() >= FEW && !damaged).then(|| (Cause::Replaced { by: version }, directory, below))
+        (below.len() >= FEW && !damaged).then_some((Cause::Replaced { by: version }, directory, below))
     })
 }
 
@@ -190,7 +190,7 @@ mod tests {
     }
 
     fn scan(path: &str, text: &str) -> Scan {
-        let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)) };
+        let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)), tells: None };
         let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
         let seen = Seen {
             kind: Kind::File,

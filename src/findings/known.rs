@@ -28,23 +28,15 @@ pub(super) struct Known<'a> {
     case: Case<'a>,
     scan: &'a Scan,
     claims: &'a Claims<'a>,
-    contents: OnceCell<HashMap<Digest, Vec<Holder<'a>>>>,
+    contents: OnceCell<HashMap<Digest, Vec<&'a TargetPath>>>,
     advanced: OnceCell<BTreeMap<(usize, &'a UnitId), &'a TargetPath>>,
     youngest: OnceCell<BTreeMap<&'a UnitId, i64>>,
-}
-
-/// A path that has, had or should have a content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Holder<'a> {
-    pub(super) path: &'a TargetPath,
-    /// Whether that content is right there, now or in an earlier state; otherwise nobody vouches for it.
-    pub(super) vouched: bool,
 }
 
 /// Whose content it is.
 #[derive(Debug)]
 pub(super) struct Other<'a> {
-    pub(super) holder: Holder<'a>,
+    pub(super) path: &'a TargetPath,
     /// How many other paths have it, as far as they are kept.
     pub(super) total: usize,
 }
@@ -55,65 +47,51 @@ impl<'a> Known<'a> {
         Self { case, scan, claims, contents, advanced, youngest }
     }
 
-    /// The other path that has the content that was seen. Of several the one that is vouched for, in the same directory, or
-    /// the first.
+    /// The other path whose content it is that was seen: there now, in an earlier state, or as it should be. Of several the
+    /// one in the same directory, or the first. A live file that nobody vouches for is no witness: it may have lost its own
+    /// content in the same way, to the same file.
     pub(super) fn other(&self, seen: &Seen, own: &TargetPath) -> Option<Other<'a>> {
         if seen.size < TELLING {
             return None;
         }
         let holders = self.contents.get_or_init(|| self.contents()).get(seen.digest(Algorithm::Sha256)?)?;
         let directory = own.parent();
-        let others: Vec<&Holder<'a>> = holders.iter().filter(|holder| holder.path != own).collect();
-        let best =
-            others.iter().min_by_key(|holder| (!holder.vouched, holder.path.parent() != directory, holder.path))?;
-        Some(Other { holder: **best, total: others.len() })
+        let others: Vec<&'a TargetPath> = holders.iter().copied().filter(|path| *path != own).collect();
+        let path = others.iter().min_by_key(|path| (path.parent() != directory, **path))?;
+        Some(Other { path, total: others.len() })
     }
 
-    fn contents(&self) -> HashMap<Digest, Vec<Holder<'a>>> {
-        let mut contents: HashMap<Digest, Vec<Holder<'a>>> = HashMap::new();
-        let mut add = |digest: Digest, path: &'a TargetPath, vouched: bool| {
+    fn contents(&self) -> HashMap<Digest, Vec<&'a TargetPath>> {
+        let mut contents: HashMap<Digest, Vec<&'a TargetPath>> = HashMap::new();
+        let mut add = |digest: Digest, path: &'a TargetPath| {
             let holders = contents.entry(digest).or_default();
-            if holders.len() < KEPT && holders.iter().all(|holder| holder.path != path) {
-                holders.push(Holder { path, vouched });
+            if holders.len() < KEPT && !holders.contains(&path) {
+                holders.push(path);
             }
         };
         for artifact in self.case.manifest.artifacts.iter().filter(|artifact| artifact.host == self.scan.host) {
             if let Some(digest) = sha256(&artifact.expected) {
-                add(digest, &artifact.path, true);
+                add(digest, &artifact.path);
             }
         }
         for revision in self.case.revisions {
             for ((host, path), digest) in &revision.contents {
                 if *host == self.scan.host {
-                    add(digest.clone(), path, true);
+                    add(digest.clone(), path);
                 }
             }
         }
-        for (path, sound) in self.live() {
-            if let Some(digest) = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256)) {
-                add(digest.clone(), path, sound);
+        for claim in self.claims.values() {
+            // Where they vouch by another digest, the live file tells its SHA-256.
+            if let Expected::File(Content::Digest { digest, .. }) = &claim.artifact.expected
+                && let Some(seen) = self.scan.seen(&claim.artifact.path)
+                && seen.digest(digest.algorithm) == Some(digest)
+                && let Some(digest) = seen.digest(Algorithm::Sha256)
+            {
+                add(digest.clone(), &claim.artifact.path);
             }
         }
         contents
-    }
-
-    /// The live files that nothing speaks against, and whether they are right by a digest.
-    fn live(&self) -> impl Iterator<Item = (&'a TargetPath, bool)> {
-        self.scan.observations.keys().filter_map(|path| {
-            let Some(claim) = self.claims.get(path) else { return Some((path, false)) };
-            match &claim.artifact.expected {
-                Expected::File(Content::Unknown(_)) | Expected::Present => Some((path, false)),
-                Expected::File(Content::Digest { digest, .. }) => {
-                    let seen = self.scan.seen(path)?;
-                    (seen.digest(digest.algorithm) == Some(digest)).then_some((path, true))
-                }
-                // Where the bytes are known, the manifest has named them.
-                Expected::File(Content::Bytes(_) | Content::Unordered { .. })
-                | Expected::Directory { .. }
-                | Expected::Link { .. }
-                | Expected::Absent => None,
-            }
-        })
     }
 
     /// A file of the same root unit that is what the definition makes now, and was another one in this earlier state.

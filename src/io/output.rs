@@ -48,6 +48,43 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     })
 }
 
+/// A file that lines are added to while work goes on. Readable by its owner only.
+#[derive(Debug)]
+pub struct Appender {
+    file: std::io::BufWriter<std::fs::File>,
+    path: PathBuf,
+    failed: bool,
+}
+
+impl Appender {
+    /// Opens a file, which need not be there yet.
+    ///
+    /// # Errors
+    /// When it cannot be made or written to.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
+    pub fn open(path: &Path) -> Result<Self, WriteError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let file = file.map_err(|source| WriteError { path: path.to_owned(), source })?;
+        Ok(Self { file: std::io::BufWriter::new(file), path: path.to_owned(), failed: false })
+    }
+
+    /// Cuts the file to a length in bytes.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn cut(&mut self, length: u64) -> Result<(), WriteError> {
+        let cut = self.file.get_ref().set_len(length);
+        cut.map_err(|source| WriteError { path: self.path.clone(), source })
+    }
+
+    /// Adds bytes. After the first failure (a full disk) nothing more is added, so that no line is cut in the middle of
+    /// others.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.failed = self.failed || self.file.write_all(bytes).is_err();
+    }
+}
+
 /// Makes a directory with its parents.
 ///
 /// # Errors

@@ -8,8 +8,9 @@
 //! [`Needles`]; when everything known has been searched for those, [`Draft::settle`] says whose they are.
 
 use crate::io::disk::LiveRoot;
+use crate::live::byte_code;
 use crate::live::digest::read_small;
-use crate::live::needles::{NeedleId, Needles};
+use crate::live::needles::{Found, NeedleId, Needles};
 use crate::live::sectors::is_torn;
 use crate::model::blocks::{BlockDigests, STEPS, ladder, steps_within};
 use crate::model::content::Blob;
@@ -46,6 +47,10 @@ pub struct Comparison<'a> {
 pub struct Draft {
     closer: Closer,
     blocks: Vec<(BlockClass, Option<NeedleId>)>,
+    /// Whether it is known which blocks are right.
+    measured: bool,
+    /// Sources of byte code that the content names.
+    pub sources: Vec<TargetPath>,
 }
 
 /// Looks at a file.
@@ -87,18 +92,29 @@ pub fn draft(live: Vec<u8>, comparison: Comparison<'_>, needles: &mut Needles) -
         )
     };
     let blocks = (0..length.div_ceil(BLOCK)).map(class).collect();
+    let sources = byte_code::sources(&live);
     let keep = text && !comparison.secret && live.len() <= DIFF_LIMIT;
-    Draft { closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)) }, blocks }
+    Draft {
+        closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)), tells: None },
+        blocks,
+        measured: comparison.expected.is_some() || comparison.expected_blocks.is_some(),
+        sources,
+    }
 }
 
 impl Draft {
     /// Says whose the blocks are, now that everything has been searched. `path` is the file's own.
     pub fn settle(self, path: &TargetPath, needles: &Needles) -> Closer {
-        let Self { mut closer, blocks } = self;
-        for (at, (class, needle)) in (0..).zip(blocks) {
-            let found = needle.and_then(|needle| needles.found(needle, path));
-            let from = found.as_ref().and_then(|found| found.path);
-            let class = if found.is_some() { BlockClass::Foreign } else { class };
+        let Self { mut closer, blocks, measured, sources: _ } = self;
+        let found: Vec<Option<Found<'_>>> =
+            (0..).zip(&blocks).map(|(at, (_, needle))| needles.found((*needle)?, path, at)).collect();
+        // Formats have blocks in common, at the same place of files of the same name (catalogues of messages). Where it is
+        // not known which blocks are right, such a one is no stranger as long as another block may be the wrong one.
+        let all_in_common = found.iter().all(|found| found.as_ref().is_some_and(|found| found.in_common));
+        for ((at, (class, _)), found) in (0..).zip(blocks).zip(found) {
+            let stranger = found.filter(|found| measured || all_in_common || !found.in_common);
+            let class = if stranger.is_some() { BlockClass::Foreign } else { class };
+            let from = stranger.and_then(|found| found.path);
             match closer.runs.last_mut() {
                 Some(run) if run.class == class && run.from.as_ref() == from => run.len += 1,
                 _ => closer.runs.push(Run { at, len: 1, class, from: from.cloned() }),

@@ -3,6 +3,7 @@
 
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::live::engine::{self, Algorithms, Files, Pace, Task};
+use crate::live::journal::Journal;
 use crate::model::content::Algorithm;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
@@ -20,6 +21,8 @@ pub(super) struct FileToRead {
     pub(super) size: u64,
     /// Its modification time when it was listed.
     pub(super) mtime: i64,
+    /// The last change of its inode when it was listed.
+    pub(super) ctime: i64,
     /// The digests.
     pub(super) algorithms: BTreeSet<Algorithm>,
     /// Whether to keep the bytes.
@@ -27,12 +30,13 @@ pub(super) struct FileToRead {
 }
 
 /// Files that were listed, and what was read of them.
-struct Listed {
+struct Listed<'a> {
     files: Vec<FileToRead>,
+    journal: Option<&'a dyn Journal>,
     read: Mutex<Vec<(usize, SeenContent)>>,
 }
 
-impl Files for Listed {
+impl Files for Listed<'_> {
     fn count(&self) -> usize {
         self.files.len()
     }
@@ -51,6 +55,9 @@ impl Files for Listed {
     }
 
     fn done(&self, index: usize, content: SeenContent) {
+        if let Some(journal) = self.journal {
+            journal.note(self.files[index].stamp(), &content);
+        }
         self.read.lock().expect("no thread panics while it adds").push((index, content));
     }
 }
@@ -59,13 +66,19 @@ impl Files for Listed {
 pub(super) fn read_all(
     root: &LiveRoot,
     files: Vec<FileToRead>,
+    journal: Option<&dyn Journal>,
     monitor: &dyn Monitor,
 ) -> Vec<(TargetPath, SeenContent)> {
-    let listed = Listed { read: Mutex::new(Vec::with_capacity(files.len())), files };
+    let (known, files) = match journal {
+        Some(journal) => super::journal::split(journal, files),
+        None => (Vec::new(), files),
+    };
+    let listed = Listed { read: Mutex::new(Vec::with_capacity(files.len())), journal, files };
     let pace = Pace { threads: rayon::current_num_threads(), limit: None };
     engine::read_all(root, &listed, pace, monitor);
     let read = listed.read.into_inner().expect("no thread panics while it adds");
-    read.into_iter().map(|(index, content)| (listed.files[index].path.clone(), content)).collect()
+    let read = read.into_iter().map(|(index, content)| (listed.files[index].path.clone(), content));
+    known.into_iter().chain(read).collect()
 }
 
 /// The whole content of a file that is expected to be small.

@@ -3,6 +3,7 @@
 //! Takes the files of a scan; gives contents as the disk has them, or a note on each file whose content in memory is not
 //! known to be that of the disk. Deliberately not here: which of the two is right, and evicting anything.
 
+use super::Asked;
 use super::digest::FileToRead;
 use crate::io::disk::{LiveRoot, look_at};
 use crate::io::page_cache::{Buffer, Direct, read_direct};
@@ -29,12 +30,15 @@ pub(super) struct Contents {
 }
 
 /// Reads all files in a mode.
-pub(super) fn read_all(root: &LiveRoot, files: Vec<FileToRead>, mode: ReadMode, monitor: &dyn Monitor) -> Contents {
-    match mode {
-        ReadMode::Cached => Contents { files: super::digest::read_all(root, files, monitor), ..Contents::default() },
+pub(super) fn read_all(root: &LiveRoot, files: Vec<FileToRead>, asked: &Asked<'_>, monitor: &dyn Monitor) -> Contents {
+    match asked.read {
+        ReadMode::Cached => {
+            let files = super::digest::read_all(root, files, asked.journal, monitor);
+            Contents { files, ..Contents::default() }
+        }
         ReadMode::Direct => from_disk(root, files, monitor),
         ReadMode::Both => {
-            let in_memory = super::digest::read_all(root, files, monitor);
+            let in_memory = super::digest::read_all(root, files, None, monitor);
             let disk = at_once(|| compare(root, &in_memory, monitor));
             Contents { files: in_memory, disk }
         }
@@ -73,7 +77,7 @@ fn from_disk(root: &LiveRoot, mut files: Vec<FileToRead>, monitor: &dyn Monitor)
             }
         }
     }
-    contents.files.extend(super::digest::read_all(root, refused, &crate::monitor::Silent));
+    contents.files.extend(super::digest::read_all(root, refused, None, &crate::monitor::Silent));
     contents
 }
 

@@ -3,18 +3,21 @@
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that
-//! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]).
-//! For a baseline, [`block_digests`] keeps what names blocks later. Files that nothing says anything
-//! about are held against their own format ([`examine`], [`intrinsic`]).
+//! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]), and
+//! what content says of itself ([`byte_code`]). For a baseline, [`block_digests`] keeps what names blocks later. Files that
+//! nothing says anything about are held against their own format ([`examine`], [`intrinsic`]). A very large number of files
+//! is held against a table of claims at once ([`verify`]).
 
 mod absence;
 pub mod block_digests;
+pub mod byte_code;
 pub mod closer;
 pub mod digest;
 mod direct;
 mod engine;
 pub mod examine;
 pub mod intrinsic;
+pub mod journal;
 pub mod lanes;
 pub mod needles;
 pub mod plausible;
@@ -33,7 +36,7 @@ use crate::monitor::Monitor;
 use std::collections::BTreeMap;
 
 /// What is asked of a scan besides the manifest.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Which host.
     pub host: &'a HostName,
@@ -41,6 +44,8 @@ pub struct Asked<'a> {
     pub started_at: i64,
     /// Through what contents are read.
     pub read: ReadMode,
+    /// What was read before; only where the page cache is asked alone.
+    pub journal: Option<&'a dyn journal::Journal>,
 }
 
 /// Looks at everything that the manifest asks for on one host.
@@ -57,7 +62,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     monitor.end();
     let total = files.iter().map(|file| file.size).sum();
     monitor.begin(&format!("reading {host}"), Some(total));
-    let contents = direct::read_all(root, files, asked.read, monitor);
+    let contents = direct::read_all(root, files, asked, monitor);
     scan.disk = contents.disk;
     for (path, content) in contents.files {
         if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {

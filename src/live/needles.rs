@@ -23,6 +23,9 @@ pub const TELLING: usize = STEPS[0];
 /// How many holders of one needle are kept to choose from.
 const KEPT: usize = 32;
 
+/// How many places of one needle are kept.
+const PLACES: usize = 64;
+
 type Head = [u8; TELLING];
 
 /// A needle's number.
@@ -41,7 +44,7 @@ pub enum Rank {
 /// The blocks that are looked for, and who holds them.
 #[derive(Debug, Default)]
 pub struct Needles {
-    needles: Vec<Needle>,
+    list: Vec<Needle>,
     known: HashMap<(usize, [u8; 32]), NeedleId>,
     /// Lengths of the needles that begin so, each with the places in `exact` by the digest of that many bytes.
     heads: HashMap<Head, BTreeMap<usize, HashMap<[u8; 32], usize>>>,
@@ -61,7 +64,9 @@ struct Needle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
     place: Place,
-    /// The digest of the whole block that was hit.
+    /// Which block of the content was hit.
+    at: u64,
+    /// The digest of the whole of it.
     whole: Short,
 }
 
@@ -74,6 +79,8 @@ enum Place {
 #[derive(Debug, Default)]
 struct Holders {
     kept: Vec<(Rank, TargetPath)>,
+    /// The names of the files that have it, and at which of their blocks.
+    places: BTreeSet<(Box<[u8]>, u64)>,
     total: u64,
     whole: Option<Short>,
     /// Whether blocks that differ somewhere are among them.
@@ -81,32 +88,43 @@ struct Holders {
 }
 
 impl Holders {
-    fn add(&mut self, path: &TargetPath, rank: Rank, whole: Short) {
-        self.differ |= self.whole.is_some_and(|known| known != whole);
-        self.whole = Some(whole);
+    fn add(&mut self, path: &TargetPath, rank: Rank, hit: Hit) {
+        self.differ |= self.whole.is_some_and(|known| known != hit.whole);
+        self.whole = Some(hit.whole);
+        if self.places.len() < PLACES {
+            self.places.insert((path.name().into(), hit.at));
+        }
         if self.kept.last().is_some_and(|(_, last)| last == path) {
             return;
         }
         self.total += 1;
         if self.kept.len() < KEPT {
             self.kept.push((rank, path.clone()));
+        } else if rank == Rank::Known
+            && let Some(unjudged) = self.kept.iter_mut().find(|(rank, _)| *rank == Rank::Unjudged)
+        {
+            *unjudged = (rank, path.clone());
         }
     }
 
-    /// The holder that most probably is meant: better known first, then from the same directory, then the first.
+    /// The holder that most probably is meant: from the same directory, or the first. One that nobody vouches for may
+    /// itself be damaged in the same way and is not named.
     fn best(&self, near: &TargetPath) -> Option<&TargetPath> {
         let directory = near.parent();
-        self.kept.iter().min_by_key(|(rank, path)| (*rank, path.parent() != directory)).map(|(_, path)| path)
+        let known = self.kept.iter().filter(|(rank, _)| *rank == Rank::Known).map(|(_, path)| path);
+        known.min_by_key(|path| path.parent() != directory)
     }
 }
 
 /// Who holds a needle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found<'a> {
-    /// The one that most probably is meant; `None` where several contents are possible that differ.
+    /// The one that most probably is meant; `None` where several contents are possible that differ, or nobody vouches for it.
     pub path: Option<&'a TargetPath>,
     /// How many files hold it.
     pub total: u64,
+    /// Whether a file of the same name has it at the same place: then both may be sound and have it in common.
+    pub in_common: bool,
 }
 
 impl Needles {
@@ -117,7 +135,7 @@ impl Needles {
         if let Some(id) = self.known.get(&(block.len(), digest)) {
             return Some(*id);
         }
-        if self.needles.len() >= LIMIT {
+        if self.list.len() >= LIMIT {
             self.refused += 1;
             return None;
         }
@@ -129,15 +147,15 @@ impl Needles {
             self.similar.push(Holders::default());
             self.similar.len() - 1
         });
-        let id = NeedleId(self.needles.len());
-        self.needles.push(Needle { exact, similar });
+        let id = NeedleId(self.list.len());
+        self.list.push(Needle { exact, similar });
         self.known.insert((block.len(), digest), id);
         Some(id)
     }
 
     /// Whether there is anything to look for.
     pub fn is_empty(&self) -> bool {
-        self.needles.is_empty()
+        self.list.is_empty()
     }
 
     /// How many blocks were not taken because there are too many.
@@ -147,10 +165,10 @@ impl Needles {
 
     /// The needles that a content holds.
     pub fn hits(&self, content: &[u8]) -> BTreeSet<Hit> {
-        content.chunks(WHOLE).flat_map(|block| self.hits_of_block(block)).collect()
+        (0..).zip(content.chunks(WHOLE)).flat_map(|(at, block)| self.hits_of_block(at, block)).collect()
     }
 
-    fn hits_of_block(&self, block: &[u8]) -> Vec<Hit> {
+    fn hits_of_block(&self, at: u64, block: &[u8]) -> Vec<Hit> {
         let mut padded = [0; WHOLE];
         padded[..block.len()].copy_from_slice(block);
         let Some(lengths) = padded.first_chunk::<TELLING>().and_then(|head| self.heads.get(head)) else {
@@ -164,7 +182,7 @@ impl Needles {
             hasher.update(&padded[done..*length]);
             done = *length;
             if let Some(place) = digests.get(&finished(hasher.clone())) {
-                hits.push(Hit { place: Place::Exact(*place), whole });
+                hits.push(Hit { place: Place::Exact(*place), at, whole });
             }
         }
         hits
@@ -172,14 +190,14 @@ impl Needles {
 
     /// The needles that a file held of which only digests were kept.
     pub fn hits_of_digests(&self, blocks: &BlockDigests) -> BTreeSet<Hit> {
-        blocks.iter().flat_map(|block| self.hits_of_ladder(block)).collect()
+        (0..).zip(blocks.iter()).flat_map(|(at, block)| self.hits_of_ladder(at, block)).collect()
     }
 
-    fn hits_of_ladder(&self, block: Ladder) -> impl Iterator<Item = Hit> {
+    fn hits_of_ladder(&self, at: u64, block: Ladder) -> impl Iterator<Item = Hit> {
         let whole = block[STEPS.len() - 1];
         let hit = move |(step, digest): (usize, Short)| {
             let place = *self.steps.get(&(step, digest))?;
-            Some(Hit { place: Place::Similar(place), whole })
+            Some(Hit { place: Place::Similar(place), at, whole })
         };
         (1..=STEPS.len()).zip(block).filter_map(hit)
     }
@@ -192,20 +210,23 @@ impl Needles {
                 Place::Similar(place) => self.similar.get_mut(place),
             };
             if let Some(holders) = holders {
-                holders.add(path, rank, hit.whole);
+                holders.add(path, rank, hit);
             }
         }
     }
 
-    /// Who holds a needle that turned up in the file `near`.
-    pub fn found(&self, id: NeedleId, near: &TargetPath) -> Option<Found<'_>> {
-        let needle = self.needles.get(id.0)?;
+    /// Who holds a needle that turned up as block `at` of the file `near`.
+    pub fn found(&self, id: NeedleId, near: &TargetPath, at: u64) -> Option<Found<'_>> {
+        let needle = self.list.get(id.0)?;
         let (exact, similar) = (self.exact.get(needle.exact)?, self.similar.get(needle.similar)?);
+        let place = (near.name().into(), at);
+        let in_common = exact.places.contains(&place) || similar.places.contains(&place);
         if exact.total > 0 {
-            return Some(Found { path: exact.best(near), total: exact.total });
+            let path = exact.best(near).or(if similar.differ { None } else { similar.best(near) });
+            return Some(Found { path, total: exact.total, in_common });
         }
         let path = if similar.differ { None } else { similar.best(near) };
-        (similar.total > 0).then_some(Found { path, total: similar.total })
+        (similar.total > 0).then_some(Found { path, total: similar.total, in_common })
     }
 }
 
@@ -233,7 +254,7 @@ mod tests {
     }
 
     fn named(needles: &Needles, id: NeedleId) -> Option<String> {
-        needles.found(id, &path("/srv/x"))?.path.map(ToString::to_string)
+        needles.found(id, &path("/srv/x"), 9)?.path.map(ToString::to_string)
     }
 
     #[test]
@@ -251,7 +272,7 @@ mod tests {
         assert_eq!(named(&needles, inside).as_deref(), Some("/etc/other"));
         assert_eq!(named(&needles, cut).as_deref(), Some("/etc/other"));
         assert_eq!(named(&needles, deleted).as_deref(), Some("/etc/gone"));
-        assert_eq!(needles.found(nowhere, &path("/srv/x")), None);
+        assert_eq!(needles.found(nowhere, &path("/srv/x"), 9), None);
     }
 
     #[test]
@@ -264,7 +285,7 @@ mod tests {
             let hits = needles.hits_of_digests(&BlockDigests::of(&with(word)));
             needles.record(&path(&format!("/lib/{word}")), Rank::Known, hits);
         }
-        assert_eq!(needles.found(id, &path("/srv/x")), Some(Found { path: None, total: 2 }));
+        assert_eq!(needles.found(id, &path("/srv/x"), 9), Some(Found { path: None, total: 2, in_common: false }));
         let hits = needles.hits(&with("one"));
         needles.record(&path("/live/one"), Rank::Known, hits);
         assert_eq!(named(&needles, id).as_deref(), Some("/live/one"));
@@ -280,7 +301,7 @@ mod tests {
             let hits = needles.hits(&content);
             needles.record(&path(holder), rank, hits);
         }
-        let found = needles.found(id, &path("/srv/x")).expect("it is held");
+        let found = needles.found(id, &path("/srv/x"), 9).expect("it is held");
         assert_eq!((found.path, found.total), (Some(&path("/srv/near")), 3));
     }
 

@@ -73,7 +73,14 @@ fn files_to_read(
             algorithms.insert(Algorithm::GitBlob);
         }
         let capture = seen.size <= CAPTURE_LIMIT && captures.iter().any(|captures| captures.want(path));
-        Some(FileToRead { path: path.clone(), size: seen.size, mtime: seen.mtime, algorithms, capture })
+        Some(FileToRead {
+            path: path.clone(),
+            size: seen.size,
+            mtime: seen.mtime,
+            ctime: seen.ctime,
+            algorithms,
+            capture,
+        })
     };
     scan.observations.iter().filter_map(file).collect()
 }

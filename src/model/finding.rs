@@ -119,10 +119,10 @@ pub enum Damage {
         /// That file.
         path: TargetPath,
     },
-    /// Blocks belong to another known file.
+    /// Blocks belong to another file.
     Foreign {
-        /// That file.
-        from: TargetPath,
+        /// That file; `None` where several are possible, or only files hold them that nobody vouches for.
+        from: Option<TargetPath>,
     },
     /// Zeros in the place of content.
     Zeroed,

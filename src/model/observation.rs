@@ -282,6 +282,9 @@ pub struct Closer {
     /// The bytes, if they are few and no secret.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub bytes: Option<Blob>,
+    /// The file that the content itself says it is of, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tells: Option<TargetPath>,
 }
 
 /// Size of a block of a file system, and of the classification, in bytes.

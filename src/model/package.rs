@@ -43,6 +43,9 @@ pub struct Package {
     pub installer: String,
     /// The commands that install it anew, each an argument vector. The last word of each names the package.
     pub reinstall: Vec<Vec<String>>,
+    /// The commands that also bring back configuration that is gone; empty where installing anew does.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub restore_configuration: Vec<Vec<String>>,
     /// Whether each package needs commands of its own.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub one_by_one: bool,

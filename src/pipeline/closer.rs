@@ -52,8 +52,11 @@ pub(super) fn look_closer(known: Known<'_>, scan: &mut Scan, root: &LiveRoot, mo
     if !needles.is_empty() {
         suspects.search(root, &mut needles, monitor);
     }
-    let closers: Vec<(TargetPath, Closer)> =
-        drafts.into_iter().map(|(path, draft)| (path.clone(), draft.settle(path, &needles))).collect();
+    let settle = |(path, draft): (&TargetPath, Draft)| {
+        let tells = suspects.byte_code(path, &draft.sources);
+        (path.clone(), Closer { tells, ..draft.settle(path, &needles) })
+    };
+    let closers: Vec<(TargetPath, Closer)> = drafts.into_iter().map(settle).collect();
     for (path, looked) in closers {
         if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path)
             && let Some(SeenContent::Read { closer, .. }) = &mut seen.content
@@ -169,6 +172,27 @@ impl<'a> Suspects<'a> {
             }
             _ => versions.iter().rev().find(|point| point.refused.is_none()).and_then(bytes_of),
         }
+    }
+
+    /// The byte code that a content is, by the source it names: there now, or in an earlier state.
+    fn byte_code(&self, own: &TargetPath, sources: &[TargetPath]) -> Option<TargetPath> {
+        let made_of = |source: &TargetPath| {
+            let stem = source.name().strip_suffix(b".py")?;
+            let first = source.parent()?.join("__pycache__").join([stem, b"."].concat());
+            let is_it = |path: &&TargetPath| {
+                path.parent() == first.parent()
+                    && path.name().starts_with(first.name())
+                    && path.name().ends_with(b".pyc")
+            };
+            let live = self.scan.observations.range(&first..).map(|(path, _)| path).take(8).find(is_it);
+            let earlier = || {
+                let key = (self.scan.host.clone(), first.clone());
+                let states = self.known.baselines.states().iter();
+                states.flat_map(|state| state.stamps.range(&key..).take(8)).map(|((_, path), _)| path).find(is_it)
+            };
+            live.or_else(earlier).cloned()
+        };
+        sources.iter().find_map(made_of).filter(|path| path != own && !own.as_bytes().ends_with(b".pyc"))
     }
 
     /// Looks for the blocks that were not explained in everything else that is known.

@@ -7,7 +7,7 @@ use super::closer;
 use crate::backups::{self, Held, Sources, Wanted};
 use crate::findings::{self, Case};
 use crate::io::{clock, disk::LiveRoot};
-use crate::live::{self, verify::Options};
+use crate::live::{self, journal::Journal, verify::Options};
 use crate::model::finding::Findings;
 use crate::model::manifest::{Depth, Host, Manifest};
 use crate::model::observation::{Kind, ReadMode, Scan, Sighting};
@@ -50,6 +50,8 @@ pub(super) struct Asked<'a> {
     pub(super) host: &'a HostName,
     /// Through what its files are read.
     pub(super) read: ReadMode,
+    /// What was read of it before.
+    pub(super) journal: Option<&'a dyn Journal>,
     /// How its packages are looked at; `None` where they are not.
     pub(super) packages: Option<Options>,
 }
@@ -74,7 +76,7 @@ pub(super) fn host(
     known: Known<'_>,
     monitor: &dyn Monitor,
 ) -> Scan {
-    let Asked { host, read, packages } = asked;
+    let Asked { host, read, journal, packages } = asked;
     let Known { settings, window_start, baselines } = known;
     let started_at = clock::now();
     let shown = root.display().to_string();
@@ -82,7 +84,7 @@ pub(super) fn host(
         Ok(root) => root,
         Err(failure) => return live::unseen(host, started_at, format!("`{shown}` cannot be opened: {}", failure.text)),
     };
-    let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read }, monitor);
+    let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read, journal }, monitor);
     references::add(&root, manifest, &mut scan);
     if let Some(options) = packages {
         super::packages::add(&root, &mut scan, &options, monitor);

@@ -25,11 +25,17 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: 
     monitor.begin(&format!("comparing packages of {}", scan.host), None);
     let verified = verify(root, &table.claims, options, monitor);
     monitor.end();
+    // Of a file such a claim says nothing that could be right or wrong.
+    let is_file = |index: &&u32| {
+        let seen = root.look(&table.claims.path(**index));
+        seen.is_ok_and(|seen| seen.is_some_and(|seen| seen.kind == Kind::File))
+    };
+    let bare = table.bare.par_iter().filter(is_file).count() as u64;
     let mut found = Packages {
         databases: DATABASES.iter().filter(|database| database.is_there(root)).map(|it| it.name().to_owned()).collect(),
         checked: verified.checked,
-        intact: verified.intact,
-        without_digest: table.without_digest,
+        intact: verified.intact.saturating_sub(bare),
+        without_digest: bare,
         broken: std::mem::take(&mut table.broken),
         ..Packages::default()
     };
@@ -133,7 +139,8 @@ struct Table {
     optional: BTreeSet<u32>,
     /// Trees that have one digest as a whole, with their packages.
     trees: Vec<(TargetPath, Digest, u32)>,
-    without_digest: u64,
+    /// Claims that only say that something is there.
+    bare: Vec<u32>,
     broken: Vec<(TargetPath, String)>,
 }
 
@@ -164,6 +171,8 @@ impl Table {
             version: package.version.clone(),
             installer: package.installer.to_owned(),
             reinstall,
+            restore_configuration: database
+                .map_or_else(Vec::new, |database| database.restore_configuration(&[package])),
             one_by_one: database.is_some_and(|database| database.one_by_one()),
         });
         u32::try_from(kept.len() - 1).expect("there are fewer packages than claims, which are numbered by 32 bits")
@@ -200,17 +209,21 @@ impl Sink for Table {
         };
         match entry.content {
             Content::Digest(algorithm, digest) => claim.digest = Some((algorithm, digest)),
-            Content::Unknown(_) => self.without_digest += 1,
             Content::Archive(algorithm, digest) => {
                 self.trees.push((path.clone(), Digest { algorithm, bytes: digest.into() }, unit));
             }
-            Content::Nothing => {}
+            Content::Unknown(_) | Content::Nothing => {}
         }
+        let is_bare = claim.digest.is_none() && matches!(entry.kind, None | Some(Kind::File));
         match self.claims.push(&path, &claim) {
-            Ok(index) if entry.presence == Presence::Optional => {
-                self.optional.insert(index);
+            Ok(index) => {
+                if is_bare {
+                    self.bare.push(index);
+                }
+                if entry.presence == Presence::Optional {
+                    self.optional.insert(index);
+                }
             }
-            Ok(_) => {}
             Err(refused) => self.broken.push((path, format!("its package database says what cannot be: {refused}"))),
         }
     }

@@ -93,6 +93,13 @@ impl Told {
         told
     }
 
+    /// Whether somebody else tells what is in a directory, and so what is gone from it.
+    fn lists(&self, directory: &TargetPath) -> bool {
+        let below = |next: Option<&TargetPath>| next.is_some_and(|next| next.is_below(directory));
+        below(self.much.range(directory.clone()..).find(|path| *path != directory))
+            || below(self.little.range(directory.clone()..).map(|(path, _)| path).find(|path| *path != directory))
+    }
+
     fn unit_of(&self, path: &TargetPath, scan: &Scan) -> UnitId {
         let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
         deepest.map_or_else(|| UnitId(scan.host.0.clone()), |(_, unit)| unit.clone())
@@ -188,9 +195,7 @@ impl Claim<'_> {
         let parent = self.path.parent()?;
         let (Some(now), Some(before)) = (self.scan.seen(&parent), self.baseline.seen(&parent)) else { return None };
         let untouched = now.kind == Kind::Directory && now.listed && now.mtime == before.mtime && before.listed;
-        // Where stronger sources list what is there, they tell of what is gone, too.
-        let mut told = self.told.much.range(parent.clone()..).skip_while(|path| **path == parent);
-        if !untouched || told.next().is_some_and(|path| path.is_below(&parent)) {
+        if !untouched || self.told.lists(&parent) {
             return None;
         }
         match self.before.kind {

@@ -6,12 +6,16 @@
 //!
 //! The parser is linear in the input, holds at most one row more than the input has lines, and never recurses.
 
+mod salvage;
+
 use crate::model::content::{Algorithm, Digest};
 use base64::{
     Engine as _,
     alphabet::URL_SAFE,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+
+pub use salvage::salvage;
 
 /// URL-safe base64; the standard says "no padding", old wheels pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -67,6 +71,9 @@ pub enum RecordError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Rows of the metadata of several distributions: it is not, or not only, what was written here.
+    #[error("it lists the metadata of several distributions: `{0}` and `{1}`")]
+    Several(String, String),
     /// No row for RECORD itself: every installer writes one, so lines are lost.
     #[error("it has no row for itself, so lines are missing")]
     Truncated,
@@ -104,7 +111,23 @@ pub fn parse(bytes: &[u8]) -> Result<Record, RecordError> {
         }
         line += lines;
     }
+    if let Some((one, other)) = several(&record) {
+        return Err(RecordError::Several(one, other));
+    }
     if own_row { Ok(record) } else { Err(RecordError::Truncated) }
+}
+
+/// Two metadata directories at the top of one RECORD.
+fn several(record: &Record) -> Option<(String, String)> {
+    let mut infos = record
+        .rows
+        .iter()
+        .filter_map(|row| row.path.split_once('/'))
+        .map(|(first, _)| first)
+        .filter(|first| first.ends_with(".dist-info"));
+    let first = infos.next()?;
+    let other = infos.find(|other| *other != first)?;
+    Some((first.to_owned(), other.to_owned()))
 }
 
 /// Whether this row is the one of RECORD itself.

@@ -311,8 +311,8 @@ fn a_status_file_of_ten_megabytes_needs_little_memory() {
     let (_, family) = DPKG[0];
     let input = family(WHOLE);
     let used = allocation_counter::measure(|| dpkg(&input));
-    // The input itself is not counted; the file is read once, and a package needs some hundred bytes.
-    assert!(used.bytes_max < 8 * WHOLE as u64, "{} bytes at a time", used.bytes_max);
+    // A hundred thousand packages of a hundred bytes: real ones have a thousand, and need no more than these.
+    assert!(used.bytes_max < 12 * WHOLE as u64, "{} bytes at a time", used.bytes_max);
 }
 
 /// Works on ten megabytes; gives the bytes that were allocated for each of them.

@@ -144,7 +144,7 @@ fn blocks(text: bool, runs: &[(BlockClass, u64)]) -> Seen {
         at += len;
         Run { at: at - len, len, class, from }
     };
-    let closer = Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None };
+    let closer = Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None, tells: None };
     let read = SeenContent::Read { digests: vec![sha(b"wrong")], captured: None, closer: Some(closer) };
     Seen { size: at * BLOCK, content: Some(read), ..thing(Kind::File) }
 }
@@ -230,7 +230,11 @@ fn each_kind_of_damage_is_named_with_its_class_and_certainty() {
         (bytes(RIGHT), Some(blocks(false, &[(B::Random, 1)])), Some((Damage::Random, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Expected, 1), (B::Absent, 1)])), Some((Damage::Truncated, Proved))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Older, 1)])), Some((older(), Likely))),
-        (bytes(RIGHT), Some(blocks(false, &[(B::Foreign, 1)])), Some((Damage::Foreign { from: other() }, Likely))),
+        (
+            bytes(RIGHT),
+            Some(blocks(false, &[(B::Foreign, 1)])),
+            Some((Damage::Foreign { from: Some(other()) }, Likely)),
+        ),
         (bytes(RIGHT), Some(blocks(false, &[(B::Random, 1), (B::Zero, 1)])), Some((Damage::Mixed, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Unknown, 1)])), Some((Damage::Changed, Likely))),
         (bytes(RIGHT), Some(blocks(true, &[(B::Text, 1)])), Some((Damage::Edited, Guess))),

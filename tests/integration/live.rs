@@ -38,7 +38,7 @@ fn scan_with(base: &Path, look: &[(&str, Depth)], monitor: &dyn Monitor) -> Scan
     live::scan(
         &root,
         &manifest(look),
-        &live::Asked { host: &"h".into(), started_at: 0, read: ReadMode::Cached },
+        &live::Asked { host: &"h".into(), started_at: 0, read: ReadMode::Cached, journal: None },
         monitor,
     )
 }

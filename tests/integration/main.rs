@@ -3,10 +3,12 @@
 mod archives;
 mod backups;
 mod bad_input;
+mod baselines;
 mod batou;
 mod buildout_parity;
 mod cli;
 mod golden;
+mod incidents;
 mod intrinsic;
 mod judging;
 mod live;

@@ -31,11 +31,15 @@ pub(crate) struct Args {
     /// Keep digests of every file's blocks, too: for a baseline, which can then name blocks of files that are long gone
     #[arg(long)]
     blocks: bool,
+    /// Note here what was read, and go on from there if the scan is interrupted. What is damaged without a trace in size
+    /// and times between the two parts is not seen
+    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    journal: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit, Trouble> {
     let monitor = progress::monitor(global);
-    let request = global.request(args.environment.as_deref());
+    let request = Request { journal: args.journal.clone(), ..global.request(args.environment.as_deref()) };
     let manifest = match &global.manifest {
         Some(path) => saved::read_manifest(path)?,
         None => pipeline::manifest(&request, monitor.as_ref())?,

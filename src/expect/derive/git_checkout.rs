@@ -26,6 +26,7 @@ pub const RULE: &str = "git-checkout";
 
 /// Input of the rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of the definition, independent of the others")]
 pub struct Input {
     /// The directory of the working copy.
     pub target: TargetPath,
@@ -192,12 +193,12 @@ impl Deriver<'_> {
         if self.input.clobber && self.input.follows {
             return claim.noticed(Vigilance::Absence);
         }
-        claim.mend = if self.input.by_itself { self.from_repository() } else { self.clone_again(checkout) };
+        claim.mend = if self.input.by_itself { self.out_of_repository() } else { self.clone_again(checkout) };
         claim
     }
 
     /// git takes files whose size and times are those of the index for unchanged, so they are removed first.
-    fn from_repository(&self) -> Mend {
+    fn out_of_repository(&self) -> Mend {
         let target = self.input.target.clone();
         let argv = ["git", "-C", &target.to_string(), "checkout", "HEAD", "--"].map(str::to_owned).to_vec();
         Mend {

@@ -177,7 +177,8 @@ mod tests {
         manifest
     }
 
-    const RECORD: &str = "six.py,sha256=4NgfhTwb0cPCm-PTd7dHy3bxTCoO5a2xX4VOa-YHJs4,10\n";
+    const RECORD: &str =
+        "six.py,sha256=4NgfhTwb0cPCm-PTd7dHy3bxTCoO5a2xX4VOa-YHJs4,10\nsix-1.17.0.dist-info/RECORD,,\n";
 
     #[test]
     fn a_distribution_in_an_environment_is_installed_by_its_python() {

@@ -181,9 +181,34 @@ impl Environment<'_> {
             mend,
         };
         let plain = manifest.add_mend(mend.clone());
-        let Some(claims) = of(plain).claims(manifest) else { return Vec::new() };
+        let contradicted =
+            wanted.and_then(|wanted| wanted.version.as_ref()).is_some_and(|wanted| !same_version(wanted, version));
+        let claims = if contradicted {
+            self.leftover(&of(plain), manifest)
+        } else {
+            match of(plain).claims_or_salvage(manifest) {
+                Some(claims) => claims,
+                None => return Vec::new(),
+            }
+        };
         let mend = manifest.add_mend(if self.input.remove_first { remove_modules(mend, site, &claims) } else { mend });
         claims.into_iter().map(|(path, content)| of(mend).artifact(path, content)).collect()
+    }
+
+    /// A version that the definition does not ask for: not deployed yet, or a name that came back with an old directory.
+    /// Its files are right where they are as it says; where they are not, it is no witness.
+    fn leftover(&self, distribution: &Distribution<'_>, manifest: &Manifest) -> Claims {
+        // That its RECORD is damaged or gone is nobody's loss.
+        let mut nowhere = Manifest::new(manifest.definition.clone());
+        let mut claims = distribution.claims(&mut nowhere).unwrap_or_default();
+        claims.retain(|path, _| self.scan.seen(path).is_some());
+        for (path, content) in &mut claims {
+            if distribution::matches(self.scan, path, content) == Some(false) {
+                let text = "the definition asks for another version of the distribution that lists it";
+                *content = Content::Unknown(Why::new(WhyKind::OrderDependent, text));
+            }
+        }
+        claims
     }
 
     fn unit(&self, name: &str, version: &str, wanted: Option<&Wanted>, manifest: &mut Manifest) -> UnitId {

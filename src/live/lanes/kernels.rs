@@ -71,7 +71,7 @@ pub(super) use x86::{md5_sixteen, sha256_pair, sha256_sixteen};
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    use super::super::{md5_steps, sha256};
+    use super::super::{md5_steps, sha256_steps};
     use super::{Blocks, Chains, Kernel};
     use core::arch::x86_64::{
         __m128i, __m256i, __m512i, _mm_loadu_si128, _mm_storeu_si128, _mm256_loadu_si256, _mm256_storeu_si256,
@@ -119,12 +119,12 @@ pub(super) mod x86 {
 
     fn run_sha256_avx512(chains: &mut Chains<16>, streams: &[Blocks<'_>; 16]) {
         // SAFETY: only `sha256_sixteen` gives this function away, after it found AVX-512F and AVX-512BW.
-        unsafe { sha256::with_avx512(chains, streams) }
+        unsafe { sha256_steps::with_avx512(chains, streams) }
     }
 
     fn run_sha256_sha(chains: &mut Chains<2>, streams: &[Blocks<'_>; 2]) {
         // SAFETY: only `sha256_pair` gives this function away, after it found the SHA extensions, SSE2, SSSE3, SSE4.1.
-        unsafe { sha256::with_sha(chains, streams) }
+        unsafe { sha256_steps::with_sha(chains, streams) }
     }
 
     /// The number of blocks that every stream has.

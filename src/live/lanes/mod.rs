@@ -9,7 +9,7 @@ mod kernels;
 #[cfg(target_arch = "x86_64")]
 mod md5_steps;
 #[cfg(target_arch = "x86_64")]
-mod sha256;
+mod sha256_steps;
 #[cfg(test)]
 mod tests;
 

@@ -51,6 +51,11 @@ pub trait Database: Sync {
     /// many packages. They keep configuration files that were changed on purpose.
     fn reinstall(&self, packages: &[&Package]) -> Vec<Vec<String>>;
 
+    /// The same for packages whose configuration is gone, where installing anew does not bring that back.
+    fn restore_configuration(&self, _packages: &[&Package]) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// Whether each package needs a command of its own, rather than one for all that name it last.
     fn one_by_one(&self) -> bool {
         false
@@ -171,15 +176,15 @@ impl<'a> Entry<'a> {
 /// # Errors
 /// When it cannot be read to its end or is larger than `limit` bytes.
 fn content(root: &LiveRoot, path: &TargetPath, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
-    match root.look(path)? {
+    let size = match root.look(path)? {
         None => return Ok(None),
         Some(seen) if seen.size > limit => {
             return Err(Failure { errno: 0, text: format!("{} bytes are more than such a file can have", seen.size) });
         }
-        Some(_) => {}
-    }
+        Some(seen) => usize::try_from(seen.size).unwrap_or(0),
+    };
     let file = root.open_file(path)?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(size);
     // One more than allowed, to notice a file that grows meanwhile.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_failure(&error))?;
     if bytes.len() as u64 > limit {

@@ -318,7 +318,7 @@ fn detail(damage: &Damage) -> Option<String> {
     match damage {
         Damage::Stale { as_of } => Some(format!("as of {as_of}")),
         Damage::OtherFile { path } => Some(format!("content of {path}")),
-        Damage::Foreign { from } => Some(format!("blocks of {from}")),
+        Damage::Foreign { from } => from.as_ref().map(|from| format!("blocks of {from}")),
         Damage::Unreadable(failure) => Some(failure.text.clone()),
         Damage::NotDeployed { revision } => Some(format!("as of {revision}")),
         Damage::Missing

@@ -202,7 +202,8 @@ impl Tree {
         };
         let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
         let root = LiveRoot::open("/").expect("the root directory is there");
-        let asked = rectify::live::Asked { host: &self.place.host, started_at: 0, read: ReadMode::Cached };
+        let asked =
+            rectify::live::Asked { host: &self.place.host, started_at: 0, read: ReadMode::Cached, journal: None };
         let mut scan = rectify::live::scan(&root, &manifest, &asked, &Silent);
         rectify::references::add(&root, &manifest, &mut scan);
         let scans = [scan];

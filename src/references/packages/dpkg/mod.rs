@@ -57,6 +57,16 @@ impl Database for Dpkg {
         command.extend(names.into_iter().cloned());
         vec![command]
     }
+
+    /// dpkg takes configuration that is gone for removed on purpose, unless it is told otherwise (dpkg(1)).
+    fn restore_configuration(&self, packages: &[&Package]) -> Vec<Vec<String>> {
+        let option = ["-o", "Dpkg::Options::=--force-confmiss"].map(str::to_owned);
+        let mut commands = self.reinstall(packages);
+        for command in &mut commands {
+            command.splice(2..2, option.clone());
+        }
+        commands
+    }
 }
 
 /// Tells one package and all its paths.

@@ -90,13 +90,14 @@ impl<'a> System<'a> {
                 continue;
             };
             let mut status = status::parse(&bytes);
-            let mut here = HashSet::new();
             for known in status.packages {
                 let key = (known.name.clone(), known.architecture.clone());
-                if !here.insert(key.clone()) {
-                    status.faults.add(format!("a second paragraph of `{}`", known.name));
+                // What was not merged yet is newer; within the status file itself a package has one paragraph.
+                if let Some(older) = found.insert(key, known)
+                    && path == at("status")
+                {
+                    status.faults.add(format!("a second paragraph of `{}`", older.name));
                 }
-                found.insert(key, known);
             }
             let fault = status.faults.text();
             damaged |= fault.is_some();

@@ -1,0 +1,171 @@
+//! The journal of a scan as a file: one line for each file that was read, appended while the scan goes on.
+
+use super::{Error, Trouble};
+use crate::io::files;
+use crate::io::output::Appender;
+use crate::live::journal::{Journal, Stamp};
+use crate::model::observation::SeenContent;
+use crate::model::path::TargetPath;
+use crate::model::unit::HostName;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// One line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    host: HostName,
+    path: TargetPath,
+    size: u64,
+    mtime: i64,
+    ctime: i64,
+    content: SeenContent,
+}
+
+/// A journal of several hosts.
+#[derive(Debug)]
+pub(super) struct File {
+    known: BTreeMap<(HostName, TargetPath), (u64, i64, i64, SeenContent)>,
+    appender: Mutex<Appender>,
+}
+
+impl File {
+    /// Opens a journal, which need not be there yet. A last line that was cut off is forgotten.
+    ///
+    /// # Errors
+    /// When it cannot be read or appended to, or holds something else.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = match files::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.missing => Vec::new(),
+            Err(error) => return Err(Error::new(Trouble::Failed, error.to_string())),
+        };
+        let mut known = BTreeMap::new();
+        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        for (number, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let line: Line = serde_json::from_slice(line).map_err(|error| {
+                let what = format!("`{}` is no journal of a scan: line {}: {error}", path.display(), number + 1);
+                Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
+            })?;
+            known.insert((line.host, line.path), (line.size, line.mtime, line.ctime, line.content));
+        }
+        let failed = |error: crate::io::output::WriteError| Error::new(Trouble::Failed, error.to_string());
+        let mut appender = Appender::open(path).map_err(failed)?;
+        if whole < bytes.len() {
+            // The line that was cut off must not swallow the next one; it is refused by itself then, so it is ended and
+            // dropped by cutting the file.
+            appender.cut(whole as u64).map_err(failed)?;
+        }
+        Ok(Self { known, appender: Mutex::new(appender) })
+    }
+
+    /// How many files it knows.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The part of one host.
+    pub(super) fn of<'a>(&'a self, host: &'a HostName) -> OfHost<'a> {
+        OfHost { file: self, host }
+    }
+}
+
+/// A journal as one host sees it.
+#[derive(Debug)]
+pub(super) struct OfHost<'a> {
+    file: &'a File,
+    host: &'a HostName,
+}
+
+impl Journal for OfHost<'_> {
+    fn known(&self, file: Stamp<'_>) -> Option<SeenContent> {
+        let (size, mtime, ctime, content) = self.file.known.get(&(self.host.clone(), file.path.clone()))?;
+        ((*size, *mtime, *ctime) == (file.size, file.mtime, file.ctime)).then(|| content.clone())
+    }
+
+    fn note(&self, file: Stamp<'_>, content: &SeenContent) {
+        let line = Line {
+            host: self.host.clone(),
+            path: file.path.clone(),
+            size: file.size,
+            mtime: file.mtime,
+            ctime: file.ctime,
+            content: content.clone(),
+        };
+        let mut bytes = serde_json::to_vec(&line).expect("a line has only text keys");
+        bytes.push(b'\n');
+        let mut appender = self.file.appender.lock().expect("no thread panics while it appends");
+        appender.append(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::content::Algorithm;
+    use crate::model::hasher::digest_of;
+    use proptest::prelude::*;
+
+    fn content(text: &str) -> SeenContent {
+        let digests = vec![digest_of(Algorithm::Sha256, text.as_bytes())];
+        SeenContent::Read { digests, captured: None, closer: None }
+    }
+
+    #[test]
+    fn what_was_noted_is_known_as_long_as_size_and_times_are_the_same() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("journal");
+        let (host, at) = (HostName::from("h"), TargetPath::new("/srv/file"));
+        let stamp = Stamp { path: &at, size: 5, mtime: 7, ctime: 9 };
+        let journal = File::open(&path).expect("it is made");
+        assert_eq!(journal.of(&host).known(stamp), None);
+        journal.of(&host).note(stamp, &content("right"));
+        drop(journal);
+        let journal = File::open(&path).expect("it is read");
+        assert_eq!(journal.of(&host).known(stamp), Some(content("right")));
+        assert_eq!(journal.of(&host).known(Stamp { ctime: 10, ..stamp }), None);
+        assert_eq!(journal.of(&HostName::from("other")).known(stamp), None);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_forgotten_and_does_not_hurt_the_next_one() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("journal");
+        let (host, one, two) = (HostName::from("h"), TargetPath::new("/a"), TargetPath::new("/b"));
+        let stamp = |path| Stamp { path, size: 5, mtime: 7, ctime: 9 };
+        let journal = File::open(&path).expect("it is made");
+        journal.of(&host).note(stamp(&one), &content("one"));
+        drop(journal);
+        let whole = files::read(&path).expect("it is there");
+        crate::io::output::write_atomically(&path, &[&whole[..], &whole[..20]].concat()).expect("it is writable");
+        let journal = File::open(&path).expect("it is read");
+        journal.of(&host).note(stamp(&two), &content("two"));
+        drop(journal);
+        let journal = File::open(&path).expect("it is read");
+        assert_eq!(journal.of(&host).known(stamp(&one)), Some(content("one")));
+        assert_eq!(journal.of(&host).known(stamp(&two)), Some(content("two")));
+    }
+
+    #[test]
+    fn something_else_is_refused_with_its_line() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("journal");
+        crate::io::output::write_atomically(&path, b"notes\n").expect("it is writable");
+        let error = File::open(&path).expect_err("it is no journal");
+        assert!(error.what.contains("line 1"), "{}", error.what);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let directory = tempfile::tempdir().expect("there is room");
+            let path = directory.path().join("journal");
+            crate::io::output::write_atomically(&path, &bytes).expect("it is writable");
+            drop(File::open(&path));
+        }
+    }
+}

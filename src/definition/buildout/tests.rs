@@ -256,7 +256,8 @@ fn more_edges_between_parts_than_can_be_told_are_not_told() {
     let parts =
         |name: &str, line: &str| (0..1_100).map(|n| format!("[{name}{n}]\nrecipe = r\n{line}")).collect::<String>();
     let hub: String = (0..1_100).map(|n| format!("x{n} = ${{b{n}:recipe}}\n")).collect();
-    let text = format!("[buildout]\nparts =\n{}{}[hub]\n{hub}", parts("a", "x = ${hub:x0}\n"), parts("b", ""));
+    let (names, sections) = ((0..1_100).map(|n| format!(" a{n}")), parts("a", "x = ${hub:x0}\n") + &parts("b", ""));
+    let text = format!("[buildout]\nparts ={}\n{sections}[hub]\n{hub}", names.collect::<String>());
     let (resolved, _) = Project::new(&text).resolve();
     assert_eq!(resolved.parts.len(), 2_200);
     assert_eq!(resolved.part_edges(), None);

@@ -99,7 +99,7 @@ fn sections_that_a_recipe_asks_for_when_it_starts_are_installed_before_its_part(
     for python in tree::pythons().iter().filter(|python| !tree::is_old(python)) {
         let directory = tempfile::tempdir().expect("a directory can be made");
         let archive = directory.path().join("demo-1.0.tar.gz");
-        crate::tools::write(&archive, &package());
+        crate::tools::write(&archive, package());
         let configuration = ASKING.replace("%(archive)", archive.to_str().expect("it is text"));
         let tree = Tree::of(python, &[("buildout.cfg", &configuration)]);
         let installed = String::from_utf8(tree.read(".installed.cfg")).expect("it is text");

@@ -63,12 +63,11 @@ impl Sources for DiskSources {
 pub(super) fn read(root: &LiveRoot, path: &TargetPath) -> Result<Option<Vec<u8>>, SourceError> {
     let failed = |text: String| SourceError::Unreadable(format!("`{path}` cannot be read: {text}"));
     // Nearly always it is no link, and opened at once.
-    let mut file = match root.open_file(path) {
-        Ok(file) => file,
-        Err(_) => {
-            let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
-            root.open_file(&place).map_err(|failure| failed(failure.text))?
-        }
+    let mut file = if let Ok(file) = root.open_file(path) {
+        file
+    } else {
+        let Some(place) = follow(root, path).map_err(failed)? else { return Ok(None) };
+        root.open_file(&place).map_err(|failure| failed(failure.text))?
     };
     let size = file.metadata().map_or(0, |metadata| metadata.len()).min(LIMIT);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + ROOM);

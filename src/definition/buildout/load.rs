@@ -128,11 +128,11 @@ impl<'a> Loader<'a> {
         self.check_options(&options);
         let (file, next_base) = place(base, name);
         if let Some(refusal) = self.refusal(&file) {
-            return vec![self.opaque(file, &refusal, named_by)];
+            return vec![self.opaque(&file, &refusal, named_by)];
         }
         let Parsed { mut layer, extends, optional } = match self.parsed(&file, &options) {
             Ok(parsed) => parsed,
-            Err(refusal) => return vec![self.opaque(file, &refusal, named_by)],
+            Err(refusal) => return vec![self.opaque(&file, &refusal, named_by)],
         };
         let root = self.stack.is_empty();
         self.stack.push(file.clone());
@@ -266,12 +266,12 @@ impl<'a> Loader<'a> {
     }
 
     /// A file that cannot be seen: says so, and stands in for it.
-    fn opaque(&mut self, file: String, refusal: &Refusal, named_by: Option<&Source>) -> Loaded {
-        let (diagnostic, why) = refusal.describe(&file);
+    fn opaque(&mut self, file: &str, refusal: &Refusal, named_by: Option<&Source>) -> Loaded {
+        let (diagnostic, why) = refusal.describe(file);
         let diagnostic = match named_by {
             Some(source) if diagnostic.origin.is_none() && self.diagnostics.len() < MAX_SHOWN => {
-                let origin = origin_of(source, &file);
-                let needle = posix_path::basename(&file).to_owned();
+                let origin = origin_of(source, file);
+                let needle = posix_path::basename(file).to_owned();
                 show(&self.texts, diagnostic.at(origin), &needle)
             }
             _ => diagnostic,
@@ -279,7 +279,7 @@ impl<'a> Loader<'a> {
         self.report(diagnostic);
         // Everything that was read before is gone through to become unknown, which costs more than reading it.
         self.bytes += 4 * self.texts.values().map(String::len).sum::<usize>();
-        Loaded::new(&file, Layer::opaque(why))
+        Loaded::new(file, Layer::opaque(why))
     }
 
     fn refuse_extended_by(&mut self, layer: &Layer) {

@@ -67,6 +67,23 @@ pub trait RecipeOptions {
     fn keeps(&self, _recipe: &str, _option: &str, _configured: &str) -> bool {
         true
     }
+
+    /// The sections that the recipe asks for before its own becomes a part, in order. Those with a recipe become parts
+    /// first.
+    fn asks(&self, _recipe: &str) -> &'static [Asked] {
+        &[]
+    }
+}
+
+/// A section that the `__init__` of a recipe takes from `buildout[…]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The option of the recipe's own section that names it.
+    pub option: &'static str,
+    /// The name where there is no such option; none when empty.
+    pub default: &'static str,
+    /// Whether buildout stops when there is no such section.
+    pub stops: bool,
 }
 
 /// Knows no recipe.

@@ -159,16 +159,7 @@ impl<'a> Engine<'a> {
         match self.get(name, OPTION) {
             Some(Eval::Known(value)) => {
                 for dependency in words(&value) {
-                    if self.section(dependency) {
-                        self.references.insert(Reference {
-                            from: name.to_owned(),
-                            option: OPTION.to_owned(),
-                            to: dependency.to_owned(),
-                            target: None,
-                        });
-                    } else if let Some(why) = self.data.open.clone() {
-                        self.doubt(&why);
-                    } else {
+                    if !self.depends(name, OPTION, dependency) {
                         let message = format!("`=>` names the section `{dependency}`, which does not exist");
                         self.report(name, OPTION, dependency, message);
                     }
@@ -179,6 +170,45 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// `buildout[needed]` for a section as a whole. `false` when there is certainly none.
+    fn depends(&mut self, name: &str, option: &str, needed: &str) -> bool {
+        if self.section(needed) {
+            self.references.insert(Reference {
+                from: name.to_owned(),
+                option: option.to_owned(),
+                to: needed.to_owned(),
+                target: None,
+            });
+            return true;
+        }
+        let open = self.data.open.clone();
+        open.inspect(|why| self.doubt(why)).is_some()
+    }
+
+    /// `Options.initialize`: the recipe's code asks for other sections.
+    fn asks(&mut self, name: &str, recipe: &str) {
+        for asked in self.recipes.asks(recipe) {
+            let section = match self.get(name, asked.option) {
+                Some(Eval::Known(section)) => section,
+                Some(Eval::Unknown(why)) => {
+                    self.doubt(&why);
+                    continue;
+                }
+                None => {
+                    if let Some(why) = self.live.get(name).and_then(|live| live.section.open.clone()) {
+                        self.doubt(&why);
+                    }
+                    asked.default.to_owned()
+                }
+            };
+            if !section.is_empty() && !self.depends(name, asked.option, &section) && asked.stops {
+                let shown = lint::short(&section);
+                let message = format!("the recipe `{recipe}` needs the section `{shown}`, which does not exist");
+                self.report(name, asked.option, &section, message);
+            }
+        }
+    }
+
     /// A section with a recipe becomes a part when it is through.
     fn recipe(&mut self, name: &str) {
         match self.get(name, "recipe") {
@@ -186,6 +216,7 @@ impl<'a> Engine<'a> {
                 if recipe.matches(':').count() > 1 {
                     self.refuse(name, "recipe", format!("the recipe `{recipe}` has too many colons"));
                 }
+                self.asks(name, &recipe);
                 self.parts.push(name.to_owned());
                 self.set_ready(name);
             }

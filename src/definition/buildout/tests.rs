@@ -90,6 +90,57 @@ fn a_known_recipe_tells_its_options_in_buildouts_syntax() {
     assert_eq!(known(&resolved, "p", "x"), Some("/d/parts/q/x"));
 }
 
+/// A recipe `asks` that takes the sections `env`, and `other` by default, from the buildout.
+struct Asking;
+impl RecipeOptions for Asking {
+    fn option(&self, _recipe: &str, _section: &str, _option: &str) -> Option<String> {
+        None
+    }
+
+    fn asks(&self, recipe: &str) -> &'static [Asked] {
+        const ASKED: &[Asked] = &[
+            Asked { option: "env", default: "", stops: false },
+            Asked { option: "other", default: "default", stops: true },
+        ];
+        if recipe == "asks" { ASKED } else { &[] }
+    }
+}
+
+#[test]
+fn sections_that_a_recipe_asks_for_become_parts_before_its_own() {
+    let project = Project::new(
+        "[buildout]\nparts = p\n[p]\nrecipe = asks\nenv = e\n[default]\nrecipe = r\nx = ${last:recipe}\n[e]\nrecipe = r\n\
+         [last]\nrecipe = r\n",
+    );
+    let (resolved, diagnostics) = project.resolve_with(&Asking);
+    assert!(diagnostics.iter().all(|found| found.severity == Severity::Note), "{diagnostics:?}");
+    assert_eq!(resolved.parts, ["e", "last", "default", "p"]);
+    let edges = resolved.part_edges().expect("they are few");
+    let of_p = edges.iter().filter(|edge| edge.from == "p").map(|edge| (edge.to.as_str(), edge.option.as_str()));
+    assert_eq!(of_p.collect::<Vec<_>>(), [("default", "other"), ("e", "env")]);
+    assert_eq!(project.resolve().0.parts, ["p"]);
+}
+
+#[test]
+fn a_recipe_that_asks_for_a_section_that_does_not_exist_is_an_error_where_buildout_stops() {
+    let project = Project::new("[buildout]\nparts = p\n[p]\nrecipe = asks\nenv = gone\nother = lost\n");
+    let (resolved, diagnostics) = project.resolve_with(&Asking);
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let errors: Vec<_> = errors.map(|found| (found.message.as_str(), found.origin.clone())).collect();
+    let message = "the recipe `asks` needs the section `lost`, which does not exist";
+    assert_eq!(errors, [(message, Some(Origin::line("buildout.cfg", 6)))]);
+    assert_eq!(resolved.parts, ["p"]);
+}
+
+#[test]
+fn the_order_of_parts_is_in_doubt_when_a_recipe_asks_for_a_section_whose_name_is_not_known() {
+    let project = Project::new(
+        "[buildout]\nparts = p\n[p]\nrecipe = asks\nenv = ${q:set-by-code}\nother =\n[q]\nrecipe = r\n[e]\nrecipe = r\n",
+    );
+    let (resolved, _) = project.resolve_with(&Asking);
+    assert_eq!(resolved.parts_doubt.map(|why| why.kind), Some(WhyKind::Code));
+}
+
 #[test]
 fn a_missing_option_of_a_section_without_recipe_is_an_error_with_the_nearest_name() {
     let project = Project::new("[buildout]\nparts =\n[a]\nx =\n    1\n    ${b:lenght}\n[b]\nlength = 2\n");
@@ -205,7 +256,8 @@ fn more_edges_between_parts_than_can_be_told_are_not_told() {
     let parts =
         |name: &str, line: &str| (0..1_100).map(|n| format!("[{name}{n}]\nrecipe = r\n{line}")).collect::<String>();
     let hub: String = (0..1_100).map(|n| format!("x{n} = ${{b{n}:recipe}}\n")).collect();
-    let text = format!("[buildout]\nparts =\n{}{}[hub]\n{hub}", parts("a", "x = ${hub:x0}\n"), parts("b", ""));
+    let (names, sections) = ((0..1_100).map(|n| format!(" a{n}")), parts("a", "x = ${hub:x0}\n") + &parts("b", ""));
+    let text = format!("[buildout]\nparts ={}\n{sections}[hub]\n{hub}", names.collect::<String>());
     let (resolved, _) = Project::new(&text).resolve();
     assert_eq!(resolved.parts.len(), 2_200);
     assert_eq!(resolved.part_edges(), None);

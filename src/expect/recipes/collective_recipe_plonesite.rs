@@ -3,6 +3,7 @@
 //! It changes data, at every run unless it is disabled; nothing about the data is known here.
 
 use super::{PartFiles, Recipe};
+use crate::definition::buildout::Asked;
 use crate::expect::derive::buildout::Buildout;
 
 /// A Plone site.
@@ -12,6 +13,13 @@ pub(super) struct Site;
 impl Recipe for Site {
     fn names(&self) -> &'static [&'static str] {
         &["collective.recipe.plonesite", "collective.recipe.plonesite:default"]
+    }
+
+    fn asks(&self) -> &'static [Asked] {
+        &[
+            Asked { option: "instance", default: "instance", stops: true },
+            Asked { option: "zeoserver", default: "", stops: true },
+        ]
     }
 
     fn expected(&self, part: &str, _buildout: &Buildout<'_>) -> PartFiles {

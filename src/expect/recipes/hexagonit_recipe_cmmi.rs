@@ -4,6 +4,7 @@
 //! (`keep-compile-dir`): only the directories are expected. Nothing is looked at after installing.
 
 use super::{Made, PartFiles, Recipe, Upkeep};
+use crate::definition::buildout::Asked;
 use crate::expect::derive::buildout::Buildout;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::path::TargetPath;
@@ -28,6 +29,10 @@ impl Recipe for Cmmi {
 
     fn keeps(&self, option: &str, _configured: &str) -> bool {
         option != "location"
+    }
+
+    fn asks(&self) -> &'static [Asked] {
+        &[Asked { option: "environment-section", default: "", stops: false }]
     }
 
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {

@@ -25,7 +25,7 @@ mod zc_recipe_cmmi;
 mod zc_recipe_egg;
 mod zc_recipe_testrunner;
 
-use crate::definition::buildout::RecipeOptions;
+use crate::definition::buildout::{Asked, RecipeOptions};
 use crate::expect::derive::buildout::{Buildout, Configuration, UsedEggs};
 use crate::model::artifact::{Content, Expected, Ownership, Principal};
 use crate::model::content::Digest;
@@ -47,6 +47,11 @@ pub trait Recipe: Sync {
     /// option are not known.
     fn keeps(&self, _option: &str, _configured: &str) -> bool {
         true
+    }
+
+    /// The other sections that its `__init__` asks for, in order: those with a recipe become parts before this one.
+    fn asks(&self) -> &'static [Asked] {
+        &[]
     }
 
     /// What a scan must look at besides the buildout directory's notes.
@@ -236,6 +241,10 @@ impl RecipeOptions for KnownRecipes {
     fn keeps(&self, name: &str, option: &str, configured: &str) -> bool {
         // Code that nobody has read may do anything: mr.scripty puts the results of Python code in place of options.
         option == "recipe" || recipe(name).is_some_and(|recipe| recipe.keeps(option, configured))
+    }
+
+    fn asks(&self, name: &str) -> &'static [Asked] {
+        recipe(name).map_or(&[], |recipe| recipe.asks())
     }
 }
 

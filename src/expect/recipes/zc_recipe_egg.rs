@@ -4,6 +4,7 @@
 //! there is expected. (zc.buildout 6.0.1 does not even use what `:custom` built: parts get the egg anew.)
 
 use super::{Made, Options, PartFiles, Recipe};
+use crate::definition::buildout::Asked;
 use crate::expect::derive::buildout::{Buildout, UsedEggs};
 use crate::expect::egg_scripts::{self, Names, Scripts as ScriptArguments};
 use crate::model::eval::{Why, WhyKind};
@@ -77,6 +78,10 @@ impl Recipe for Custom {
 
     fn sets(&self, _part: &str, option: &str) -> Option<String> {
         if option == "eggs-directory" || option == "develop-eggs-directory" { None } else { sets(option) }
+    }
+
+    fn asks(&self) -> &'static [Asked] {
+        &[Asked { option: "environment", default: "", stops: true }]
     }
 
     fn expected(&self, part: &str, buildout: &Buildout<'_>) -> PartFiles {

@@ -1,4 +1,5 @@
-//! `zc.recipe.cmmi` and `hexagonit.recipe.cmmi`: what they compile is nobody's to know, but that it is gone is seen.
+//! `zc.recipe.cmmi`, `hexagonit.recipe.cmmi` and `zc.recipe.egg:custom`: what they compile is nobody's to know, but that it
+//! is gone is seen. Also the order of parts that follows from the sections that two of them ask for.
 
 use super::tree::{self, Tree};
 use super::{Case, Run, check};
@@ -69,5 +70,41 @@ fn builds_that_are_gone_are_built_again() {
                 check(&tree, &case, path, &format!("{python} {version}: {path}"));
             }
         }
+    }
+}
+
+const ASKING: &str = "[buildout]
+parts = hexagon custom
+[versions]
+hexagonit.recipe.cmmi = 2.0
+hexagonit.recipe.download = 1.7.1
+[hexagon]
+recipe = hexagonit.recipe.cmmi
+url = file://%(archive)
+environment-section = made
+[made]
+recipe = zc.recipe.egg
+eggs = tabulate
+[custom]
+recipe = zc.recipe.egg:custom
+egg = iniparse
+environment = colours
+[colours]
+recipe = zc.recipe.egg
+eggs = colorama
+";
+
+#[test]
+fn sections_that_a_recipe_asks_for_when_it_starts_are_installed_before_its_part() {
+    for python in tree::pythons().iter().filter(|python| !tree::is_old(python)) {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        let archive = directory.path().join("demo-1.0.tar.gz");
+        crate::tools::write(&archive, package());
+        let configuration = ASKING.replace("%(archive)", archive.to_str().expect("it is text"));
+        let tree = Tree::of(python, &[("buildout.cfg", &configuration)]);
+        let installed = String::from_utf8(tree.read(".installed.cfg")).expect("it is text");
+        let order = installed.lines().find_map(|line| line.strip_prefix("parts = ")).expect("it tells the parts");
+        assert_eq!(order, "made hexagon colours custom", "{python}");
+        assert_eq!(tree.parts().join(" "), order, "{python}");
     }
 }

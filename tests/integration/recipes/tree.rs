@@ -152,6 +152,11 @@ impl Tree {
         buildout(&self.buildout, &self.root).0
     }
 
+    /// The parts in the order that rectify expects.
+    pub(super) fn parts(&self) -> &[String] {
+        &self.configuration.parts
+    }
+
     /// A path of the target.
     pub(super) fn path(&self, relative: &str) -> TargetPath {
         self.place.directory.join(relative)

@@ -12,7 +12,7 @@ use crate::io::{files, git, output};
 use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::code;
 use crate::model::content::{Algorithm, Digest};
-use crate::model::diagnostic::Diagnostic;
+use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Evaluation, Manifest};
@@ -176,8 +176,13 @@ fn revision(
         target_base: base,
         ..batou::Request::new(export, &manifest.definition.environment)
     };
-    let (model, _) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
-    Ok(expect::batou::manifest(&model, &expect::batou::Project::default()))
+    let (model, diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
+    let made = expect::batou::manifest(&model, &expect::batou::Project::default());
+    // Where some components fail, the others still tell what they made.
+    match diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
+        Some(error) if made.artifacts.is_empty() => Err(error.message),
+        _ => Ok(made),
+    }
 }
 
 fn contents(made: Manifest) -> Contents {

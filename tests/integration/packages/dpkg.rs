@@ -92,6 +92,13 @@ impl Installed {
         self.dpkg(&["--install", &archive]);
     }
 
+    /// What the program says of the tree.
+    fn told(&self, command: &str) -> serde_json::Value {
+        let root = format!("h={}", self.root().display());
+        let call = crate::program::rectify(self.top.path(), &[command, "system", "--root", &root, "--json"]);
+        serde_json::from_str(&call.stdout).unwrap_or_else(|error| panic!("{error}: {}", call.stderr))
+    }
+
     fn said(&self) -> Said {
         said(&self.root(), "dpkg")
     }
@@ -228,6 +235,32 @@ fn damage_is_found_where_dpkg_and_debsums_find_it_and_reinstalling_heals_it() {
     // A changed configuration file is the administrator's.
     assert_eq!(installed.said().wrong(), [("/etc/shell.conf", "changed")]);
     assert_eq!(installed.debsums(), set(&["/etc/shell.conf", &installed.debsums_about_blanks()]));
+}
+
+#[test]
+fn the_program_finds_it_too_reinstalls_what_is_damaged_and_leaves_edited_configuration_alone() {
+    let installed = Installed::typical();
+    let sound = installed.told("check");
+    assert_eq!((sound["outcome"].as_str(), sound["findings"].as_array().map(Vec::len)), (Some("in_sync"), Some(0)));
+    damage(&installed.at("/usr/bin/shell"), 2, b"\0\0");
+    remove(&installed.at("/usr/lib/libx.so.1"));
+    write(&installed.at("/etc/shell.conf"), "prompt = what an administrator likes\n");
+    let plan = installed.told("plan");
+    let paths: Vec<&str> =
+        plan["findings"].as_array().expect("it has findings").iter().filter_map(|one| one["path"].as_str()).collect();
+    assert_eq!(paths, ["/usr/bin/shell", "/usr/lib/libx.so.1"]);
+    let unverified = plan["unverified"].to_string();
+    assert!(unverified.contains("/etc/shell.conf"), "an edited configuration is no all-clear: {unverified}");
+    let reinstall = plan["steps"].as_array().expect("it has steps").iter().find(|step| step["action"] == "reinstall");
+    let words = reinstall.expect("packages are installed anew")["commands"][0]["argv"].to_string();
+    let fixed = r#"["apt-get","install","--reinstall","--no-remove","library:amd64=1.0-1","shell=1.0-1"]"#;
+    assert_eq!(words, fixed);
+    for name in ["library", "shell"] {
+        let archive = installed.top.path().join(format!("{name}.deb"));
+        installed.dpkg(&["--install", &archive.to_string_lossy()]);
+    }
+    let healed = installed.told("check");
+    assert_eq!((healed["outcome"].as_str(), healed["findings"].as_array().map(Vec::len)), (Some("in_sync"), Some(0)));
 }
 
 #[test]

@@ -169,11 +169,9 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
     // A block of it may be known from elsewhere: byte code of equal sources begins alike.
     let own = |path: &TargetPath| closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
-    let strange = |class: &BlockClass| matches!(class, BlockClass::Absent | BlockClass::Random | BlockClass::Foreign);
-    if let Some(path) = closer.tells.as_ref().filter(|path| own(path))
-        && bad.iter().all(strange)
-        && !closer.runs.iter().any(|run| run.class == BlockClass::Expected)
-    {
+    let nothing_else = bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random));
+    let strange = closer.runs.iter().all(|run| matches!(run.class, BlockClass::Absent | BlockClass::Foreign));
+    if let Some(path) = closer.tells.as_ref().filter(|path| nothing_else || (strange && own(path))) {
         let mut evidence = evidence;
         evidence.push(format!("the content itself says that it is {path}"));
         return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence);

@@ -1,5 +1,5 @@
 //! Reading the files that a walk listed: each once, for all digests that anybody needs, by the
-//! [`engine`](super::engine); and single small files as a whole.
+//! [`engine`]; and single small files as a whole.
 
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::live::engine::{self, Algorithms, Files, Pace, Task};

@@ -2,7 +2,7 @@
 //!
 //! Takes a list of files ([`Files`]), each with the digests that are wanted of it, and says of every one what its
 //! content is. Files that want one digest only, by an algorithm with a kernel, are read side by side in lanes
-//! ([`lanes`](super::lanes)); all others one after the other, through all hashers at once. Large files come first, the
+//! ([`lanes`]); all others one after the other, through all hashers at once. Large files come first, the
 //! largest of all at the beginning, so that no thread ends alone with a long one; the small ones follow in the order of
 //! the list, which should be that of the directories: a directory is opened once for all its files that follow each
 //! other.

@@ -21,8 +21,8 @@ const WHOLE: usize = 10 << 20;
 /// What a reader may hold at a time, for each byte of input, and beside it.
 const HELD: u64 = 120;
 const BESIDE: u64 = 700 << 20;
-/// What a reader may allocate in all for ten megabytes, for each byte of input.
-const MOST: u64 = 300;
+/// What a reader may allocate in all for ten megabytes, for each byte of input: thrice the most that was measured (124).
+const MOST: u64 = 372;
 /// How long the test waits before it takes a reader for endless.
 const GUARD: Duration = Duration::from_mins(5);
 

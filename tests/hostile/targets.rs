@@ -129,9 +129,11 @@ pub(crate) fn installed_cfg(bytes: &[u8]) {
         return;
     }
     for (name, part) in &found.sections {
-        // `+=` and `=>` have meanings of their own, and buildout itself reads text back that looks like its escapes.
+        // `+=` and `=>` have meanings of their own; buildout itself reads text back that looks like its escapes, and takes
+        // the blanks that all further lines begin with for its own (6.0.1, `_save_option` and `configparser.parse`).
+        let indented = |value: &str| value.split('\n').skip(1).any(|line| line.starts_with([' ', '\t']));
         let plain = |name: &str, value: &str| {
-            !name.ends_with(['+', '-']) && !name.contains(['<', '>']) && !value.contains("%(__")
+            !name.ends_with(['+', '-']) && !name.contains(['<', '>']) && !value.contains("%(__") && !indented(value)
         };
         let options = part.options.iter().filter_map(|(option, value)| Some((option, value.known()?)));
         let options: BTreeMap<String, String> =

@@ -187,7 +187,8 @@ class Run:
         missed = sorted(path for path in wanted if told[path] is None)
         self.missed_by_record = sum(1 for path in damaged if path in self.prepared.referenced and path not in wanted)
         gone = {path for path, row in truth.items() if row["verdict"] in ("missing", "type-changed")}
-        sound = lambda path: path not in set(damaged) | unreadable | gone and not self.is_below_trouble(path, truth)
+        # A finding may also name what is in neither state: metadata that should be there, in another spelling.
+        sound = lambda path: os.path.lexists(f"{self.prepared.after}{path}") and path not in set(damaged) | unreadable | gone and not self.is_below_trouble(path, truth)
         self.accused = sorted(path for path in findings if sound(path))
         self.wanted, self.found = len(wanted), len(wanted) - len(missed)
         self.wrong += [("missed", path, truth[path]["verdict"], "") for path in missed]

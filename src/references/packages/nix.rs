@@ -72,7 +72,10 @@ fn tell(path: &[u8], digest: &Digest, sink: &mut dyn Sink) {
     let fetched_as = String::from_utf8_lossy(path).into_owned();
     let base = fetched_as.rsplit('/').next().unwrap_or_default();
     let name = base.split_once('-').map_or(base, |(_, name)| name);
-    let dash = name.match_indices('-').find(|(at, _)| name[at + 1..].starts_with(|next: char| next.is_ascii_digit()));
+    let name = if name.is_empty() { base } else { name };
+    let dash = name
+        .match_indices('-')
+        .find(|(at, _)| *at > 0 && name[at + 1..].starts_with(|next: char| next.is_ascii_digit()));
     let (name, version) = dash.map_or((name, None), |(at, _)| (&name[..at], Some(name[at + 1..].to_owned())));
     sink.package(Package {
         name: name.to_owned(),

@@ -218,7 +218,10 @@ impl<'a> Told<'a> {
     /// All arrays have as many elements as there are files.
     fn fits(self) -> Result<Self, String> {
         let count = self.names.len();
-        let fit = self.indexes.len() == count
+        // A name is also a word of a command: what begins otherwise is none, and could be taken for an option.
+        let named = self.package.name.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
+        let fit = named
+            && self.indexes.len() == count
             && self
                 .indexes
                 .iter()

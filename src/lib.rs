@@ -39,16 +39,20 @@
 //!
 //! - [`definition`]: reads batou environments and components, and buildout configurations.
 //! - [`expect`]: definition to manifest; one file per component kind and recipe.
-//! - [`references`]: digests by whoever made a package or archive; one file per source.
+//! - [`references`]: digests by whoever made a package or archive; one file per source. `references::packages` reads the
+//!   databases of operating systems, `references::baseline` earlier scans.
 //!
 //! What is there:
 //!
-//! - [`live`]: walks, digests and classifies blocks. Observes, never judges.
+//! - [`live`]: walks, digests and classifies blocks. Observes, never judges. `live::engine` reads, `live::lanes` digests
+//!   many streams at once, `live::verify` holds a tree against very many claims and keeps only what deviates,
+//!   `live::intrinsic` holds a file against its own format, one file per format.
 //! - [`backups`]: which restore points there are; one file per source.
 //!
 //! What it means:
 //!
-//! - [`findings`]: manifest and observations to findings. Pure.
+//! - [`findings`]: manifest and observations to findings; then what belongs together, what other hosts say, and when it
+//!   happened. Pure.
 //! - [`plan`]: findings, graph and restore points to ordered steps. Pure.
 //!
 //! What people and programs see:

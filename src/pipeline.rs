@@ -293,9 +293,8 @@ fn scan_with(
         match look::place_of(host, request, settings) {
             Where::Root(root) => {
                 let window_start = window_start(request, settings);
-                let packages =
-                    (request.packages || settings.packages || (is_system(manifest) && settings.trees.is_empty()))
-                        .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
+                let packages = (request.packages || settings.packages.unwrap_or_else(|| is_system(manifest)))
+                    .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
                 let of_host = journal.as_ref().map(|journal| journal.of(&host.name));
                 let of_host = of_host.as_ref().map(|journal| journal as &dyn Journal);
                 let asked = look::Asked { host: &host.name, read: request.read, journal: of_host, packages };
@@ -443,6 +442,7 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
         source: source(request),
         incident: incident(window),
         timeline: Vec::new(),
+        packaged: scans.iter().filter_map(|scan| Some((scan.host.clone(), scan.packages.as_ref()?.intact))).collect(),
         unseen: unseen.collect(),
         owners: manifest.units.iter().filter_map(owner).collect(),
     }

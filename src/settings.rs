@@ -41,8 +41,8 @@ pub struct Settings {
     pub manifest: Option<PathBuf>,
     /// `cache`: a directory for what earlier revisions make, as digests; without it nothing is kept.
     pub cache: Option<PathBuf>,
-    /// `packages`: whether to look at the packages of the operating system, too.
-    pub packages: bool,
+    /// `packages`: whether to look at the packages of the operating system, too. Without it that depends on what is asked.
+    pub packages: Option<bool>,
     /// `[[baselines]]`: files of earlier scans, in file order.
     pub baselines: Vec<PathBuf>,
     /// `quarantine`: where plans keep damaged bytes, on the target.
@@ -234,7 +234,7 @@ impl Default for Settings {
             incident: Window::default(),
             manifest: None,
             cache: None,
-            packages: false,
+            packages: None,
             baselines: Vec::new(),
             quarantine: TargetPath::new("/var/tmp/rectify"),
             backups: Vec::new(),
@@ -290,7 +290,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         read_incident(&mut top, &mut reader, &mut settings);
         settings.manifest = top.path("manifest", &mut reader);
         settings.cache = top.path("cache", &mut reader);
-        settings.packages = top.flag("packages", &mut reader).unwrap_or(false);
+        settings.packages = top.flag("packages", &mut reader);
         if let Some(quarantine) = top.target("quarantine", &mut reader) {
             settings.quarantine = quarantine;
         }

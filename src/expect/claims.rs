@@ -148,15 +148,7 @@ impl Claim {
 
 /// A mend of what is compared completely.
 fn compared() -> Mend {
-    Mend {
-        piece: None,
-        vigilance: Vigilance::Content,
-        metadata: Vigilance::Nothing,
-        force: vec![Force::RemoveSelf],
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
-    }
+    Mend { force: vec![Force::RemoveSelf], ..Mend::new(Vigilance::Content, Vigilance::Nothing) }
 }
 
 /// The claims of one root, by path.

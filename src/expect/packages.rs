@@ -4,9 +4,7 @@
 //! an artifact for each path that differs. Configuration that was plausibly edited is nobody's damage: its content
 //! becomes unknown.
 
-use crate::model::artifact::{
-    Aborts, Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Vigilance,
-};
+use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Vigilance};
 use crate::model::command::Command;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Broken, Manifest, Proof};
@@ -65,15 +63,7 @@ fn add(manifest: &mut Manifest, scan: &Scan, packages: &Packages) {
 
 /// Installing a package anew writes all its files, whatever is there.
 fn reinstallation() -> Mend {
-    Mend {
-        piece: None,
-        vigilance: Vigilance::Content,
-        metadata: Vigilance::Content,
-        force: Vec::new(),
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
-    }
+    Mend::new(Vigilance::Content, Vigilance::Content)
 }
 
 /// The unit of a package, with the deployer that installs it anew.

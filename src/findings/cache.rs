@@ -7,11 +7,9 @@ use super::Case;
 use super::claim::Claim;
 use super::damage::Diagnosis;
 use super::{compare, unclaimed};
-use crate::model::artifact::{Content, Expected};
-use crate::model::content::{Algorithm, Digest};
+use crate::model::content::Digest;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Certainty, Damage, Finding, Unverified};
-use crate::model::hasher::digest_of;
 use crate::model::observation::{OnDisk, Scan, Seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
@@ -28,7 +26,9 @@ pub(super) fn judge(
     for (path, on_disk) in &scan.disk {
         let Some(seen) = scan.seen(path) else { continue };
         let claim = claims.get(path);
-        let Some(diagnosis) = diagnose(claim.and_then(|claim| expected(claim)).as_ref(), seen, on_disk) else {
+        let Some(diagnosis) =
+            diagnose(claim.and_then(|claim| claim.artifact.expected.digest()).as_ref(), seen, on_disk)
+        else {
             continue;
         };
         if diagnosis.damage == Damage::CacheOlderThanDisk {
@@ -61,19 +61,6 @@ pub(super) fn not_compared(scan: &Scan) -> Vec<Unverified> {
         }
     };
     reasons.into_iter().map(entry).collect()
-}
-
-/// The right content, as far as it has one digest.
-fn expected(claim: &Claim<'_>) -> Option<Digest> {
-    match &claim.artifact.expected {
-        Expected::File(Content::Bytes(bytes)) => Some(digest_of(Algorithm::Sha256, &bytes.0)),
-        Expected::File(Content::Digest { digest, .. }) => Some(digest.clone()),
-        Expected::File(Content::Unordered { .. } | Content::Unknown(_))
-        | Expected::Directory { .. }
-        | Expected::Link { .. }
-        | Expected::Absent
-        | Expected::Present => None,
-    }
 }
 
 fn diagnose(expected: Option<&Digest>, seen: &Seen, on_disk: &OnDisk) -> Option<Diagnosis> {
@@ -118,6 +105,8 @@ fn diagnose(expected: Option<&Digest>, seen: &Seen, on_disk: &OnDisk) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::content::Algorithm;
+    use crate::model::hasher::digest_of;
     use crate::model::observation::{Failure, Kind, SeenContent};
 
     fn digest(text: &str) -> Digest {
@@ -126,16 +115,10 @@ mod tests {
 
     fn damage(expected: Option<&str>, memory: &str, disk: &str) -> Option<(Damage, Certainty)> {
         let seen = Seen {
-            kind: Kind::File,
             mode: 0o644,
-            uid: 0,
-            gid: 0,
             size: 3,
-            mtime: 0,
-            ctime: 0,
             content: Some(SeenContent::Read { digests: vec![digest(memory)], captured: None, closer: None }),
-            target: None,
-            listed: false,
+            ..Seen::new(Kind::File)
         };
         let on_disk = match disk {
             "EIO" => OnDisk::Failed(Failure { errno: 5, text: "input/output error".into() }),

@@ -3,10 +3,9 @@
 use super::Case;
 use super::claim::Claim;
 use super::known::{self, Known};
-use crate::model::artifact::{Authority, Content, Expected};
+use crate::model::artifact::{Authority, Expected};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
-use crate::model::hasher::digest_of;
 use crate::model::observation::{BlockClass, Closer, Failure, Kind, Run, Seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
@@ -147,11 +146,7 @@ fn live(seen: &Seen) -> Option<&Digest> {
 }
 
 fn is_expected(expected: &Expected, point: &RestorePoint) -> bool {
-    match expected {
-        Expected::File(Content::Bytes(bytes)) => point.digest.as_ref() == Some(&digest_of(Algorithm::Sha256, &bytes.0)),
-        Expected::File(Content::Digest { digest, .. }) => point.digest.as_ref() == Some(digest),
-        _ => false,
-    }
+    expected.digest().is_some_and(|digest| point.digest.as_ref() == Some(&digest))
 }
 
 /// Names the damage by its blocks.

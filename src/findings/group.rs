@@ -192,18 +192,7 @@ mod tests {
     fn scan(path: &str, text: &str) -> Scan {
         let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)), tells: None };
         let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
-        let seen = Seen {
-            kind: Kind::File,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: text.len() as u64,
-            mtime: 0,
-            ctime: 0,
-            content: Some(content),
-            target: None,
-            listed: false,
-        };
+        let seen = Seen { mode: 0o644, size: text.len() as u64, content: Some(content), ..Seen::new(Kind::File) };
         let mut scan = Scan::new("h".into(), 0);
         scan.observations.insert(TargetPath::new(path), Sighting::Present(Box::new(seen)));
         scan

@@ -90,18 +90,7 @@ mod tests {
     use crate::model::observation::Sighting;
 
     fn seen(kind: Kind, mtime: i64, ctime: i64) -> Sighting {
-        Sighting::Present(Box::new(Seen {
-            kind,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: 1,
-            mtime,
-            ctime,
-            content: None,
-            target: None,
-            listed: true,
-        }))
+        Sighting::Present(Box::new(Seen { mode: 0o644, size: 1, mtime, ctime, listed: true, ..Seen::new(kind) }))
     }
 
     fn risks(window: Window, directory: i64, mtime: i64, ctime: i64) -> Vec<(Touched, i64)> {

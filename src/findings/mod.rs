@@ -27,6 +27,7 @@ use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Finding, Findings, Unverified};
 use crate::model::manifest::{Host, Manifest};
 use crate::model::observation::Scan;
+use crate::model::package::Packages;
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{HostName, UnitId};
@@ -97,7 +98,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
         // What differs is among the claims.
         findings.checked += packages.intact;
         findings.intact += packages.intact;
-        findings.unverified.extend(without_digest(scan, packages.without_digest));
+        findings.unverified.extend(unknown_of_packages(scan, packages));
     }
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
@@ -112,12 +113,30 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
 }
 
-/// Packaged files whose content nobody noted: one entry for all.
-fn without_digest(scan: &Scan, count: u64) -> Option<Unverified> {
-    let text = format!("{count} packaged files: their databases have no digest of them, only that they exist");
-    let why = Why::new(WhyKind::NoReference, text);
-    let unit = UnitId(scan.host.0.clone());
-    (count > 0).then(|| Unverified { host: scan.host.clone(), unit, path: None, why, unseen: false })
+/// What is not known of packages: one entry for each reason. That nothing was found to compare with is never in sync.
+fn unknown_of_packages(scan: &Scan, packages: &Packages) -> Vec<Unverified> {
+    let entry = |kind, text: String, unseen| Unverified {
+        host: scan.host.clone(),
+        unit: UnitId(scan.host.0.clone()),
+        path: None,
+        why: Why::new(kind, text),
+        unseen,
+    };
+    let mut unknown = Vec::new();
+    if packages.databases.is_empty() {
+        let text = "its packages were asked for, and no package database was found (dpkg, rpm, Portage, Nix)";
+        unknown.push(entry(WhyKind::NoReference, text.to_owned(), true));
+    }
+    if packages.lost > 0 {
+        let text = format!("{} packaged paths were not compared", packages.lost);
+        unknown.push(entry(WhyKind::Unreadable, text, true));
+    }
+    if packages.without_digest > 0 {
+        let count = packages.without_digest;
+        let text = format!("{count} packaged files: their databases have no digest of them, only that they exist");
+        unknown.push(entry(WhyKind::NoReference, text, false));
+    }
+    unknown
 }
 
 /// What came of one path.

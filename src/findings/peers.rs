@@ -3,7 +3,8 @@
 //! Only for what nothing else can vouch for. Three hosts at least have to have the file, and more than half of them the
 //! same content; content that belongs to its host alone differs everywhere and proves nothing.
 
-use super::{Case, claim, compare, unclaimed};
+use super::claim::{self, Claim};
+use super::{Case, compare, unclaimed};
 use crate::findings::damage::Diagnosis;
 use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
@@ -16,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewer hosts have no majority that means anything.
 const FEWEST: usize = 3;
+
+/// The claims on one host.
+type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
 
 /// The places of one path in one unit on several hosts.
 type Peers<'a> = BTreeMap<(String, &'a TargetPath), Vec<(&'a HostName, &'a Digest)>>;
@@ -32,6 +36,7 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
             peers.entry((unit_without_host(entry), path)).or_default().push((&entry.host, digest));
         }
     }
+    let mut claims: BTreeMap<&HostName, Claims<'_>> = BTreeMap::new();
     let mut settled: BTreeSet<(HostName, TargetPath)> = BTreeSet::new();
     for ((_, path), places) in peers {
         let Some(majority) = majority(&places) else { continue };
@@ -42,8 +47,15 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
             settled.insert(((*host).clone(), path.clone()));
             if *digest == majority {
                 findings.intact += 1;
-            } else if let Some(finding) = finding(case, (host, path), majority, (&agreeing, places.len())) {
-                findings.findings.push(finding);
+            } else {
+                let claims = claims.entry(host).or_insert_with(|| claim::claims(case.manifest, host));
+                let evidence = format!(
+                    "{} of {} hosts with this unit have another content: {}",
+                    agreeing.len(),
+                    places.len(),
+                    names(&agreeing)
+                );
+                findings.findings.extend(finding(case, (host, path), claims, (majority, evidence)));
             }
         }
     }
@@ -83,22 +95,22 @@ fn majority<'a>(places: &[(&HostName, &'a Digest)]) -> Option<&'a Digest> {
     counts.into_iter().find(|(_, count)| *count * 2 > places.len()).map(|(digest, _)| digest)
 }
 
+fn names(hosts: &[&HostName]) -> String {
+    hosts.iter().map(|host| host.0.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 fn finding(
     case: Case<'_>,
     (host, path): (&HostName, &TargetPath),
-    majority: &Digest,
-    (agreeing, all): (&[&HostName], usize),
+    claims: &Claims<'_>,
+    (majority, evidence): (&Digest, String),
 ) -> Option<Finding> {
     let scan = scan_of(case, host)?;
     let seen = scan.seen(path)?;
-    let names: Vec<&str> = agreeing.iter().map(|host| host.0.as_str()).collect();
-    let evidence =
-        vec![format!("{} of {all} hosts with this unit have another content: {}", agreeing.len(), names.join(", "))];
-    let diagnosis = Diagnosis::damage(Damage::Changed, Certainty::Guess, evidence);
-    let claims = claim::claims(case.manifest, host);
+    let diagnosis = Diagnosis::damage(Damage::Changed, Certainty::Guess, vec![evidence]);
     let mut finding = match claims.get(path) {
         Some(claim) => compare::finding(claim, Some(seen), diagnosis),
-        None => unclaimed::finding(case, scan, &claims, (path, seen), diagnosis),
+        None => unclaimed::finding(case, scan, claims, (path, seen), diagnosis),
     };
     finding.authority = Authority::Peers;
     finding.expected = Some(Expected::File(Content::Digest { digest: majority.clone(), size: None }));
@@ -115,16 +127,7 @@ mod tests {
     use crate::model::restore::RestorePoints;
 
     fn judged(contents: &[&str]) -> Findings {
-        let manifest = Manifest::new(Definition {
-            tool: "batou".into(),
-            tool_version: None,
-            environment: "e".into(),
-            evaluation: Evaluation::Exact,
-            digest: String::new(),
-            revision: None,
-            dirty: false,
-            inputs: BTreeMap::new(),
-        });
+        let manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
         let path = TargetPath::new("/srv/app/bin/tool");
         let mut findings = Findings::default();
         let mut scans = Vec::new();
@@ -133,16 +136,10 @@ mod tests {
             let mut scan = Scan::new(host.clone(), 0);
             let digests = vec![sha(Algorithm::Sha256, content.as_bytes())];
             let seen = Seen {
-                kind: Kind::File,
                 mode: 0o644,
-                uid: 0,
-                gid: 0,
                 size: 1,
-                mtime: 0,
-                ctime: 0,
                 content: Some(SeenContent::Read { digests, captured: None, closer: None }),
-                target: None,
-                listed: false,
+                ..Seen::new(Kind::File)
             };
             scan.observations.insert(path.clone(), Sighting::Present(Box::new(seen)));
             scans.push(scan);

@@ -14,7 +14,7 @@ use crate::live::needles::{Found, NeedleId, Needles};
 use crate::live::sectors::is_torn;
 use crate::model::blocks::{BlockDigests, STEPS, ladder, steps_within};
 use crate::model::content::Blob;
-use crate::model::observation::{BLOCK, BlockClass, Closer, Failure, Run};
+use crate::model::observation::{BLOCK, BlockClass, Closer, Failure, ReadMode, Run};
 use crate::model::path::TargetPath;
 
 /// The largest file that is looked at closely, in bytes.
@@ -38,6 +38,8 @@ pub struct Comparison<'a> {
     pub older_blocks: &'a [BlockDigests],
     /// Whether the live bytes must not be kept.
     pub secret: bool,
+    /// Through what the file was read when it was found to differ.
+    pub read: ReadMode,
     /// Whether the format is a packed one, whose sound content looks random.
     pub packed: bool,
 }
@@ -63,7 +65,10 @@ pub fn examine(
     comparison: Comparison<'_>,
     needles: &mut Needles,
 ) -> Result<Draft, Failure> {
-    let live = read_small(root, path, LIMIT)?;
+    let live = match comparison.read {
+        ReadMode::Direct => super::direct::read_small(root, path, LIMIT)?,
+        ReadMode::Cached | ReadMode::Both => read_small(root, path, LIMIT)?,
+    };
     Ok(draft(live, comparison, needles))
 }
 

@@ -1,8 +1,9 @@
 //! Artifacts: what should exist, how it should look, and how it is made anew.
 
 use super::{
-    content::{Blob, Digest},
+    content::{Algorithm, Blob, Digest},
     eval::{Eval, Why},
+    hasher::digest_of,
     origin::Origin,
     path::TargetPath,
     unit::{HostName, UnitId},
@@ -64,6 +65,21 @@ pub enum Expected {
     Absent,
     /// Something that exists; of which kind is not declared.
     Present,
+}
+
+impl Expected {
+    /// The digest of the right content, as far as there is one right content and it is known.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::File(Content::Bytes(bytes)) => Some(digest_of(Algorithm::Sha256, &bytes.0)),
+            Self::File(Content::Digest { digest, .. }) => Some(digest.clone()),
+            Self::File(Content::Unordered { .. } | Content::Unknown(_))
+            | Self::Directory { .. }
+            | Self::Link { .. }
+            | Self::Absent
+            | Self::Present => None,
+        }
+    }
 }
 
 /// Who decides about the entries of a directory that no artifact claims.
@@ -188,6 +204,21 @@ pub struct Mend {
     pub piece: Option<Piece>,
     /// What is special about making it anew, as finding codes with their sentence.
     pub hazards: Vec<super::plan::Hazard>,
+}
+
+impl Mend {
+    /// Nothing has to be done first, whatever the damage; `metadata` as in [`Self::metadata`].
+    pub fn new(vigilance: Vigilance, metadata: Vigilance) -> Self {
+        Self {
+            vigilance,
+            metadata,
+            force: Vec::new(),
+            aborts: Aborts::Never,
+            replaces: Vec::new(),
+            piece: None,
+            hazards: Vec::new(),
+        }
+    }
 }
 
 /// How single files are made anew: a command to which their paths are added.

@@ -71,6 +71,22 @@ pub struct Definition {
     pub inputs: BTreeMap<String, String>,
 }
 
+impl Definition {
+    /// A definition of which nothing more is known.
+    pub fn new(tool: &str, environment: &str, evaluation: Evaluation) -> Self {
+        Self {
+            tool: tool.to_owned(),
+            tool_version: None,
+            environment: environment.to_owned(),
+            evaluation,
+            digest: String::new(),
+            revision: None,
+            dirty: false,
+            inputs: BTreeMap::new(),
+        }
+    }
+}
+
 /// How a definition was evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

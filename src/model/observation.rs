@@ -330,6 +330,11 @@ pub enum BlockClass {
 }
 
 impl Seen {
+    /// Something of this kind of which nothing more is known: all numbers are 0.
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, ctime: 0, content: None, target: None, listed: false }
+    }
+
     /// The digest by an algorithm, if it was computed.
     pub fn digest(&self, algorithm: Algorithm) -> Option<&Digest> {
         match self.content.as_ref()? {
@@ -426,18 +431,7 @@ mod tests {
     }
 
     fn thing(kind: Kind) -> Sighting {
-        let seen = Seen {
-            kind,
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            mtime: 0,
-            ctime: 0,
-            content: None,
-            target: None,
-            listed: true,
-        };
+        let seen = Seen { mode: 0o755, listed: true, ..Seen::new(kind) };
         Sighting::Present(Box::new(seen))
     }
 

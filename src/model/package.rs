@@ -15,6 +15,9 @@ pub struct Packages {
     pub checked: u64,
     /// How many of them are as their package made them.
     pub intact: u64,
+    /// How many claims were neither held nor found wrong: a mistake of ours, and no all-clear.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub lost: u64,
     /// How many paths a database names without telling what they should hold.
     pub without_digest: u64,
     /// The packages of which something differs.
@@ -27,6 +30,11 @@ pub struct Packages {
     /// Damaged files of the databases, with what proves it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub broken: Vec<(TargetPath, String)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A package of which something differs.

@@ -151,6 +151,7 @@ impl<'a> Suspects<'a> {
                 older: &older,
                 older_blocks: self.older.get(*path).map_or(&[], Vec::as_slice),
                 secret: finding.secret || finding.expected.is_none(),
+                read: self.scan.read,
                 packed: closer::is_packed(path),
             };
             if let Ok(draft) = closer::examine(root, path, comparison, needles) {

@@ -139,6 +139,11 @@ pub(super) fn evaluate(request: &Request, config: &Config, monitor: &dyn Monitor
         (None, None) => {}
     }
     if request.environment.as_deref() == Some(SYSTEM) || (request.packages && request.environment.is_none()) {
+        let unwanted = config.settings.packages == Some(false) && !request.packages;
+        if unwanted && config.settings.trees.is_empty() {
+            let what = "there is nothing to look at: the settings say `packages = false` and have no [[trees]]";
+            return Err(Error::new(Trouble::InputMissing, what).hint("say --packages, or name a tree"));
+        }
         return Ok(system(request));
     }
     let what = format!("no deployment was found in `{}`", request.directory.display());
@@ -155,14 +160,8 @@ pub(super) const SYSTEM: &str = "system";
 /// The hosts that were named, or this machine, without any deployment.
 fn system(request: &Request) -> Manifest {
     let mut manifest = Manifest::new(manifest::Definition {
-        tool: SYSTEM.to_owned(),
-        tool_version: None,
-        environment: SYSTEM.to_owned(),
-        evaluation: Evaluation::Native,
         digest: digest_of(Algorithm::Sha256, b"").to_string(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
+        ..manifest::Definition::new(SYSTEM, SYSTEM, Evaluation::Native)
     });
     let host = |name: HostName, local| Host { name, ignored: false, directory: None, service_user: None, local };
     manifest.hosts = request.roots.keys().map(|name| host(name.clone(), false)).collect();

@@ -1,4 +1,6 @@
 //! The journal of a scan as a file: one line for each file that was read, appended while the scan goes on.
+//!
+//! A file that does not begin as a journal does is somebody's, and is refused untouched.
 
 use super::{Error, Trouble};
 use crate::io::files;
@@ -11,6 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+
+/// The first line: what the file is.
+const HEAD: &[u8] = b"{\"rectify\":\"journal\",\"format\":1}\n";
 
 /// One line.
 #[derive(Serialize, Deserialize)]
@@ -31,7 +36,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Opens a journal, which need not be there yet. A last line that was cut off is forgotten.
+    /// Opens a journal, which need not be there yet or may be empty. A last line that was cut off is forgotten.
     ///
     /// # Errors
     /// When it cannot be read or appended to, or holds something else.
@@ -41,23 +46,27 @@ impl File {
             Err(error) if error.missing => Vec::new(),
             Err(error) => return Err(Error::new(Trouble::Failed, error.to_string())),
         };
+        let refused = |why: String| {
+            let what = format!("`{}` is no journal of a scan: {why}", path.display());
+            Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
+        };
+        if !bytes.is_empty() && !bytes.starts_with(HEAD) {
+            return Err(refused("it does not begin like one".to_owned()));
+        }
         let mut known = BTreeMap::new();
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        for (number, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate() {
-            if line.is_empty() {
-                continue;
-            }
-            let line: Line = serde_json::from_slice(line).map_err(|error| {
-                let what = format!("`{}` is no journal of a scan: line {}: {error}", path.display(), number + 1);
-                Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
-            })?;
+        let lines = bytes[..whole].split(|&byte| byte == b'\n').enumerate().skip(1);
+        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+            let line: Line =
+                serde_json::from_slice(line).map_err(|error| refused(format!("line {}: {error}", number + 1)))?;
             known.insert((line.host, line.path), (line.size, line.mtime, line.ctime, line.content));
         }
         let failed = |error: crate::io::output::WriteError| Error::new(Trouble::Failed, error.to_string());
         let mut appender = Appender::open(path).map_err(failed)?;
-        if whole < bytes.len() {
-            // The line that was cut off must not swallow the next one; it is refused by itself then, so it is ended and
-            // dropped by cutting the file.
+        if bytes.is_empty() {
+            appender.append(HEAD);
+        } else if whole < bytes.len() {
+            // The line that was cut off must not swallow the next one.
             appender.cut(whole as u64).map_err(failed)?;
         }
         Ok(Self { known, appender: Mutex::new(appender) })
@@ -151,19 +160,24 @@ mod tests {
     }
 
     #[test]
-    fn something_else_is_refused_with_its_line() {
+    fn something_else_is_refused_and_left_as_it_is() {
         let directory = tempfile::tempdir().expect("there is room");
         let path = directory.path().join("journal");
-        crate::io::output::write_atomically(&path, b"notes\n").expect("it is writable");
-        let error = File::open(&path).expect_err("it is no journal");
-        assert!(error.what.contains("line 1"), "{}", error.what);
+        let damaged = [HEAD, b"{\"host\":1}\n{\"ho"].concat();
+        for bytes in [&b"notes\n"[..], b"notes without an end of line", b"{", b"\n", &HEAD[..9], &damaged] {
+            crate::io::output::write_atomically(&path, bytes).expect("it is writable");
+            let error = File::open(&path).expect_err("it is no journal");
+            assert!(error.what.contains("is no journal of a scan"), "{}", error.what);
+            assert_eq!(files::read(&path).expect("it is there"), bytes);
+        }
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn no_bytes_make_it_panic(headed: bool, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let directory = tempfile::tempdir().expect("there is room");
             let path = directory.path().join("journal");
+            let bytes = if headed { [HEAD, &bytes].concat() } else { bytes };
             crate::io::output::write_atomically(&path, &bytes).expect("it is writable");
             drop(File::open(&path));
         }

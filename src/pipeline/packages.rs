@@ -35,6 +35,7 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: 
         databases: DATABASES.iter().filter(|database| database.is_there(root)).map(|it| it.name().to_owned()).collect(),
         checked: verified.checked,
         intact: verified.intact.saturating_sub(bare),
+        lost: (table.claims.len() as u64).saturating_sub(verified.checked),
         without_digest: bare,
         broken: std::mem::take(&mut table.broken),
         ..Packages::default()

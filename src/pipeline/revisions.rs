@@ -9,7 +9,7 @@ use crate::definition::batou;
 use crate::expect;
 use crate::findings::{self, Case, Revision};
 use crate::io::{files, git, output};
-use crate::model::artifact::{Authority, Content, Expected};
+use crate::model::artifact::Authority;
 use crate::model::code;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -187,11 +187,7 @@ fn revision(
 
 fn contents(made: Manifest) -> Contents {
     let contents = made.artifacts.into_iter().filter_map(|artifact| {
-        let digest = match &artifact.expected {
-            Expected::File(Content::Bytes(bytes)) => digest_of(Algorithm::Sha256, &bytes.0),
-            Expected::File(Content::Digest { digest, .. }) if digest.algorithm == Algorithm::Sha256 => digest.clone(),
-            _ => return None,
-        };
+        let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
         Some(((artifact.host, artifact.path), digest))
     });
     contents.collect()

@@ -3,9 +3,7 @@
 use super::restore_point::{Choice, PassedOver, choose};
 use super::{Input, Prefer};
 use crate::model::artifact::{Aborts, Authority, Content, Durability, Expected, Force, Mend, MendId, Piece, Vigilance};
-use crate::model::content::{Algorithm, Digest};
 use crate::model::finding::{Certainty, Class, Damage, Finding};
-use crate::model::hasher::digest_of;
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
@@ -207,20 +205,8 @@ fn wants_restore(input: Input<'_>, finding: &Finding) -> bool {
 }
 
 fn chosen<'a>(input: Input<'a>, finding: &Finding) -> Choice<'a> {
-    let expected = finding.expected.as_ref().and_then(digest_of_expected);
+    let expected = finding.expected.as_ref().and_then(Expected::digest);
     choose(input.points.of(&finding.host, &finding.path), expected.as_ref(), None, input.points.window_start)
-}
-
-fn digest_of_expected(expected: &Expected) -> Option<Digest> {
-    match expected {
-        Expected::File(Content::Bytes(bytes)) => Some(digest_of(Algorithm::Sha256, &bytes.0)),
-        Expected::File(Content::Digest { digest, .. }) => Some(digest.clone()),
-        Expected::File(Content::Unordered { .. } | Content::Unknown(_))
-        | Expected::Directory { .. }
-        | Expected::Link { .. }
-        | Expected::Absent
-        | Expected::Present => None,
-    }
 }
 
 fn restored<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {

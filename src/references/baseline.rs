@@ -8,7 +8,7 @@
 //! Deliberately not here: older contents and blocks as evidence for the kind of damage (`findings`, `live`).
 
 use crate::model::artifact::{
-    Aborts, Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Principal, Vigilance,
+    Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Principal, Vigilance,
 };
 use crate::model::content::Algorithm;
 use crate::model::eval::{Eval, Why, WhyKind};
@@ -46,15 +46,7 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Scan]) {
 
 /// Nothing makes it anew.
 fn none() -> Mend {
-    Mend {
-        piece: None,
-        vigilance: Vigilance::Nothing,
-        metadata: Vigilance::Nothing,
-        force: Vec::new(),
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
-    }
+    Mend::new(Vigilance::Nothing, Vigilance::Nothing)
 }
 
 /// What stronger sources say.

@@ -7,7 +7,6 @@ use rectify::model::manifest::{Definition, Depth, Evaluation, Host, Look, Manife
 use rectify::model::path::TargetPath;
 use rectify::model::unit::HostName;
 use rectify::pipeline::saved;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -28,16 +27,7 @@ fn lines(word: &str, count: usize) -> String {
 impl Place {
     fn new(files: &[(&str, &str)]) -> Self {
         let place = Self { directory: tempfile::tempdir().expect("a temporary directory") };
-        let mut manifest = Manifest::new(Definition {
-            tool: "batou".into(),
-            tool_version: None,
-            environment: "e".into(),
-            evaluation: Evaluation::Exact,
-            digest: String::new(),
-            revision: None,
-            dirty: false,
-            inputs: BTreeMap::new(),
-        });
+        let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
         let host = HostName::from("h");
         let local = false;
         manifest.hosts.push(Host { name: host.clone(), ignored: false, directory: None, service_user: None, local });

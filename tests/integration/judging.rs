@@ -31,16 +31,7 @@ fn sha(bytes: &[u8]) -> Digest {
 
 /// A host with two roots: `h/web` needs `h/db`.
 fn manifest() -> Manifest {
-    let mut manifest = Manifest::new(Definition {
-        tool: "batou".into(),
-        tool_version: None,
-        environment: "e".into(),
-        evaluation: Evaluation::Exact,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    });
+    let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
     let local = true;
     manifest.hosts.push(Host { name: "h".into(), ignored: false, directory: None, service_user: None, local });
     for (id, place) in [("h/db", "/srv/db"), ("h/web", "/srv/web")] {
@@ -74,15 +65,7 @@ fn manifest() -> Manifest {
 }
 
 fn mend(vigilance: Vigilance, aborts: Aborts, force: Vec<Force>) -> Mend {
-    Mend {
-        piece: None,
-        vigilance,
-        metadata: Vigilance::Content,
-        force,
-        aborts,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
-    }
+    Mend { force, aborts, ..Mend::new(vigilance, Vigilance::Content) }
 }
 
 fn add(manifest: &mut Manifest, place: &str, expected: Expected, mend: Mend) {
@@ -118,18 +101,7 @@ fn attentive() -> Mend {
 }
 
 fn thing(kind: Kind) -> Seen {
-    Seen {
-        kind,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        size: 0,
-        mtime: 5,
-        ctime: 5,
-        content: None,
-        target: None,
-        listed: kind == Kind::Directory,
-    }
+    Seen { mode: 0o644, mtime: 5, ctime: 5, listed: kind == Kind::Directory, ..Seen::new(kind) }
 }
 
 fn file(content: &[u8]) -> Seen {

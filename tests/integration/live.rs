@@ -12,22 +12,12 @@ use rectify::model::manifest::{Definition, Depth, Evaluation, Look, Manifest};
 use rectify::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
 use rectify::model::path::TargetPath;
 use rectify::monitor::{Monitor, Silent};
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 fn manifest(look: &[(&str, Depth)]) -> Manifest {
-    let mut manifest = Manifest::new(Definition {
-        tool: "batou".into(),
-        tool_version: None,
-        environment: "e".into(),
-        evaluation: Evaluation::Exact,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    });
+    let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
     let place = |(path, depth): &(&str, Depth)| Look::new(&"h".into(), TargetPath::new(path), *depth);
     manifest.look = look.iter().map(place).collect();
     manifest

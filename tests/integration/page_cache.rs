@@ -3,7 +3,7 @@
 
 use crate::program::{Call, is_root, rectify, run, skip};
 use crate::tools::{read, tool, write};
-use rectify::model::artifact::{Aborts, Artifact, Authority, Content, Durability, Expected, Mend, Vigilance};
+use rectify::model::artifact::{Artifact, Authority, Content, Durability, Expected, Mend, Vigilance};
 use rectify::model::content::Blob;
 use rectify::model::manifest::{Definition, Depth, Evaluation, Host, Look, Manifest};
 use rectify::model::path::TargetPath;
@@ -72,28 +72,11 @@ impl Disk {
     }
 
     fn manifest(&self, expected: &[(&str, String)]) {
-        let mut manifest = Manifest::new(Definition {
-            tool: "batou".into(),
-            tool_version: None,
-            environment: "e".into(),
-            evaluation: Evaluation::Exact,
-            digest: String::new(),
-            revision: None,
-            dirty: false,
-            inputs: BTreeMap::new(),
-        });
+        let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
         let host = Host { name: "h".into(), ignored: false, directory: None, service_user: None, local: true };
         manifest.hosts.push(host);
         manifest.look.push(Look::new(&"h".into(), self.target("srv"), Depth::Whole));
-        let mend = manifest.add_mend(Mend {
-            piece: None,
-            vigilance: Vigilance::Content,
-            metadata: Vigilance::Content,
-            force: Vec::new(),
-            aborts: Aborts::Never,
-            replaces: Vec::new(),
-            hazards: Vec::new(),
-        });
+        let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Content));
         for (name, content) in expected {
             manifest.artifacts.push(Artifact {
                 host: "h".into(),
@@ -209,6 +192,10 @@ fn direct_reading_shows_the_disk_and_leaves_the_cache_alone() {
     disk.change_beneath("srv/config", &old);
     let direct = disk.rectify(&["check", "--read", "direct", "--json"]);
     assert_eq!(found(&direct), [("config".to_owned(), "edited".to_owned())].into());
+    // The closer look is at the disk, too, and not at what memory has.
+    disk.change_beneath("srv/config", &"\0".repeat(4096));
+    let direct = disk.rectify(&["check", "--read", "direct", "--json"]);
+    assert_eq!(found(&direct), [("config".to_owned(), "zeroed".to_owned())].into());
     assert_eq!(read(&disk.path("srv/config")), new.into_bytes(), "the good copy in memory is still there");
 }
 

@@ -1,6 +1,6 @@
 //! A small incident, made with the model's own types: one store to restore, damaged files, drift, a change, a secret.
 
-use rectify::model::artifact::{Aborts, Artifact, Authority, Content, Durability, Expected, Mend, MendId, Vigilance};
+use rectify::model::artifact::{Artifact, Authority, Content, Durability, Expected, Mend, MendId, Vigilance};
 use rectify::model::code;
 use rectify::model::command::{Command, Place};
 use rectify::model::diagnostic::Diagnostic;
@@ -93,15 +93,7 @@ pub(crate) fn manifest() -> Manifest {
         kind: EdgeKind::Requires,
         label: "zodb:\"port\"".into(),
     }];
-    let mend = manifest.add_mend(Mend {
-        piece: None,
-        vigilance: Vigilance::Content,
-        metadata: Vigilance::Content,
-        force: Vec::new(),
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
-    });
+    let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Content));
     for (host, unit, path) in [
         ("app01", "app01/zope#buildout", "/srv/shop/bin/instance"),
         ("app01", "app01/zope", "/srv/shop/etc/zope.conf"),

@@ -16,7 +16,7 @@ impl Place {
         let tree = directory.path().join("tree");
         let settings = format!("[[trees]]\npath = \"{}\"\nkind = \"{kind}\"\n", tree.display());
         let quarantine = format!("quarantine = \"{}/kept\"\n", directory.path().display());
-        write(&directory.path().join("rectify.toml"), quarantine + &settings);
+        write(&directory.path().join("rectify.toml"), format!("packages = false\n{quarantine}{settings}"));
         write(&tree.join(".keep"), "");
         Self { directory }
     }

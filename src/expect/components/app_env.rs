@@ -45,13 +45,9 @@ impl Component for AppEnv {
             }
         }
         let content = Mend {
-            piece: None,
-            vigilance: Vigilance::Nothing,
-            metadata: Vigilance::Nothing,
             force: vec![Force::Remove(ready)],
-            aborts: Aborts::Never,
             replaces: vec![environment.clone()],
-            hazards: Vec::new(),
+            ..Mend::new(Vigilance::Nothing, Vigilance::Nothing)
         };
         let python = node.text("python_version").known().copied().flatten();
         let known = environment::Environment { distributions: locked(node), absent: content.clone(), content };

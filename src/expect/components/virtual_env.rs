@@ -11,7 +11,7 @@ use crate::{
     definition::batou::model::Node,
     expect::environment::{self, Environment},
     model::{
-        artifact::{Aborts, Force, Mend, Vigilance},
+        artifact::{Force, Mend, Vigilance},
         eval::Eval,
         unit::UnitKind,
     },
@@ -41,15 +41,7 @@ impl Component for VirtualEnv {
             force.push(Force::Remove(directory.join(".installed.cfg")));
         }
         let replaces = ["bin", "include", "lib", ".Python"].map(|name| directory.join(name)).into();
-        let content = Mend {
-            piece: None,
-            vigilance: Vigilance::Nothing,
-            metadata: Vigilance::Nothing,
-            force,
-            aborts: Aborts::Never,
-            replaces,
-            hazards: Vec::new(),
-        };
+        let content = Mend { force, replaces, ..Mend::new(Vigilance::Nothing, Vigilance::Nothing) };
         // A package whose metadata is gone is installed again by itself.
         let absent = Mend { vigilance: Vigilance::Absence, ..content.clone() };
         let python = node.text("version").known().copied().flatten();

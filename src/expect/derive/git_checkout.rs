@@ -201,15 +201,7 @@ impl Deriver<'_> {
     fn out_of_repository(&self) -> Mend {
         let target = self.input.target.clone();
         let argv = ["git", "-C", &target.to_string(), "checkout", "HEAD", "--"].map(str::to_owned).to_vec();
-        Mend {
-            vigilance: Vigilance::Nothing,
-            metadata: Vigilance::Nothing,
-            force: Vec::new(),
-            aborts: Aborts::Never,
-            replaces: Vec::new(),
-            piece: Some(Piece { argv, base: target }),
-            hazards: Vec::new(),
-        }
+        Mend { piece: Some(Piece { argv, base: target }), ..Mend::new(Vigilance::Nothing, Vigilance::Nothing) }
     }
 
     /// The way out where batou refuses or does not look: remove the working copy, so that it is cloned again.
@@ -226,13 +218,11 @@ impl Deriver<'_> {
             hazards.push(Hazard::new(LOSES_DATA, text));
         }
         Mend {
-            piece: None,
-            vigilance: Vigilance::Nothing,
-            metadata: Vigilance::Nothing,
             force: vec![Force::Remove(target.clone())],
             aborts: if self.input.follows && !self.input.clobber { Aborts::Always } else { Aborts::Never },
             replaces: vec![target],
             hazards,
+            ..Mend::new(Vigilance::Nothing, Vigilance::Nothing)
         }
     }
 

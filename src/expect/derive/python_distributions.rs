@@ -94,13 +94,10 @@ fn reinstallation() -> Mend {
     let text = "the index may give another file of the same version than the one that was installed; \
                 look again afterwards";
     Mend {
-        piece: None,
-        vigilance: Vigilance::Content,
-        metadata: Vigilance::Nothing,
         force: vec![Force::RemoveSelf],
         aborts: Aborts::OnWrongKind,
-        replaces: Vec::new(),
         hazards: vec![Hazard::new(UPGRADES, text)],
+        ..Mend::new(Vigilance::Content, Vigilance::Nothing)
     }
 }
 
@@ -157,16 +154,7 @@ mod tests {
     use crate::model::manifest::{Definition, Evaluation};
 
     fn manifest(files: &[(&str, &str)]) -> Manifest {
-        let mut manifest = Manifest::new(Definition {
-            tool: "system".into(),
-            tool_version: None,
-            environment: "system".into(),
-            evaluation: Evaluation::Native,
-            digest: String::new(),
-            revision: None,
-            dirty: false,
-            inputs: BTreeMap::new(),
-        });
+        let mut manifest = Manifest::new(Definition::new("system", "system", Evaluation::Native));
         manifest.derivations.push(Derivation {
             host: "h".into(),
             unit: "h!tree:/opt".into(),

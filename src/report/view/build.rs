@@ -39,6 +39,8 @@ pub struct Meta {
     pub incident: Option<Incident>,
     /// What happened when, oldest first.
     pub timeline: Vec<Event>,
+    /// How many packaged paths of each host are as they should be: no artifact stands for them.
+    pub packaged: BTreeMap<HostName, u64>,
     /// Hosts that were not seen, with the reason.
     pub unseen: BTreeMap<HostName, String>,
     /// Owners by root unit, from the settings.
@@ -207,6 +209,9 @@ fn hosts(manifest: &Manifest, found: &Findings, meta: &Meta) -> Vec<HostView> {
     }
     for artifact in &manifest.artifacts {
         hosts.entry(&artifact.host).or_insert_with(|| empty_host(&artifact.host)).artifacts += 1;
+    }
+    for (name, count) in &meta.packaged {
+        hosts.entry(name).or_insert_with(|| empty_host(name)).artifacts += count;
     }
     for finding in &found.findings {
         let host = hosts.entry(&finding.host).or_insert_with(|| empty_host(&finding.host));

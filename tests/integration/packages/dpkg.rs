@@ -264,6 +264,15 @@ fn the_program_finds_it_too_reinstalls_what_is_damaged_and_leaves_edited_configu
 }
 
 #[test]
+fn a_tree_without_any_package_database_is_incomplete_and_never_in_sync() {
+    let installed = Installed::empty();
+    tool(installed.top.path(), &["mkdir", "bare"]);
+    let call = crate::program::rectify(installed.top.path(), &["check", "system", "--root", "h=bare"]);
+    assert_eq!(call.code, 6, "{}", call.stdout);
+    assert!(call.stdout.contains("no package database was found"), "{}", call.stdout);
+}
+
+#[test]
 fn a_file_that_another_package_replaced_is_checked_against_that_one() {
     let installed = Installed::typical();
     installed.add("shell-data", "Replaces: shell\n", &[("/usr/share/doc/shell/copyright", "newer\n")]);

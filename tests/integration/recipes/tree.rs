@@ -190,16 +190,7 @@ impl Tree {
 
     /// What rectify says about the tree now.
     pub(super) fn judge(&self) -> Judged {
-        let definition = Definition {
-            tool: "buildout".into(),
-            tool_version: None,
-            environment: "buildout.cfg".into(),
-            evaluation: Evaluation::Native,
-            digest: String::new(),
-            revision: None,
-            dirty: false,
-            inputs: BTreeMap::new(),
-        };
+        let definition = Definition::new("buildout", "buildout.cfg", Evaluation::Native);
         let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
         let root = LiveRoot::open("/").expect("the root directory is there");
         let asked =

@@ -37,16 +37,7 @@ fn member(path: &str, kind: Kind, mode: u32) -> Member {
 }
 
 fn manifest(strip: usize) -> Manifest {
-    let mut manifest = Manifest::new(Definition {
-        tool: "batou".into(),
-        tool_version: None,
-        environment: "test".into(),
-        evaluation: Evaluation::Exact,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    });
+    let mut manifest = Manifest::new(Definition::new("batou", "test", Evaluation::Exact));
     manifest.units.push(Unit {
         id: "h/r".into(),
         host: "h".into(),

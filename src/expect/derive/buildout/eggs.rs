@@ -305,16 +305,15 @@ fn push_unit(
 fn directory_mend(buildout: &Buildout<'_>, key: &str) -> Mend {
     let runs = &buildout.input.runs;
     Mend {
-        piece: None,
-        vigilance: match runs {
-            Runs::Always => Vigilance::Absence,
-            Runs::AfterForcing(_) => Vigilance::Nothing,
-        },
-        metadata: Vigilance::Nothing,
         force: runs.force().to_vec(),
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
         hazards: hazards(buildout, key),
+        ..Mend::new(
+            match runs {
+                Runs::Always => Vigilance::Absence,
+                Runs::AfterForcing(_) => Vigilance::Nothing,
+            },
+            Vigilance::Nothing,
+        )
     }
 }
 
@@ -326,13 +325,10 @@ fn content_mend(buildout: &Buildout<'_>, dist: &Dist) -> Mend {
     let mut force = vec![Force::Remove(dist.location.clone())];
     force.extend_from_slice(buildout.input.runs.force());
     Mend {
-        piece: None,
-        vigilance: Vigilance::Nothing,
-        metadata: Vigilance::Nothing,
         force,
-        aborts: Aborts::Never,
         replaces: vec![dist.location.clone()],
         hazards: hazards(buildout, &dist.key),
+        ..Mend::new(Vigilance::Nothing, Vigilance::Nothing)
     }
 }
 

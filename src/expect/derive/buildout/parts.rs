@@ -207,13 +207,10 @@ fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Mad
     // Where a recorded path is gone, buildout uninstalls the part; where it is empty, the part is only updated.
     let spared = itself && matches!(thing.expected, Expected::File(_));
     let mend = Mend {
-        piece: None,
-        vigilance: Vigilance::Nothing,
-        metadata: Vigilance::Nothing,
         force: again(vec![Force::RemoveSelf]),
         aborts: Aborts::OnWrongKind,
         replaces: if itself { recorded.clone() } else { Vec::new() },
-        hazards: Vec::new(),
+        ..Mend::new(Vigilance::Nothing, Vigilance::Nothing)
     };
     let rewritten = Mend {
         vigilance: noticed(Vigilance::Content),
@@ -279,16 +276,16 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
     let mut force = vec![Force::RemoveSelf];
     force.extend_from_slice(buildout.input.runs.force());
     let mend = manifest.add_mend(Mend {
-        piece: None,
-        vigilance: match buildout.input.runs {
-            Runs::Always => Vigilance::Absence,
-            Runs::AfterForcing(_) => Vigilance::Nothing,
-        },
-        metadata: Vigilance::Nothing,
         force,
         aborts: Aborts::Always,
-        replaces: Vec::new(),
         hazards: vec![Hazard::new(code::SIDE_EFFECTS, WITHOUT_NOTES)],
+        ..Mend::new(
+            match buildout.input.runs {
+                Runs::Always => Vigilance::Absence,
+                Runs::AfterForcing(_) => Vigilance::Nothing,
+            },
+            Vigilance::Nothing,
+        )
     });
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
     let why = match evidence::note(buildout.scan, &path) {
@@ -338,16 +335,16 @@ fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetP
         let mut force = vec![Force::RemoveSelf];
         force.extend_from_slice(buildout.input.runs.force());
         let mend = manifest.add_mend(Mend {
-            piece: None,
-            vigilance: match buildout.input.runs {
-                Runs::Always => Vigilance::Absence,
-                Runs::AfterForcing(_) => Vigilance::Nothing,
-            },
-            metadata: Vigilance::Nothing,
             force,
-            aborts: Aborts::Never,
             replaces: paths.clone(),
             hazards: notes.hazards(part),
+            ..Mend::new(
+                match buildout.input.runs {
+                    Runs::Always => Vigilance::Absence,
+                    Runs::AfterForcing(_) => Vigilance::Nothing,
+                },
+                Vigilance::Nothing,
+            )
         });
         for path in paths.into_iter().filter(|path| !known.contains(path)) {
             let why = Why::new(WhyKind::NotModelled, format!("only the recipe of [{part}] knows what it writes here"));

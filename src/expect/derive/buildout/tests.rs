@@ -85,16 +85,7 @@ fn refined(changes: &[(&str, Option<&str>)], runs: Runs) -> Manifest {
 }
 
 fn empty() -> Manifest {
-    Manifest::new(Definition {
-        tool: "buildout".into(),
-        tool_version: None,
-        environment: "buildout.cfg".into(),
-        evaluation: Evaluation::Native,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    })
+    Manifest::new(Definition::new("buildout", "buildout.cfg", Evaluation::Native))
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::{
         unit::{Unit, UnitKind},
     },
 };
-use std::collections::BTreeMap;
 
 fn input() -> Input {
     Input {
@@ -38,16 +37,7 @@ fn checkout() -> Checkout {
 }
 
 fn refined(input: &Input, checkout: Option<Checkout>) -> Manifest {
-    let mut manifest = Manifest::new(Definition {
-        tool: "batou".into(),
-        tool_version: None,
-        environment: "test".into(),
-        evaluation: Evaluation::Exact,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    });
+    let mut manifest = Manifest::new(Definition::new("batou", "test", Evaluation::Exact));
     manifest.units.push(Unit {
         id: "h/r".into(),
         host: "h".into(),

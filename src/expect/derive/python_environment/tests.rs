@@ -1,7 +1,7 @@
 use super::*;
 use crate::expect::derive::refine;
 use crate::expect::sample::{row, scan};
-use crate::model::artifact::{Aborts, Vigilance};
+use crate::model::artifact::Vigilance;
 use crate::model::manifest::{Definition, Evaluation};
 use serde_json::json;
 
@@ -9,13 +9,8 @@ const SITE: &str = "/e/lib/python3.11/site-packages";
 
 fn refined(files: &[(&str, &str)], remove_first: bool) -> Manifest {
     let mend = Mend {
-        piece: None,
-        vigilance: Vigilance::Nothing,
-        metadata: Vigilance::Nothing,
         force: vec![Force::Remove(TargetPath::new("/e/marker"))],
-        aborts: Aborts::Never,
-        replaces: Vec::new(),
-        hazards: Vec::new(),
+        ..Mend::new(Vigilance::Nothing, Vigilance::Nothing)
     };
     let input = json!({
         "directory": "/e",
@@ -23,16 +18,7 @@ fn refined(files: &[(&str, &str)], remove_first: bool) -> Manifest {
         "skeleton": mend, "content": mend, "absent": mend,
         "remove_first": remove_first,
     });
-    let mut manifest = Manifest::new(Definition {
-        tool: "batou".into(),
-        tool_version: None,
-        environment: "dev".into(),
-        evaluation: Evaluation::Native,
-        digest: String::new(),
-        revision: None,
-        dirty: false,
-        inputs: BTreeMap::new(),
-    });
+    let mut manifest = Manifest::new(Definition::new("batou", "dev", Evaluation::Native));
     manifest.derivations.push(Derivation { host: "h".into(), unit: "u".into(), rule: NAME.into(), input });
     let record = row("demo.py", "code\n") + &row("../../../bin/demo", "script\n") + "demo-1.0.dist-info/RECORD,,\n";
     let info = format!("{SITE}/demo-1.0.dist-info/RECORD");

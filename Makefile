@@ -14,9 +14,18 @@ export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 export RECTIFY_PARITY_COUNT ?= 100
 export RECTIFY_PARITY_SEED ?= 1
 
-.PHONY: test install prepare format lint doc test-rust test-python claims generations hostile incidents bless
+.PHONY: static test install prepare format lint doc test-rust test-python claims generations hostile incidents bless
+
+# What this machine calls itself, as rustc does.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 
 test: install format lint doc prepare test-rust test-python
+
+# The program as one file without any shared library: it runs on every Linux of this processor, a rescue system, too.
+static:
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --bin rectify --target $(HOST)
+	! readelf -d target/$(HOST)/release/rectify | grep NEEDED
+	@echo 'target/$(HOST)/release/rectify'
 
 install:
 	.ci/install

@@ -1,8 +1,8 @@
 //! Checks all files that `/var/lib/dpkg/info/*.md5sums` speak of, for `benches/packages.py`.
 //!
-//!     cargo run --release --example verify_md5sums [--read] [--sha256 LIST] [--jobs N] [--root DIRECTORY] [--list]
+//!     cargo run --release --example verify_md5sums [--read] [--md5 LIST | --sha256 LIST] [--jobs N] [--root DIRECTORY] [--list]
 //!
-//! `--sha256 LIST` takes the lines of sha256sum(1) instead. `--read` only reads the files, by the same threads, without
+//! `--md5 LIST` and `--sha256 LIST` take the lines of md5sum(1) and sha256sum(1) instead. `--read` only reads the files, by the same threads, without
 //! digesting anything: what cannot be undercut. `--list` prints the paths that deviate.
 
 use rectify::io::disk::LiveRoot;
@@ -21,9 +21,10 @@ fn main() {
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();
     let start = Instant::now();
-    let claims = match value("--sha256") {
-        Some(list) => sums(&list, Algorithm::Sha256),
-        None => dpkg(),
+    let claims = match (value("--md5"), value("--sha256")) {
+        (Some(list), _) => sums(&list, Algorithm::Md5),
+        (None, Some(list)) => sums(&list, Algorithm::Sha256),
+        (None, None) => dpkg(),
     };
     let parsed = start.elapsed();
     let root = LiveRoot::open(value("--root").unwrap_or_else(|| "/".into())).expect("the root is a directory");

@@ -251,15 +251,27 @@ pub fn blocks(
 /// # Errors
 /// When there is no buildout here, or no such section or option.
 pub fn options(request: &Request, section: &str, option: Option<&str>) -> Result<Vec<(String, OptionValue)>, Error> {
+    checkout(request)?.resolve()?.options(section, option)
+}
+
+/// All options of a buildout, with how each came about, by section.
+///
+/// # Errors
+/// When there is no buildout here.
+pub fn all_options(request: &Request) -> Result<BTreeMap<String, Vec<(String, OptionValue)>>, Error> {
+    Ok(checkout(request)?.resolve()?.all_options())
+}
+
+/// The buildout that a request names.
+fn checkout(request: &Request) -> Result<buildout::Checkout, Error> {
     let config = definition::settings(request, clock::now())?;
     let directory = files::canonical(&request.directory)
         .map_err(|error| Error::new(Trouble::InputMissing, error.to_string()).hint("name the checkout with -C DIR"))?;
-    let checkout = buildout::find(&directory, request, &config)?.ok_or_else(|| {
+    buildout::find(&directory, request, &config)?.ok_or_else(|| {
         let what = format!("no buildout was found in `{}`", request.directory.display());
         let hint = buildout::hint(&directory).unwrap_or_else(|| "name the checkout with -C DIR".to_owned());
         Error::new(Trouble::InputMissing, what).hint(hint)
-    })?;
-    checkout.resolve()?.options(section, option)
+    })
 }
 
 fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {

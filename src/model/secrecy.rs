@@ -17,16 +17,19 @@ pub fn is_secret_name(name: &str) -> bool {
         name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
     // What buildout itself notes is needed, and holds digests and paths.
     let noted = name.starts_with("__buildout_");
-    !noted && (plain == "key" || TELLING.iter().any(|telling| plain.contains(telling)))
+    let tells = |rest: &str| TELLING.iter().any(|telling| rest.starts_with(telling));
+    !noted && (plain == "key" || plain.char_indices().any(|(at, _)| tells(&plain[at..])))
 }
 
 /// Whether an option is a secret by its name or by its value: `user = admin:…`, `url = scheme://user:…@host`.
 pub fn is_secret(name: &str, value: &str) -> bool {
-    if name.starts_with("__buildout_") {
-        return false;
-    }
-    let pair = name.trim().eq_ignore_ascii_case("user") && value.contains(':');
-    pair || is_secret_name(name) || holds_login(value)
+    is_secret_name(name) || is_secret_value(name, value)
+}
+
+/// Whether an option whose name alone tells no secret has one for a value.
+pub fn is_secret_value(name: &str, value: &str) -> bool {
+    let pair = || name.trim().eq_ignore_ascii_case("user") && value.contains(':');
+    !name.starts_with("__buildout_") && (holds_login(value) || pair())
 }
 
 /// The value of an option, unless it is a secret.
@@ -43,7 +46,8 @@ pub fn withhold(name: &str, value: &mut Eval<String>) -> Option<String> {
 
 /// `://user:password@` in a text.
 fn holds_login(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
+    let mut behind = text.match_indices(':').filter_map(|(at, _)| text[at..].strip_prefix("://"));
+    behind.any(|rest| {
         let end = rest.find(['/', ' ', '\n', '\t']).unwrap_or(rest.len());
         rest[..end].rsplit_once('@').is_some_and(|(login, _)| login.contains(':'))
     })

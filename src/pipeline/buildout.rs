@@ -11,7 +11,7 @@ use crate::expect::derive::{self, buildout::Configuration};
 use crate::expect::recipes::KnownRecipes;
 use crate::io::disk::LiveRoot;
 use crate::io::{files, git, machine::Machine};
-use crate::model::buildout::OptionValue;
+use crate::model::buildout::{OptionValue, Source};
 use crate::model::code;
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
@@ -202,15 +202,20 @@ impl Checkout {
         }
         let told = self.options.dialect;
         let of_version = |version: Option<&str>| version.and_then(Dialect::of_version);
-        let mut dialect = told.or_else(|| of_version(runner.facts.buildout_version.as_deref()));
-        let (mut resolved, mut diagnostics) = ask(&runner.facts, dialect.unwrap_or_default());
-        if runner.facts.buildout_version.is_none()
-            && let Some(pin) = pinned(&resolved)
-        {
-            // Nothing tells which one is installed: then the pinned one is.
-            dialect = told.or_else(|| of_version(Some(&pin)));
-            runner.facts.buildout_version = Some(pin);
-            (resolved, diagnostics) = ask(&runner.facts, dialect.unwrap_or_default());
+        let installed = runner.facts.buildout_version.clone();
+        // Where nothing is installed the configuration's pin decides, which is known only when it is resolved. What
+        // pip was to install is mostly the same.
+        let likely = told.or_else(|| of_version(installed.as_deref().or(runner.required.as_deref())));
+        let (mut resolved, mut diagnostics) = ask(&runner.facts, likely.unwrap_or_default());
+        let mut dialect = likely;
+        if installed.is_none() {
+            let pin = pinned(&resolved);
+            runner.facts.buildout_version = pin.clone().or_else(|| runner.required.clone());
+            dialect = told.or_else(|| of_version(runner.facts.buildout_version.as_deref()));
+            let is_new = runner.facts.buildout_version.is_some() && !(pin.is_some() && is_pinned_by_name(&resolved));
+            if is_new || dialect.unwrap_or_default() != likely.unwrap_or_default() {
+                (resolved, diagnostics) = ask(&runner.facts, dialect.unwrap_or_default());
+            }
         }
         diagnostics.extend(self.doubt(dialect, &runner));
         Ok(Worked { resolved, diagnostics, runner, sources, user_defaults })
@@ -223,7 +228,8 @@ impl Checkout {
         }
         let text = match &runner.facts.buildout_version {
             Some(version) => format!("zc.buildout {version} is older than what rectify follows; 6 is assumed"),
-            None => "which zc.buildout is used is not known: none is installed here and none is pinned; 6 is assumed"
+            None => "which zc.buildout is used is not known: none is installed here and neither the configuration nor \
+                     requirements.txt pins one; 6 is assumed"
                 .to_owned(),
         };
         let hint = "tell it with --dialect, or the Python that has it with --python";
@@ -341,6 +347,15 @@ impl Checkout {
 }
 
 impl Worked {
+    /// The options of all sections, by name of the section.
+    pub(super) fn all_options(self) -> BTreeMap<String, Vec<(String, OptionValue)>> {
+        self.resolved
+            .sections
+            .into_iter()
+            .map(|(name, section)| (name, section.options.into_iter().collect()))
+            .collect()
+    }
+
     /// The options of a section: one, or all of them.
     pub(super) fn options(mut self, section: &str, option: Option<&str>) -> Result<Vec<(String, OptionValue)>, Error> {
         let names: Vec<String> = self.resolved.sections.keys().cloned().collect();
@@ -398,4 +413,12 @@ fn pinned(resolved: &Resolved) -> Option<String> {
         }
         Some(Eval::Unknown(_)) | None => None,
     }
+}
+
+/// Whether `[versions]` has a pin for exactly `zc.buildout` that somebody wrote: then the running version, from which
+/// zc.buildout itself would make one, changes nothing.
+fn is_pinned_by_name(resolved: &Resolved) -> bool {
+    let option = |section: &str, option: &str| resolved.sections.get(section)?.options.get(option);
+    let pin = option("buildout", "versions").and_then(|name| option(name.value.known()?, "zc.buildout"));
+    pin.and_then(|pin| pin.history.first()).is_some_and(|first| first.source != Source::Default)
 }

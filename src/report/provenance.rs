@@ -5,26 +5,64 @@ use crate::model::buildout::{Operation, OptionValue, Provenance, Source};
 use crate::model::eval::Eval;
 use crate::model::secrecy;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// For people.
 pub fn text(section: &str, options: &[(String, OptionValue)]) -> String {
-    let mut text = format!("[{}]\n", plain(section));
-    for (name, option) in options {
-        let hidden = is_hidden(name, option);
-        text.push_str(&format!("{} ={}\n", plain(name), shown(&option.value, hidden, 4)));
-        if option.raw != option.value {
-            text.push_str(&format!("  written ={}\n", shown(&option.raw, hidden, 6)));
+    let mut text = String::new();
+    write(&mut text, section, options);
+    text
+}
+
+/// For people: all sections, with a blank line between them.
+pub fn all_text(sections: &BTreeMap<String, Vec<(String, OptionValue)>>) -> String {
+    let mut text = String::new();
+    for (section, options) in sections {
+        if !text.is_empty() {
+            text.push('\n');
         }
-        for step in &option.history {
-            let value = if option.history.len() > 1 { shown(&step.value, hidden, 6) } else { String::new() };
-            text.push_str(&format!("  {:<8}  {}{}\n", sign(step.operation), source(&step.source), value));
-        }
+        write(&mut text, section, options);
     }
     text
 }
 
+fn write(text: &mut String, section: &str, options: &[(String, OptionValue)]) {
+    text.extend(["[", &plain(section), "]\n"]);
+    for (name, option) in options {
+        let hidden = is_hidden(name, option);
+        text.extend([&plain(name), " ="]);
+        show(text, &option.value, hidden, 4);
+        if option.raw != option.value {
+            text.push_str("\n  written =");
+            show(text, &option.raw, hidden, 6);
+        }
+        for step in &option.history {
+            text.extend([
+                "\n  ",
+                sign(step.operation),
+                &"          "[sign(step.operation).len()..],
+                &source(&step.source),
+            ]);
+            if option.history.len() > 1 {
+                show(text, &step.value, hidden, 6);
+            }
+        }
+        text.push('\n');
+    }
+}
+
 /// For programs.
 pub fn json(section: &str, options: &[(String, OptionValue)]) -> String {
+    format!("{:#}\n", section_json(section, options))
+}
+
+/// For programs: all sections.
+pub fn all_json(sections: &BTreeMap<String, Vec<(String, OptionValue)>>) -> String {
+    let sections: Vec<Value> = sections.iter().map(|(section, options)| section_json(section, options)).collect();
+    format!("{:#}\n", json!({ "sections": sections }))
+}
+
+fn section_json(section: &str, options: &[(String, OptionValue)]) -> Value {
     let value = |value: &Eval<String>, hidden: bool| match value {
         Eval::Known(_) if hidden => json!({ "secret": true }),
         Eval::Known(text) => json!({ "known": text }),
@@ -52,23 +90,29 @@ pub fn json(section: &str, options: &[(String, OptionValue)]) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", json!({ "section": section, "options": options }))
+    json!({ "section": section, "options": options })
 }
 
 /// Whether any of its values, the earlier ones as well, is a secret.
 fn is_hidden(name: &str, option: &OptionValue) -> bool {
     let values = [&option.value, &option.raw].into_iter().chain(option.history.iter().map(|step| &step.value));
-    secrecy::is_secret_name(name) || values.filter_map(Eval::known).any(|value| secrecy::is_secret(name, value))
+    secrecy::is_secret_name(name) || values.filter_map(Eval::known).any(|value| secrecy::is_secret_value(name, value))
 }
 
 /// A value behind its name: one line after a blank, several indented below.
-fn shown(value: &Eval<String>, hidden: bool, indent: usize) -> String {
+fn show(text: &mut String, value: &Eval<String>, hidden: bool, indent: usize) {
     match value {
-        Eval::Known(_) if hidden => " (secret)".to_owned(),
-        Eval::Known(text) if text.is_empty() => String::new(),
-        Eval::Known(text) if !text.contains('\n') => format!(" {}", plain(text)),
-        Eval::Known(text) => text.lines().map(|line| format!("\n{:indent$}{}", "", plain(line))).collect(),
-        Eval::Unknown(why) => format!(" ? {}", plain(&why.text)),
+        Eval::Known(_) if hidden => text.push_str(" (secret)"),
+        Eval::Known(known) if known.contains('\n') => {
+            for line in known.lines() {
+                text.push('\n');
+                text.extend(std::iter::repeat_n(' ', indent));
+                text.push_str(&plain(line));
+            }
+        }
+        Eval::Known(known) if known.is_empty() => {}
+        Eval::Known(known) => text.extend([" ", &plain(known)]),
+        Eval::Unknown(why) => text.extend([" ? ", &plain(&why.text)]),
     }
 }
 

@@ -53,6 +53,37 @@ fn an_option_is_explained_by_every_line_that_took_part() {
 }
 
 #[test]
+fn everything_is_explained_at_once_and_as_each_section_is_by_itself() {
+    let place = checkout();
+    let all = call(place.path(), &["explain", ":"]);
+    assert_eq!(all.code, 0, "{all:?}");
+    let one_by_one = ["app:", "buildout:", "extra:", "use:", "versions:"];
+    let sections: Vec<String> = one_by_one.iter().map(|what| call(place.path(), &["explain", what]).stdout).collect();
+    let known: Vec<&String> = sections.iter().filter(|text| all.stdout.contains(text.as_str())).collect();
+    assert_eq!(known.len(), sections.len(), "{all:?}");
+    assert!(!all.stdout.contains("hunter2"), "{all:?}");
+    let json = call(place.path(), &["explain", ":", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("it is JSON");
+    let names: Vec<_> = json["sections"].as_array().into_iter().flatten().map(|section| &section["section"]).collect();
+    let own = names.iter().filter(|name| one_by_one.contains(&format!("{}:", name.as_str().unwrap_or("")).as_str()));
+    assert_eq!(own.count(), 5, "{names:?}");
+}
+
+#[test]
+fn where_nothing_is_installed_requirements_tell_the_generation_and_a_pin_overrules_them() {
+    let place = checkout();
+    let asked = || call(place.path(), &["explain", "buildout:eggs-directory-version"]);
+    write(&place.path().join("requirements.txt"), "setuptools==80\nzc.buildout==4.1.12\n");
+    // base.cfg pins 6.0.1.
+    assert!(asked().stdout.contains("eggs-directory-version = v5"), "{:?}", asked());
+    write(&place.path().join("base.cfg"), "[buildout]\nparts = app\n\n[versions]\n");
+    assert!(asked().stderr.contains("there is no option"), "{:?}", asked());
+    write(&place.path().join("base.cfg"), "[buildout]\nparts = app\n\n[versions]\nzc.buildout = 3.3\n");
+    write(&place.path().join("requirements.txt"), "zc.buildout==6.0.1\n");
+    assert!(asked().stderr.contains("there is no option"), "{:?}", asked());
+}
+
+#[test]
 fn a_secret_option_is_explained_without_its_value() {
     let place = checkout();
     let told = call(place.path(), &["explain", "extra:password"]);

@@ -18,6 +18,7 @@ const EXAMPLES: &str = "Examples:
   rectify explain zope --plan plan.json    all about one unit
   rectify explain instance:eggs            the value of a buildout's option, and who set it where
   rectify explain instance: dev.cfg        all options of a section, with another configuration
+  rectify explain :                        all options of all sections, as `buildout annotate` tells them
 
 ";
 
@@ -25,7 +26,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, clap::Args)]
 #[command(help_template = TEMPLATE, before_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// A code, a finding of the plan, a unit, or SECTION:OPTION of a buildout
+    /// A code, a finding of the plan, a unit, or SECTION:OPTION of a buildout; `:` is all of them
     what: Option<String>,
     /// Environment or configuration file, where there is no saved plan
     environment: Option<String>,
@@ -39,6 +40,14 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
         output.text(&if output.is_json() { all_codes_json() } else { explain::all_codes() })?;
         return Ok(Exit::InSync);
     };
+    if what == ":" && args.plan.is_none() {
+        let sections = crate::pipeline::all_options(&global.request(args.environment.as_deref()))?;
+        let json = output.is_json();
+        output.text(&if json { provenance::all_json(&sections) } else { provenance::all_text(&sections) })?;
+        // The process ends: taking thousands of values apart one by one would be for nothing.
+        std::mem::forget(sections);
+        return Ok(Exit::InSync);
+    }
     if let Some((section, option)) = section_and_option(what).filter(|_| args.plan.is_none()) {
         let options = crate::pipeline::options(&global.request(args.environment.as_deref()), section, option)?;
         let json = output.is_json();

@@ -18,6 +18,8 @@ pub struct Runner {
     pub environment: Option<TargetPath>,
     /// Whom the directory belongs to, if that is not root.
     pub user: Option<String>,
+    /// The version of zc.buildout that `requirements.txt` beside the configuration asks for: what pip would install.
+    pub required: Option<String>,
     /// What is known about the machine and that Python.
     pub facts: TargetFacts,
 }
@@ -43,7 +45,8 @@ impl Runner {
         let user = owner.as_ref().filter(|owner| owner.id != 0).map(|owner| owner.name.clone());
         let home = owner.map(|owner| owner.home);
         let facts = TargetFacts { home, ..tree.facts(environment.as_ref(), interpreter.as_ref(), program.as_ref()) };
-        Self { program, environment, user, facts }
+        let required = tree.text(&directory.join("requirements.txt")).as_deref().and_then(required);
+        Self { program, environment, user, required, facts }
     }
 }
 
@@ -206,6 +209,19 @@ impl Tree<'_> {
     }
 }
 
+/// The version of zc.buildout that a requirements file pins (pip's format): none where its lines disagree.
+fn required(requirements: &str) -> Option<String> {
+    let mut versions = requirements.lines().filter_map(|line| {
+        let (name, rest) = line.split_once("==")?;
+        let is_buildout = super::resolved::canonical_name(name.trim()) == "zc-buildout";
+        let version = rest.trim_start().split([' ', '\t', ';', '#', '\\']).next()?;
+        let is_exact = version.starts_with(|first: char| first.is_ascii_digit()) && !version.contains(['*', ',']);
+        (is_buildout && is_exact).then(|| version.to_owned())
+    });
+    let first = versions.next()?;
+    versions.all(|other| other == first).then_some(first)
+}
+
 /// Canonical name and version of `NAME-VERSION-pyX.Y.egg`.
 fn egg_name(word: &str) -> Option<(String, String)> {
     let mut parts = word.strip_suffix(".egg")?.split('-');
@@ -253,6 +269,17 @@ impl Elf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requirements_pin_one_exact_version_or_tell_nothing() {
+        assert_eq!(required("setuptools==80\nzc.buildout==3.3\n").as_deref(), Some("3.3"));
+        assert_eq!(required("zc_buildout == 5.1.0 ; python_version > '3'  # why\n").as_deref(), Some("5.1.0"));
+        assert_eq!(required("zc.buildout==4.1 \\\n    --hash=sha256:00\n").as_deref(), Some("4.1"));
+        for nothing in ["zc.buildout>=3", "zc.buildout==5.*", "zc.buildout==3\nzc.buildout==4", "-r zc.buildout==", ""]
+        {
+            assert_eq!(required(nothing), None, "{nothing}");
+        }
+    }
 
     #[test]
     fn an_elf_header_tells_width_order_and_machine() {

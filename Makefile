@@ -14,7 +14,7 @@ export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 export RECTIFY_PARITY_COUNT ?= 100
 export RECTIFY_PARITY_SEED ?= 1
 
-.PHONY: static test install prepare format lint doc test-rust test-python claims generations hostile incidents bless
+.PHONY: static test install prepare format lint doc test-rust test-python claims generations hostile fuzz incidents bless
 
 # What this machine calls itself, as rustc does.
 HOST := $(shell rustc -vV | sed -n 's/^host: //p')
@@ -23,7 +23,8 @@ test: install format lint doc prepare test-rust test-python
 
 # The program as one file without any shared library: it runs on every Linux of this processor, a rescue system, too.
 static:
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --bin rectify --target $(HOST)
+	CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 RUSTFLAGS='-C target-feature=+crt-static' \
+	    cargo build --locked --release --bin rectify --target $(HOST)
 	! readelf -d target/$(HOST)/release/rectify | grep NEEDED
 	@echo 'target/$(HOST)/release/rectify'
 
@@ -68,6 +69,15 @@ generations:
 # Ten megabytes of every kind of hostile input, and many random changes of the fuzzing seeds.
 hostile:
 	RECTIFY_HOSTILE_TIMES=100 cargo test --locked --release --test hostile -- --include-ignored
+
+# libFuzzer on every reader of outside bytes, from the seeds that the tests replay. Needs a nightly compiler and cargo-fuzz.
+FUZZ_SECONDS ?= 60
+fuzz:
+	cargo +nightly fuzz build
+	for target in $$(cargo +nightly fuzz list); do \
+	    mkdir -p fuzz/corpus/$$target && cargo +nightly fuzz run $$target fuzz/corpus/$$target fixtures/fuzz/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 || exit 1; \
+	done
 
 # Simulated incidents on two revisions of a real deployment: is everything found, and called by its name? Needs root, loop
 # mounts and the simulator ($(SIMULATOR)). SEEDS="1 2" for several.

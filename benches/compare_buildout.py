@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How long resolving a large buildout takes: rectify's resolver against `buildout annotate`, in one interleaved run.
+"""How long resolving a large buildout takes: rectify against `buildout annotate`, in one interleaved run.
 
     python3 benches/compare_buildout.py COREDEV ZOPE PYTHON [RUNS]
 
 COREDEV is a checkout of plone/buildout.coredev, ZOPE one of zopefoundation/Zope, PYTHON one with zc.buildout. The
 profile's remote `extends` are served to both from one extends-cache, made here of ZOPE's files: what is missing in it is
-said. Needs `cargo build --release --example resolve_buildout` (or $RESOLVE_BUILDOUT). Runs in a copy; starts no network
-connection. Prints medians, the ratio and what they were measured on.
+said. Both programs are started anew each time, resolve everything and print every option with where it comes from. Needs
+`make static` (or $RECTIFY); what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
+ratio and what they were measured on.
 """
 import hashlib
 import json
@@ -77,24 +78,26 @@ def seconds(command, directory, output):
 def main():
     coredev, zope, python = map(os.path.abspath, sys.argv[1:4])
     runs = int(sys.argv[4]) if len(sys.argv) > 4 else 7
-    resolve = os.environ.get('RESOLVE_BUILDOUT', os.path.join(TOP, 'target/release/examples/resolve_buildout'))
+    machine = subprocess.run(['rustc', '-vV'], stdout=subprocess.PIPE, text=True, check=True).stdout
+    host = next(line.split()[1] for line in machine.splitlines() if line.startswith('host:'))
+    static = os.environ.get('RECTIFY', os.path.join(TOP, 'target', host, 'release/rectify'))
+    dynamic = os.path.join(TOP, 'target/release/rectify')
     scratch = os.path.realpath(tempfile.mkdtemp('rectify-bench'))
     try:
         directory, cache = os.path.join(scratch, 'coredev'), os.path.join(scratch, 'cache')
         shutil.copytree(coredev, directory, ignore=shutil.ignore_patterns('.git'))
         os.mkdir(cache)
         missing = make_cache(directory, zope, cache)
-        facts = os.path.join(scratch, 'facts.json')
-        with open(facts, 'w') as f:
-            oracle = os.path.join(TOP, 'tests/oracle/buildout_oracle.py')
-            subprocess.run([python, '-W', 'ignore', oracle], stdin=subprocess.DEVNULL, stdout=f, check=True)
         options = ['buildout:extends-cache=' + cache, 'buildout:offline=true']
-        config = os.path.join(directory, PROFILES[0])
+        sets = [word for option in options for word in ('--set', option)]
+        explain = ['explain', ':', PROFILES[0], '--no-user-defaults', '--dialect', '6'] + sets
         commands = {
             'buildout annotate': [os.path.join(os.path.dirname(python), 'buildout'), '-U', '-c', PROFILES[0]] + options
             + ['annotate'],
-            'rectify': [resolve, facts, config] + options,
+            'rectify explain : (make static)': [static] + explain,
+            'rectify explain : (shared libraries)': [dynamic] + explain,
         }
+        commands = {name: command for name, command in commands.items() if os.path.isfile(command[0])}
         times = {name: [] for name in commands}
         output = os.path.join(scratch, 'output')
         for run in range(runs + 1):  # the first one warms up
@@ -102,17 +105,18 @@ def main():
                 took = seconds(command, directory, output)
                 if run:
                     times[name].append(took)
-        with open(output) as f:
-            resolved = json.load(f)[0]
+        told = subprocess.run([static, '--json'] + explain, cwd=directory, stdout=subprocess.PIPE, check=True).stdout
+        sections = json.loads(told)['sections']
         median = {name: statistics.median(values) for name, values in times.items()}
         print('\n| command | median s | min s | max s | ratio |\n|---|---|---|---|---|')
         for name, values in times.items():
             print('| %s | %.4f | %.4f | %.4f | 1/%.0f |' % (
                 name, median[name], min(values), max(values), median['buildout annotate'] / median[name]))
-        version = json.load(open(facts))['buildout_version']
-        print('\n%d runs each, alternating, after one to warm up; %d sections, %d parts; without a copy: %s\n%d CPUs; load '
+        ask = 'import importlib.metadata; print(importlib.metadata.version("zc.buildout"))'
+        version = subprocess.run([python, '-c', ask], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        print('\n%d runs each, alternating, after one to warm up; %d sections, %d options; without a copy: %s\n%d CPUs; load '
               '%.1f; %s %s; zc.buildout %s' % (
-                  runs, len(resolved['sections']), len(resolved['parts']), ', '.join(missing) or 'none',
+                  runs, len(sections), sum(len(one['options']) for one in sections), ', '.join(missing) or 'none',
                   os.cpu_count(), os.getloadavg()[0], platform.system(), platform.release(), version))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -5,9 +5,10 @@
 
 Only the commands whose names contain one of the NAMEs are run, if any are given. Needs `cargo build --release --example
 verify_md5sums` (or $VERIFY_MD5SUMS) and of the program, and, as far as they are to be compared, debsums, hashdeep, aide, rsync and paketkoll
-(or $PAKETKOLL); what is not there is left out and said. The page cache is warm: one run of everything before counts
-for nothing. Prints medians of wall and processor seconds with what they were measured on. Writes in a scratch directory
-only; changes nothing. debsums takes minutes and is run once.
+(or $PAKETKOLL); what is not there is left out and said. The page cache is warm: all files are read by a plain loop before each
+command, because what lies idle for a minute is slow to come back on some virtual machines, which would be charged to whoever
+comes next. One turn before counts for nothing (without debsums and aide, which take a minute each). Prints medians of wall and processor seconds with what they were measured on. Writes in a scratch directory
+only; changes nothing. A turn takes some minutes.
 """
 import os
 import platform
@@ -18,10 +19,9 @@ import sys
 import tempfile
 import time
 
+SLOW = ('debsums', 'aide')
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 INFO = '/var/lib/dpkg/info'
-# Commands that take so long that they are run once, after the others.
-SLOW = ('debsums', 'aide')
 
 
 def claimed_files():
@@ -59,7 +59,7 @@ def prepare(names, wanted):
     if 'aide' in wanted:
         with open(names['aide.conf'], 'w') as f:
             f.write('database_in=file:%(aide.db)s\ndatabase_out=file:%(aide.db)s\nreport_url=stdout\n'
-                    'num_workers=2\n/usr sha256+ftype\n' % names)
+                    'num_workers=2\n!/usr/local\n/usr sha256+ftype\n' % names)
         subprocess.run(['aide', '--init', '-c', names['aide.conf']], stdout=subprocess.DEVNULL)
 
 
@@ -105,16 +105,16 @@ def main():
         results = {name: [] for name in table}
         output = os.path.join(scratch, 'output')
         loads = []
+        reading = commands(names)['read only']
         for turn in range(runs + 1):  # the first one warms up
             for name, command in table.items():
-                if not name.startswith(SLOW):
-                    result = run(command, output)
-                    loads.append(os.getloadavg()[0])
-                    if turn:
-                        results[name].append(result)
-        for name, command in table.items():
-            if name.startswith(SLOW):
-                results[name].append(run(command, output))
+                if not turn and name.startswith(SLOW):
+                    continue
+                run(reading, output)
+                result = run(command, output)
+                loads.append(os.getloadavg()[0])
+                if turn:
+                    results[name].append(result)
         medians = {name: [statistics.median(column) for column in zip(*values)] for name, values in results.items()}
         own = medians.get('rectify') or next(iter(medians.values()))
         print('| command | wall s (median) | min | CPU s (median) | min | wall / rectify | CPU / rectify |\n'
@@ -123,9 +123,9 @@ def main():
             wall, cpu = medians[name]
             print('| %s | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f |' % (
                 name, wall, min(wall for wall, _ in values), cpu, min(cpu for _, cpu in values), wall / own[0], cpu / own[1]))
-        print('\n%d runs each, alternating, after one to warm up (%s once); %d files, %.2f GB; not there: %s\n'
+        print('\n%d runs each, alternating, after one to warm up; %d files, %.2f GB; not there: %s\n'
               '%d CPUs; load %.1f to %.1f; %s %s' % (
-                  runs, ' and '.join(SLOW), count, size / 1e9, ', '.join(missing) or 'none', os.cpu_count(), min(loads),
+                  runs, count, size / 1e9, ', '.join(missing) or 'none', os.cpu_count(), min(loads),
                   max(loads), platform.system(), platform.release()))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -49,10 +49,13 @@ def make(directory, name, sizes):
         digest = base64.urlsafe_b64encode(sha256.digest()).decode().rstrip('=')
         rows.append('%s,sha256=%s,%d\n' % (relative, digest, size))
         sums.append('%s  %s\n' % (md5.hexdigest(), paths[-1]))
-    with open(os.path.join(info, 'RECORD'), 'w') as f:
-        f.write(''.join(rows) + '%s-1.0.dist-info/RECORD,,\n%s-1.0.dist-info/METADATA,,\n' % (name, name))
+    metadata = 'Metadata-Version: 2.1\nName: %s\nVersion: 1.0\n' % name
+    digest = base64.urlsafe_b64encode(hashlib.sha256(metadata.encode()).digest()).decode().rstrip('=')
+    rows.append('%s-1.0.dist-info/METADATA,sha256=%s,%d\n' % (name, digest, len(metadata)))
     with open(os.path.join(info, 'METADATA'), 'w') as f:
-        f.write('Metadata-Version: 2.1\nName: %s\nVersion: 1.0\n' % name)
+        f.write(metadata)
+    with open(os.path.join(info, 'RECORD'), 'w') as f:
+        f.write(''.join(rows) + '%s-1.0.dist-info/RECORD,,\n' % name)
     conf = os.path.join(directory, 'conf-' + name)
     os.mkdir(conf)
     with open(os.path.join(conf, 'rectify.toml'), 'w') as f:
@@ -63,7 +66,7 @@ def make(directory, name, sizes):
 
 
 def run(command, output, wanted):
-    """Wall and processor seconds of a command, whose output has to say `wanted`."""
+    """Wall and processor seconds and most memory (KiB) of a command, whose output has to say `wanted`."""
     with open(output, 'wb') as f:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT)
@@ -73,7 +76,7 @@ def run(command, output, wanted):
         text = f.read()
     if wanted not in text:
         sys.exit('%s does not say `%s`:\n%s' % (' '.join(command), wanted, text[-3000:]))
-    return took, usage.ru_utime + usage.ru_stime
+    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 
 def main():
@@ -94,8 +97,8 @@ def main():
             conf = ['-C', os.path.join(directory, 'conf-' + name), '--no-progress']
             commands[name, 'read only, warm'] = [example, '--read', '--md5', md5], 'read'
             commands[name, 'rectify, MD5, warm'] = [example, '--md5', md5], '%d intact' % len(paths[name])
-            commands[name, 'rectify check, SHA-256, warm'] = [rectify, 'check', 'system'] + conf, 'OK'
-            commands[name, 'rectify check --read direct'] = [rectify, 'check', 'system', '--read', 'direct'] + conf, 'OK'
+            commands[name, 'rectify check, SHA-256, warm'] = [rectify, 'check', 'system'] + conf, 'In sync'
+            commands[name, 'rectify check --read direct'] = [rectify, 'check', 'system', '--read', 'direct'] + conf, 'In sync'
         fio = ['fio', '--name=read', '--readonly', '--direct=1', '--rw=read', '--bs=1M', '--iodepth=8', '--ioengine=libaio',
                '--filename=' + ':'.join(paths['large']), '--file_service_type=sequential']
         commands['large', 'fio, direct, 1 MiB, 8 at once'] = fio, 'err= 0'
@@ -103,20 +106,22 @@ def main():
         loads = []
         for turn in range(runs + 1):
             for key, (command, wanted) in commands.items():
+                # What lies idle for a minute is slow to come back on some virtual machines.
+                run(commands[key[0], 'read only, warm'][0], output, 'read')
                 result = run(command, output, wanted)
                 loads.append(os.getloadavg()[0])
                 if turn:
                     results[key].append(result)
-        wall, cpu = ({key: statistics.median(pair[column] for pair in values) for key, values in results.items()}
-                     for column in (0, 1))
+        wall, cpu, memory = ({key: statistics.median(result[column] for result in values) for key, values in results.items()}
+                             for column in (0, 1, 2))
         disk = total['large'] / wall['large', 'fio, direct, 1 MiB, 8 at once']
-        print('| files | command | wall s | CPU s | MB/s | of reading only, CPU | wall | of fio |\n|---|---|---|---|---|---|---|---|')
+        print('| files | command | wall s | CPU s | MB | MB/s | of reading only, CPU | wall | of fio |\n|---|---|---|---|---|---|---|---|---|')
         for (name, what), seconds in wall.items():
             rate = total[name] / seconds
             floor = name, 'read only, warm'
             shares = ('%.0f %%' % (100 * cpu[floor] / cpu[name, what]), '%.0f %%' % (100 * wall[floor] / seconds))
-            print('| %s | %s | %.2f | %.2f | %.0f | %s | %s | %s |' % (
-                name, what, seconds, cpu[name, what], rate / 1e6, *(shares if 'warm' in what else ('', '')),
+            print('| %s | %s | %.2f | %.2f | %.0f | %.0f | %s | %s | %s |' % (
+                name, what, seconds, cpu[name, what], memory[name, what] / 1e3, rate / 1e6, *(shares if 'warm' in what else ('', '')),
                 '' if 'warm' in what else '%.0f %%' % (100 * rate / disk)))
         print('\n%d runs each, alternating, after one to warm up; %d files of 1 to 41 KiB (%.2f GB) and %d of %d MiB; %d CPUs; '
               'load %.1f to %.1f; %s %s' % (

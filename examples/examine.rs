@@ -11,7 +11,7 @@ use rectify::io::disk::LiveRoot;
 use rectify::live::examine::run;
 use rectify::live::intrinsic::{CHECKS, Verdict};
 use rectify::live::subject::Subject;
-use rectify::model::observation::Kind;
+use rectify::model::observation::{Kind, ReadMode};
 use rectify::model::path::TargetPath;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -60,7 +60,7 @@ fn main() {
 
 /// Whether any check was about the file.
 fn examine(root: &LiveRoot, path: &TargetPath, counts: &mut BTreeMap<&'static str, Count>, told: bool) -> bool {
-    let Ok(subject) = Subject::open(root, path) else { return false };
+    let Ok(subject) = Subject::open(root, path, ReadMode::Cached) else { return false };
     let mut covered = false;
     for &check in CHECKS.iter().filter(|check| check.applies(path, subject.head())) {
         covered = true;

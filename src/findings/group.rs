@@ -17,6 +17,10 @@ const FEW: usize = 5;
 
 /// Finds groups, and lets what was replaced on purpose be drift.
 pub fn group(findings: &mut Findings, scans: &[Scan]) {
+    if let Some(all) = absent(findings) {
+        findings.groups = vec![all];
+        return;
+    }
     let mut groups = Vec::new();
     let mut units: BTreeMap<(HostName, UnitId), Vec<usize>> = BTreeMap::new();
     for (index, finding) in findings.findings.iter().enumerate() {
@@ -33,6 +37,19 @@ pub fn group(findings: &mut Findings, scans: &[Scan]) {
     groups.extend(certificates(findings));
     groups.sort_by(|a, b| (&a.host, &a.directory).cmp(&(&b.host, &b.directory)));
     findings.groups = groups;
+}
+
+/// A deployment of which nothing at all is there. Whether it ever was cannot be told, so that it stays damage.
+fn absent(findings: &mut Findings) -> Option<Group> {
+    let all = &findings.findings;
+    let first = all.first().filter(|_| all.len() >= FEW && findings.intact == 0)?;
+    let is_gone = |finding: &Finding| finding.host == first.host && finding.damage == Damage::Missing;
+    if !all.iter().all(is_gone) {
+        return None;
+    }
+    let directory = common(all.iter().map(|finding| &finding.path))?;
+    let (place, members) = ((first.host.clone(), first.unit.clone()), (0..all.len()).collect::<Vec<_>>());
+    Some(told(findings, place, (Cause::Absent, directory), &members))
 }
 
 type Found = (Cause, TargetPath, Vec<usize>);
@@ -138,7 +155,7 @@ fn told(
     (cause, directory): (Cause, TargetPath),
     members: &[usize],
 ) -> Group {
-    let meant = !matches!(cause, Cause::Revision { .. });
+    let meant = matches!(cause, Cause::Replaced { .. } | Cause::Certificate);
     let mut paths = BTreeSet::new();
     for index in members {
         let finding = &mut findings.findings[*index];
@@ -152,7 +169,7 @@ fn told(
         Cause::Replaced { .. } => vec![format!("{directory}/**")],
         Cause::Certificate => paths.iter().map(ToString::to_string).collect(),
         // Deploying is the answer, not ignoring.
-        Cause::Revision { .. } => Vec::new(),
+        Cause::Revision { .. } | Cause::Absent => Vec::new(),
     };
     let ids = members.iter().map(|index| findings.findings[*index].id.clone()).collect();
     Group { host, unit, directory, cause, findings: ids, ignore: globs }
@@ -205,6 +222,21 @@ mod tests {
         let paths = (2..8).map(|n| format!("/usr/lib/node_modules/npm/lib/{n}.js"));
         all.extend(paths.enumerate().map(|(n, path)| finding(n + 3, &path, Damage::Changed)));
         Findings { findings: all, ..Findings::default() }
+    }
+
+    #[test]
+    fn a_deployment_of_which_nothing_is_there_is_one_cause_and_stays_damage() {
+        let all: Vec<Finding> = (0..6).map(|n| finding(n, &format!("/srv/app/eggs/{n}"), Damage::Missing)).collect();
+        let mut findings = Findings { findings: all, ..Findings::default() };
+        group(&mut findings, &[]);
+        let [one] = findings.groups.as_slice() else { panic!("{:?}", findings.groups) };
+        assert_eq!((&one.cause, one.findings.len()), (&Cause::Absent, 6));
+        assert_eq!(one.directory, TargetPath::new("/srv/app/eggs"));
+        assert!(findings.findings.iter().all(|one| one.class == Class::Damage));
+
+        findings.intact = 1;
+        group(&mut findings, &[]);
+        assert!(findings.groups.is_empty(), "something is there: then each is lost by itself");
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::model::observation::Failure;
 use crate::model::path::TargetPath;
 use rustix::fd::{AsFd, AsRawFd};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 
 /// The number of the system call, the same on every architecture since 5.x (`asm-generic/unistd.h`).
 const SYS_CACHESTAT: libc::c_long = 451;
@@ -117,6 +118,73 @@ pub fn read_direct(
         if count == 0 || !count.is_multiple_of(ALIGNMENT) {
             return Ok(Direct::Whole(total));
         }
+    }
+}
+
+/// A file as the disk has it, for those who read here and there.
+pub struct DirectFile {
+    file: File,
+    buffer: Buffer,
+    /// Where the buffer's first byte is in the file, and how many there are.
+    held: (u64, usize),
+    at: u64,
+}
+
+impl DirectFile {
+    /// Opens a file past the page cache; `None` where [`read_direct`] would refuse.
+    ///
+    /// # Errors
+    /// As [`read_direct`].
+    pub fn open(root: &LiveRoot, path: &TargetPath) -> Result<Option<Self>, Failure> {
+        if being_written(&root.open_file(path)?).is_some() {
+            return Ok(None);
+        }
+        let opened = match root.open_direct(path) {
+            Ok(file) => Self { file, buffer: Buffer::default(), held: (0, 0), at: 0 },
+            Err(failure) if failure.errno == libc::EINVAL => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let mut opened = opened;
+        match opened.hold(0) {
+            Ok(()) => Ok(Some(opened)),
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
+            Err(error) => Err(io_failure(&error)),
+        }
+    }
+
+    /// Reads what is at an offset and behind it.
+    fn hold(&mut self, at: u64) -> std::io::Result<()> {
+        let start = at - at % ALIGNMENT as u64;
+        self.held = (start, 0);
+        self.held.1 = self.file.read_at(self.buffer.aligned(), start)?;
+        Ok(())
+    }
+}
+
+impl Read for DirectFile {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let (start, length) = self.held;
+        if self.at < start || self.at - start >= length as u64 {
+            self.hold(self.at)?;
+        }
+        let (start, length) = self.held;
+        let skipped = usize::try_from(self.at - start).unwrap_or(usize::MAX).min(length);
+        let count = into.len().min(length - skipped);
+        into[..count].copy_from_slice(&self.buffer.aligned()[skipped..skipped + count]);
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for DirectFile {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::Current(by) => (self.at, by),
+            SeekFrom::End(by) => (self.file.metadata()?.len(), by),
+        };
+        self.at = from.checked_add_signed(by).ok_or_else(|| std::io::Error::from(ErrorKind::InvalidInput))?;
+        Ok(self.at)
     }
 }
 

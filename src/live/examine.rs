@@ -7,14 +7,15 @@ use super::intrinsic::{CHECKS, Check, Verdict};
 use super::plausible::is_named;
 use super::subject::Subject;
 use crate::io::disk::LiveRoot;
+use crate::model::observation::ReadMode;
 use crate::model::path::TargetPath;
 
 /// What programs call files that they have not finished, or cut on purpose.
 const PARTS: &[&str] = &["crdownload", "download", "filepart", "incomplete", "part", "partial", "temp", "tmp"];
 
 /// What the checks say about a file; `None` when none is about it.
-pub fn examine(root: &LiveRoot, path: &TargetPath) -> Option<(&'static str, Verdict)> {
-    match Subject::open(root, path) {
+pub fn examine(root: &LiveRoot, path: &TargetPath, read: ReadMode) -> Option<(&'static str, Verdict)> {
+    match Subject::open(root, path, read) {
         Ok(subject) => examine_subject(&subject),
         Err(failure) => Some(("reading", Verdict::Undecided(format!("it cannot be read: {}", failure.text)))),
     }

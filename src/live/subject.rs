@@ -4,7 +4,8 @@
 //! here ([`Subject::trouble`]), so that a decoder that stumbles over it is not mistaken for a proof of damage.
 
 use crate::io::disk::{LiveRoot, io_failure, look_at};
-use crate::model::observation::{Failure, Kind};
+use crate::io::page_cache::DirectFile;
+use crate::model::observation::{Failure, Kind, ReadMode};
 use crate::model::path::TargetPath;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -53,18 +54,23 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// A file of a live tree.
+    /// A file of a live tree: as the disk has it with [`ReadMode::Direct`], where that is possible, else as memory has it.
     ///
     /// # Errors
     /// When it cannot be opened or its beginning cannot be read.
-    pub fn open(root: &'a LiveRoot, path: &TargetPath) -> Result<Self, Failure> {
+    pub fn open(root: &'a LiveRoot, path: &TargetPath, read: ReadMode) -> Result<Self, Failure> {
         let file = root.open_file(path)?;
         let seen = look_at(&file)?;
+        let direct = if read == ReadMode::Direct { DirectFile::open(root, path)? } else { None };
+        let source: Box<dyn Source> = match direct {
+            Some(direct) => Box::new(direct),
+            None => Box::new(file),
+        };
         let subject = Self {
             path: path.clone(),
             size: seen.size,
             head: Vec::new(),
-            source: RefCell::new((0, Box::new(file))),
+            source: RefCell::new((0, source)),
             trouble: RefCell::new(None),
             siblings: Siblings::Live(root),
             identity: Some((seen.size, seen.mtime)),

@@ -38,6 +38,8 @@ pub enum Cause {
         /// Which.
         revision: String,
     },
+    /// Nothing of what the deployment makes is there.
+    Absent,
 }
 
 impl Cause {
@@ -47,6 +49,7 @@ impl Cause {
             Self::Replaced { by } => format!("{by} was put in its place: its own metadata says so"),
             Self::Certificate => "the same certificate was appended to several lists".to_owned(),
             Self::Revision { revision } => format!("revision {revision} is deployed"),
+            Self::Absent => "nothing of it is there: it was never deployed here, or all of it is lost".to_owned(),
         }
     }
 }

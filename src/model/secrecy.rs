@@ -13,12 +13,14 @@ const TELLING: [&str; 8] = ["pass", "pwd", "secret", "token", "credential", "api
 
 /// Whether an option with this name holds a secret.
 pub fn is_secret_name(name: &str) -> bool {
-    let plain: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
     // What buildout itself notes is needed, and holds digests and paths.
-    let noted = name.starts_with("__buildout_");
-    let tells = |rest: &str| TELLING.iter().any(|telling| rest.starts_with(telling));
-    !noted && (plain == "key" || plain.char_indices().any(|(at, _)| tells(&plain[at..])))
+    if name.starts_with("__buildout_") {
+        return false;
+    }
+    let plain: Vec<u8> = name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect();
+    let begins = |rest: &[u8], word: &str| rest[0] == word.as_bytes()[0] && rest.starts_with(word.as_bytes());
+    let tells = |at: usize| TELLING.iter().any(|word| begins(&plain[at..], word));
+    plain == b"key" || (0..plain.len()).any(tells)
 }
 
 /// Whether an option is a secret by its name or by its value: `user = admin:…`, `url = scheme://user:…@host`.

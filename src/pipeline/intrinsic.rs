@@ -27,7 +27,7 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, found: &Findings, monitor: &
         .par_iter()
         .filter_map(|path| {
             monitor.advance(1);
-            match examine(root, path)? {
+            match examine(root, path, scan.read)? {
                 (check, Verdict::Damaged { at, proof }) => {
                     Some(((*path).clone(), Inconsistency { check: check.to_owned(), at, text: proof }))
                 }

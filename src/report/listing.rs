@@ -7,6 +7,7 @@ use super::formats::{Detail, Options};
 use super::paint::Tone;
 use super::view::{AtRiskView, FindingView, UnverifiedView, View, symbol};
 use crate::model::finding::{Certainty, Class};
+use crate::model::group::Cause;
 use crate::model::incident::Touched;
 use crate::model::unit::{HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +31,22 @@ pub(super) fn section(view: &View, class: Class, options: Options) -> Option<Str
     let mut lines = vec![format!("{title} ({})", number(total))];
     for (host, units) in &hosts {
         lines.push(format!("  {}", plain(&host.0)));
+        if options.detail == Detail::Units && is_absent(view, host) {
+            let what = count(units.len() as u64, "unit", "units");
+            lines.push(format!("    - {what}: {}; -v lists them", Cause::Absent.sentence()));
+            continue;
+        }
         let width = units.keys().map(|unit| plain(view.unit_name(unit)).chars().count()).max().unwrap_or(0).min(40);
         for (unit, findings) in units {
             unit_lines(view, unit, findings, (width, options), &mut lines);
         }
     }
     Some(lines.join("\n"))
+}
+
+/// Whether nothing of what a host should have is there: then a list by units tells nothing more.
+fn is_absent(view: &View, host: &HostName) -> bool {
+    view.groups.iter().any(|group| group.host == *host && group.cause == Cause::Absent)
 }
 
 fn unit_lines(

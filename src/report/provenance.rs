@@ -5,6 +5,7 @@ use crate::model::buildout::{Operation, OptionValue, Provenance, Source};
 use crate::model::eval::Eval;
 use crate::model::secrecy;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// For people.
@@ -126,16 +127,16 @@ fn sign(operation: Operation) -> &'static str {
     }
 }
 
-fn source(source: &Source) -> String {
+fn source(source: &Source) -> Cow<'_, str> {
     match source {
         Source::File(origin) => match origin.line {
-            Some(line) => format!("{}:{line}", plain(&origin.file)),
-            None => plain(&origin.file).into_owned(),
+            Some(line) => Cow::Owned(plain(&origin.file).into_owned() + ":" + &line.to_string()),
+            None => plain(&origin.file),
         },
-        Source::Default => "default of zc.buildout".to_owned(),
-        Source::Computed => "computed by zc.buildout".to_owned(),
-        Source::CommandLine => "command line".to_owned(),
-        Source::Implicit => "nothing before".to_owned(),
+        Source::Default => Cow::Borrowed("default of zc.buildout"),
+        Source::Computed => Cow::Borrowed("computed by zc.buildout"),
+        Source::CommandLine => Cow::Borrowed("command line"),
+        Source::Implicit => Cow::Borrowed("nothing before"),
     }
 }
 

@@ -8,6 +8,7 @@ use rectify::io::disk::LiveRoot;
 use rectify::live::examine::{examine, examine_subject, run};
 use rectify::live::intrinsic::{CHECKS, Verdict};
 use rectify::live::subject::{Sibling, Subject};
+use rectify::model::observation::ReadMode;
 use rectify::model::path::TargetPath;
 use std::path::Path;
 
@@ -296,13 +297,13 @@ fn a_live_file_that_changes_meanwhile_is_undecided_and_others_are_told() {
     write(&directory.path().join("a.gz"), &sound("sound.gz")[..5000]);
     let root = LiveRoot::open(directory.path()).expect("it was just made");
     let path = TargetPath::new("/a.gz");
-    assert!(matches!(examine(&root, &path), Some(("gzip", Verdict::Damaged { .. }))));
-    assert_eq!(examine(&root, &TargetPath::new("/b.gz")).map(|(name, _)| name), Some("reading"));
-    let subject = Subject::open(&root, &path).expect("it is readable");
+    assert!(matches!(examine(&root, &path, ReadMode::Cached), Some(("gzip", Verdict::Damaged { .. }))));
+    assert_eq!(examine(&root, &TargetPath::new("/b.gz"), ReadMode::Cached).map(|(name, _)| name), Some("reading"));
+    let subject = Subject::open(&root, &path, ReadMode::Cached).expect("it is readable");
     write(&directory.path().join("a.gz"), sound("sound.gz"));
     let check = CHECKS.iter().find(|check| check.name() == "gzip").expect("it is in the table");
     assert!(matches!(run(*check, &subject), Verdict::Undecided(_) | Verdict::Consistent));
-    assert_eq!(examine(&root, &path), Some(("gzip", Verdict::Consistent)));
+    assert_eq!(examine(&root, &path, ReadMode::Cached), Some(("gzip", Verdict::Consistent)));
     write(&directory.path().join("unknown"), [1, 2, 3]);
-    assert_eq!(examine(&root, &TargetPath::new("/unknown")), None);
+    assert_eq!(examine(&root, &TargetPath::new("/unknown"), ReadMode::Cached), None);
 }

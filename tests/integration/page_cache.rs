@@ -214,3 +214,21 @@ fn what_is_not_on_the_disk_yet_is_left_alone_and_said() {
     assert!(busy.as_str().is_some_and(|reason| reason.contains("not on the disk yet")), "{head:#}");
     assert!(head["scan"]["disk"].as_object().is_some_and(|disk| disk.len() == 1), "{head:#}");
 }
+
+#[test]
+fn what_nothing_vouches_for_is_held_against_its_format_as_the_disk_has_it() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    let rows: Vec<String> = (0..2000).map(|n| format!("{{\"row\": {n}}}")).collect();
+    let good = format!("[{}]", rows.join(",\n"));
+    disk.write("srv/rows.json", &good);
+    disk.manifest(&[]);
+    disk.change_beneath("srv/rows.json", &"\0".repeat(4096));
+    let cached = disk.rectify(&["check", "--json"]);
+    assert!(found(&cached).is_empty(), "{cached:?}");
+    let direct = disk.rectify(&["check", "--read", "direct", "--json"]);
+    assert!(found(&direct).contains_key("rows.json"), "{direct:?}");
+    assert_eq!(read(&disk.path("srv/rows.json")), good.into_bytes(), "the good copy in memory is still there");
+}

@@ -187,3 +187,21 @@ fn buildout_is_run_as_the_owner_of_its_directory() {
     let as_owner = run(place.path());
     assert!(as_owner.starts_with(r#"["sudo","-H","-u","nobody","--","bin/buildout","-N""#), "{as_owner}");
 }
+
+#[test]
+fn a_checkout_that_was_never_deployed_is_told_in_one_line() {
+    let place = checkout();
+    let eggs: String = (1..8).map(|n| format!("    egg{n}\n")).collect();
+    let pins: String = (1..8).map(|n| format!("egg{n} = 1.0\n")).collect();
+    write(&place.path().join("base.cfg"), &format!("{BASE}demo = 1.0\nother = 1.0\n{pins}"));
+    write(&place.path().join("buildout.cfg"), &format!("{CONFIG}\n[app]\neggs +=\n{eggs}"));
+    let told = call(place.path(), &["check"]);
+    assert_eq!(told.code, 3, "it may be lost: {told:?}");
+    assert!(
+        told.stdout.contains("nothing of it is there: it was never deployed here, or all of it is lost"),
+        "{told:?}"
+    );
+    assert!(!told.stdout.contains("egg7"), "{told:?}");
+    let all = call(place.path(), &["check", "-v"]);
+    assert!(all.stdout.contains("egg7"), "{all:?}");
+}

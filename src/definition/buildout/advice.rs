@@ -35,7 +35,7 @@ fn unpinned(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
         return Vec::new();
     }
     let mut named = BTreeSet::new();
-    // The same eggs come again and again.
+    // The same lines come again and again.
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for part in &resolved.parts {
@@ -45,11 +45,9 @@ fn unpinned(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
         let Eval::Known(eggs) = &option.value else { continue };
         let eggs: Vec<&str> = eggs
             .lines()
+            .filter(|line| seen.insert(*line))
             .filter_map(package)
             .filter(|egg| {
-                if !seen.insert(*egg) {
-                    return false;
-                }
                 let name = canonical_name(egg);
                 !resolved.versions.contains_key(&name) && !developed.contains(&name) && named.insert(name)
             })
@@ -112,14 +110,18 @@ fn unlisted(resolved: &Resolved, texts: &BTreeMap<String, String>) -> Vec<Diagno
     if resolved.parts_doubt.is_some() {
         return Vec::new();
     }
+    let listed: BTreeSet<&String> = resolved.configured_parts.iter().collect();
+    let parts: Vec<&String> = resolved.parts.iter().filter(|part| !listed.contains(part)).collect();
+    if parts.is_empty() {
+        return Vec::new();
+    }
     // Who writes `=>` wants it.
     let mut wanted_by: BTreeMap<&str, &Reference> = BTreeMap::new();
     for reference in resolved.references.iter().filter(|reference| reference.target.is_some()) {
         wanted_by.entry(&reference.to).or_insert(reference);
     }
-    let listed: BTreeSet<&String> = resolved.configured_parts.iter().collect();
-    let parts = resolved.parts.iter().filter(|part| !listed.contains(part));
     parts
+        .into_iter()
         .filter_map(|part| {
             let reference = wanted_by.get(part.as_str())?;
             let from = resolved.sections.get(&reference.from)?.options.get(&reference.option)?;

@@ -22,14 +22,12 @@ use crate::live::journal::Journal;
 use crate::live::verify::Options;
 use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
-use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Findings, Unverified};
-use crate::model::hasher::digest_of;
 use crate::model::incident::Window;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Kind, ReadMode, Scan, Sighting};
+use crate::model::observation::{ReadMode, Scan};
 use crate::model::plan::Plan;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{HostName, UnitId};
@@ -188,7 +186,8 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     findings::group::group(&mut findings, &scans);
     let window = window(request, settings);
     findings.at_risk = findings::incident::at_risk(window, &scans, &findings);
-    let quarantine = format!("{}/{}", settings.quarantine, &observations_digest(&scans)[..12]);
+    let observed = saved::observations_digest(&scans);
+    let quarantine = format!("{}/{}", settings.quarantine, &observed[..12]);
     let verify = verify_command(request, &manifest);
     let plan = plan::plan(Input {
         manifest: &manifest,
@@ -198,7 +197,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         quarantine: &quarantine,
         verify: &verify,
     });
-    let mut meta = meta(request, settings, &manifest, &scans, started_at);
+    let mut meta = meta(request, settings, (&manifest, &scans), (started_at, observed));
     if window.is_known() {
         let commits = git::commits(&request.directory, COMMITS);
         meta.timeline = findings::incident::timeline(window, &scans, (&findings, &points), &commits);
@@ -394,24 +393,6 @@ fn restrict(findings: &mut Findings, manifest: &Manifest, request: &Request) {
     findings.number();
 }
 
-/// What was seen, in one digest. The times of directories tell of their neighbours only and are left out: the temporary
-/// directory above a tree changes with every run.
-fn observations_digest(scans: &[Scan]) -> String {
-    let mut bytes = Vec::new();
-    for scan in scans {
-        let mut scan = Scan { started_at: 0, ..scan.clone() };
-        for sighting in scan.observations.values_mut() {
-            if let Sighting::Present(seen) = sighting
-                && seen.kind == Kind::Directory
-            {
-                (seen.size, seen.mtime, seen.ctime) = (0, 0, 0);
-            }
-        }
-        bytes.extend(saved::scan_bytes(&scan));
-    }
-    digest_of(Algorithm::Sha256, &bytes).hex()
-}
-
 /// The command that shows that all is well: this one, as `check`.
 fn verify_command(request: &Request, manifest: &Manifest) -> Command {
     let mut argv = vec!["rectify".to_owned(), "check".to_owned(), manifest.definition.environment.clone()];
@@ -437,7 +418,12 @@ fn absolute(path: &Path) -> String {
     files::canonical(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Scan], started_at: i64) -> Meta {
+fn meta(
+    request: &Request,
+    settings: &Settings,
+    (manifest, scans): (&Manifest, &[Scan]),
+    (started_at, observed): (i64, String),
+) -> Meta {
     let seen = |host: &HostName| scans.iter().find(|scan| scan.host == *host);
     let unseen = manifest.hosts.iter().filter(|host| !host.ignored).filter_map(|host| match seen(&host.name) {
         None => Some((host.name.clone(), "no live tree or scan was given for it".to_owned())),
@@ -450,7 +436,7 @@ fn meta(request: &Request, settings: &Settings, manifest: &Manifest, scans: &[Sc
         deployment: deployment_name(request),
         created_at: started_at,
         scanned_at: scans.iter().map(|scan| scan.started_at).min(),
-        observations_digest: observations_digest(scans),
+        observations_digest: observed,
         source: source(request),
         incident: incident(window),
         timeline: Vec::new(),

@@ -8,7 +8,7 @@
 // `include/uapi/linux/mman.h` has them, and outlive the call; the descriptor is borrowed and so open.
 #![expect(unsafe_code, reason = "cachestat(2) has no safe wrapper in a crate that we use")]
 
-use super::disk::{LiveRoot, io_failure};
+use super::disk::{LiveRoot, io_failure, look_at};
 use crate::model::observation::Failure;
 use crate::model::path::TargetPath;
 use rustix::fd::{AsFd, AsRawFd};
@@ -55,19 +55,26 @@ const ALIGNMENT: usize = 4096;
 /// How much is read at once past the cache, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// Memory that direct reads can go to.
+/// Memory that direct reads can go to; grows to what is asked of it.
+#[derive(Default)]
 pub struct Buffer(Vec<u8>);
 
-impl Default for Buffer {
-    fn default() -> Self {
-        Self(vec![0; CHUNK + ALIGNMENT])
-    }
-}
-
 impl Buffer {
-    fn aligned(&mut self) -> &mut [u8] {
+    /// Room for the next read of a file of which `left` bytes are expected. Not more than needed: the kernel clears what
+    /// a direct read does not fill, which for a small file costs more than reading it.
+    fn room(&mut self, left: u64) -> &mut [u8] {
+        let wanted = usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK).next_multiple_of(ALIGNMENT);
+        if self.0.len() < wanted + ALIGNMENT {
+            self.0 = vec![0; wanted + ALIGNMENT];
+        }
         let start = self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        &mut self.0[start..start + CHUNK]
+        &mut self.0[start..start + wanted]
+    }
+
+    /// The first bytes of what was read.
+    fn held(&self, length: usize) -> &[u8] {
+        let start = self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        &self.0[start..start + length]
     }
 }
 
@@ -91,28 +98,23 @@ pub fn read_direct(
     buffer: &mut Buffer,
     take: &mut dyn FnMut(&[u8]),
 ) -> Result<Direct, Failure> {
-    if let Some(reason) = being_written(&root.open_file(path)?) {
-        return Ok(Direct::Refused(reason));
-    }
-    let mut file = match root.open_direct(path) {
+    let mut file = match open(root, path)? {
         Ok(file) => file,
-        Err(failure) if failure.errno == libc::EINVAL => {
-            return Ok(Direct::Refused("this file system cannot be read past the cache".to_owned()));
-        }
-        Err(failure) => return Err(failure),
+        Err(reason) => return Ok(Direct::Refused(reason)),
     };
+    let size = look_at(&file)?.size;
     let mut total = 0_u64;
     loop {
-        let aligned = buffer.aligned();
-        let count = match file.read(aligned) {
+        let room = buffer.room(size.saturating_sub(total));
+        let count = match file.read(room) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) && total == 0 => {
-                return Ok(Direct::Refused("this file system cannot be read past the cache".to_owned()));
+                return Ok(Direct::Refused(NOT_HERE.to_owned()));
             }
             Err(error) => return Err(io_failure(&error)),
         };
-        take(&aligned[..count]);
+        take(&room[..count]);
         total += count as u64;
         // A count that is no whole block only comes at the end; from there nothing can be read directly.
         if count == 0 || !count.is_multiple_of(ALIGNMENT) {
@@ -121,9 +123,25 @@ pub fn read_direct(
     }
 }
 
+/// Why a file system that knows no direct reading is not asked.
+const NOT_HERE: &str = "this file system cannot be read past the cache";
+
+/// Opens a file past the page cache, or says why not.
+fn open(root: &LiveRoot, path: &TargetPath) -> Result<Result<File, String>, Failure> {
+    match root.open_direct(path) {
+        Ok(file) => Ok(match being_written(&file) {
+            Some(reason) => Err(reason),
+            None => Ok(file),
+        }),
+        Err(failure) if failure.errno == libc::EINVAL => Ok(Err(NOT_HERE.to_owned())),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// A file as the disk has it, for those who read here and there.
 pub struct DirectFile {
     file: File,
+    size: u64,
     buffer: Buffer,
     /// Where the buffer's first byte is in the file, and how many there are.
     held: (u64, usize),
@@ -136,15 +154,9 @@ impl DirectFile {
     /// # Errors
     /// As [`read_direct`].
     pub fn open(root: &LiveRoot, path: &TargetPath) -> Result<Option<Self>, Failure> {
-        if being_written(&root.open_file(path)?).is_some() {
-            return Ok(None);
-        }
-        let opened = match root.open_direct(path) {
-            Ok(file) => Self { file, buffer: Buffer::default(), held: (0, 0), at: 0 },
-            Err(failure) if failure.errno == libc::EINVAL => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
-        let mut opened = opened;
+        let Ok(file) = open(root, path)? else { return Ok(None) };
+        let size = look_at(&file)?.size;
+        let mut opened = Self { file, size, buffer: Buffer::default(), held: (0, 0), at: 0 };
         match opened.hold(0) {
             Ok(()) => Ok(Some(opened)),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(None),
@@ -156,7 +168,7 @@ impl DirectFile {
     fn hold(&mut self, at: u64) -> std::io::Result<()> {
         let start = at - at % ALIGNMENT as u64;
         self.held = (start, 0);
-        self.held.1 = self.file.read_at(self.buffer.aligned(), start)?;
+        self.held.1 = self.file.read_at(self.buffer.room(self.size.saturating_sub(start)), start)?;
         Ok(())
     }
 }
@@ -170,7 +182,7 @@ impl Read for DirectFile {
         let (start, length) = self.held;
         let skipped = usize::try_from(self.at - start).unwrap_or(usize::MAX).min(length);
         let count = into.len().min(length - skipped);
-        into[..count].copy_from_slice(&self.buffer.aligned()[skipped..skipped + count]);
+        into[..count].copy_from_slice(&self.buffer.held(length)[skipped..skipped + count]);
         self.at += count as u64;
         Ok(count)
     }
@@ -195,7 +207,7 @@ fn being_written(file: &File) -> Option<String> {
         Some(_) => Some("it has changes that are not on the disk yet".to_owned()),
         None => {
             // The kernel writes what is older than `vm.dirty_expire_centisecs`, usually 30 seconds; with room to spare.
-            let changed = super::disk::look_at(file).map_or(i64::MAX, |seen| seen.mtime.max(seen.ctime));
+            let changed = look_at(file).map_or(i64::MAX, |seen| seen.mtime.max(seen.ctime));
             (super::clock::now().saturating_sub(changed) < 120_000_000_000).then(|| {
                 "it was changed in the last two minutes, and this kernel does not tell whether that is on the disk"
                     .to_owned()

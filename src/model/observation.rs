@@ -380,6 +380,26 @@ impl Scan {
         }
     }
 
+    /// It without its observations: all that is one of a kind.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self {
+            host: self.host.clone(),
+            started_at: self.started_at,
+            unseen: self.unseen.clone(),
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            observations: BTreeMap::new(),
+            archives: self.archives.clone(),
+            checkouts: self.checkouts.clone(),
+            read: self.read,
+            disk: self.disk.clone(),
+            inconsistent: self.inconsistent.clone(),
+            packages: self.packages.clone(),
+            points: self.points.clone(),
+        }
+    }
+
     /// What is known about a path. A path that was not itself looked at is absent only if a directory on the way
     /// was listed without it, or is provably no directory.
     pub fn sighting(&self, path: &TargetPath) -> Sighting {

@@ -118,7 +118,8 @@ impl Ord for TargetPath {
         // A slash sorts before every byte that a name can hold.
         let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
         // Neighbours in a tree share most of their path, and this is what maps of paths spend their time on.
-        let same = self.0.chunks_exact(16).zip(other.0.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
+        let (own, theirs) = (self.0.as_chunks::<16>().0, other.0.as_chunks::<16>().0);
+        let same = own.iter().zip(theirs).take_while(|(a, b)| a == b).count() * 16;
         self.0[same..].iter().map(key).cmp(other.0[same..].iter().map(key))
     }
 }

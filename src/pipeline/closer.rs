@@ -32,8 +32,13 @@ pub(super) struct Known<'a> {
     pub(super) baselines: &'a Baselines,
 }
 
-/// Looks closer at the files that differ.
-pub(super) fn look_closer(known: Known<'_>, scan: &mut Scan, root: &LiveRoot, monitor: &dyn Monitor) {
+/// Looks closer at the files that differ. Where none does, it gives what was judged, which then still holds.
+pub(super) fn look_closer(
+    known: Known<'_>,
+    scan: &mut Scan,
+    root: &LiveRoot,
+    monitor: &dyn Monitor,
+) -> Option<Findings> {
     let case = Case {
         manifest: known.manifest,
         scans: std::slice::from_ref(scan),
@@ -43,7 +48,7 @@ pub(super) fn look_closer(known: Known<'_>, scan: &mut Scan, root: &LiveRoot, mo
     let found = findings::judge(case);
     let suspects = Suspects::new(&found, scan, known);
     if suspects.findings.is_empty() {
-        return;
+        return Some(found);
     }
     monitor.begin(&format!("looking closer at {}", scan.host), Some(suspects.findings.len() as u64));
     let mut needles = Needles::default();
@@ -64,6 +69,7 @@ pub(super) fn look_closer(known: Known<'_>, scan: &mut Scan, root: &LiveRoot, mo
             *closer = Some(looked);
         }
     }
+    None
 }
 
 /// The files whose content is wrong, with what is known of each.

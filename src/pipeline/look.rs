@@ -95,8 +95,8 @@ pub(super) fn host(
     baselines.claim(&mut refined, std::slice::from_ref(&scan));
     let points = consult_backups(&refined, &scan, &root, settings, window_start, monitor);
     let known = closer::Known { manifest: &refined, points: &points, baselines };
-    closer::look_closer(known, &mut scan, &root, monitor);
-    let found = judge(&refined, &scan, &points);
+    let unchanged = closer::look_closer(known, &mut scan, &root, monitor);
+    let found = unchanged.unwrap_or_else(|| judge(&refined, &scan, &points));
     super::intrinsic::add(&root, &mut scan, &found, monitor);
     scan.points = (!settings.backups.is_empty()).then_some(points);
     scan

@@ -6,12 +6,14 @@
 use super::{Error, Trouble};
 use crate::io::files;
 use crate::model::blocks::BlockDigests;
+use crate::model::content::Algorithm;
+use crate::model::hasher::Hasher;
 use crate::model::manifest::{FORMAT, Manifest};
-use crate::model::observation::{Scan, Sighting};
+use crate::model::observation::{Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 /// The first line of a scan file.
@@ -31,6 +33,15 @@ struct Line {
     /// Of a file of a baseline: what its blocks are known by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     blocks: Option<BlockDigests>,
+}
+
+/// What [`Line`] is read from.
+#[derive(Serialize)]
+struct LineOf<'a> {
+    path: &'a TargetPath,
+    seen: &'a Sighting,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocks: Option<&'a BlockDigests>,
 }
 
 /// A manifest as the bytes of its file.
@@ -71,19 +82,58 @@ pub type Blocks = BTreeMap<TargetPath, BlockDigests>;
 
 /// A scan and the digests of its files' blocks as the bytes of one file: a baseline.
 pub fn scan_bytes_with(scan: &Scan, blocks: &Blocks) -> Vec<u8> {
-    let head = Head {
-        format: FORMAT,
-        scan: Scan { observations: BTreeMap::new(), ..scan.clone() },
-        paths: scan.observations.len(),
-    };
-    let mut bytes = serde_json::to_vec(&head).expect("a scan has only text keys");
-    bytes.push(b'\n');
+    let mut bytes = Vec::new();
+    write_head(scan.head(), scan.observations.len(), &mut bytes);
     for (path, seen) in &scan.observations {
-        let line = Line { path: path.clone(), seen: seen.clone(), blocks: blocks.get(path).cloned() };
-        serde_json::to_writer(&mut bytes, &line).expect("writing to memory does not fail");
-        bytes.push(b'\n');
+        write_line(&LineOf { path, seen, blocks: blocks.get(path) }, &mut bytes);
     }
     bytes
+}
+
+/// What was seen, in one digest. The times of directories tell of their neighbours only and are left out: the temporary
+/// directory above a tree changes with every run.
+pub(super) fn observations_digest(scans: &[Scan]) -> String {
+    let mut digesting = BufWriter::with_capacity(64 << 10, Digesting(Hasher::new(Algorithm::Sha256, 0)));
+    for scan in scans {
+        write_head(Scan { started_at: 0, ..scan.head() }, scan.observations.len(), &mut digesting);
+        for (path, seen) in &scan.observations {
+            match seen {
+                Sighting::Present(seen) if seen.kind == Kind::Directory => {
+                    let seen = Seen { size: 0, mtime: 0, ctime: 0, ..Seen::clone(seen) };
+                    let seen = &Sighting::Present(Box::new(seen));
+                    write_line(&LineOf { path, seen, blocks: None }, &mut digesting);
+                }
+                seen => write_line(&LineOf { path, seen, blocks: None }, &mut digesting),
+            }
+        }
+    }
+    let Digesting(hasher) = digesting.into_inner().ok().expect("memory takes all");
+    hasher.finish().hex()
+}
+
+fn write_head(scan: Scan, paths: usize, out: &mut impl Write) {
+    let head = Head { format: FORMAT, scan, paths };
+    serde_json::to_writer(&mut *out, &head).expect("a scan has only text keys, and memory takes all");
+    out.write_all(b"\n").expect("memory takes all");
+}
+
+fn write_line(line: &LineOf<'_>, out: &mut impl Write) {
+    serde_json::to_writer(&mut *out, line).expect("an observation has only text keys, and memory takes all");
+    out.write_all(b"\n").expect("memory takes all");
+}
+
+/// Digests what is written to it, and keeps nothing.
+struct Digesting(Hasher);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a scan file.

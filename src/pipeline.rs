@@ -291,7 +291,7 @@ fn scan_with(
 ) -> Result<Vec<Scan>, Error> {
     let mut saved: Vec<Scan> =
         request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
-    let journal = request.journal.as_deref().map(journal::File::open).transpose()?;
+    let journal = request.journal.as_deref().map(|path| journal::File::open(path, request.read)).transpose()?;
     if let Some(known) = journal.as_ref().map(journal::File::len).filter(|known| *known > 0) {
         monitor
             .note(&format!("going on: {known} files were read before, and are read again only if they have changed"));

@@ -5,8 +5,9 @@
 
 COREDEV is a checkout of plone/buildout.coredev, ZOPE one of zopefoundation/Zope, PYTHON one with zc.buildout. The
 profile's remote `extends` are served to both from one extends-cache, made here of ZOPE's files: what is missing in it is
-said. Both programs are started anew each time, resolve everything and print every option with where it comes from. Needs
-`make static` (or $RECTIFY); what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
+said. Each program is started anew each time, resolves everything and prints every option with where it comes from: the
+whole of rectify as `rectify explain :`, and its resolver alone as JSON (examples/resolve_buildout.rs). Needs `make static`
+(or $RECTIFY) and `cargo build --release --bins --examples`; what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
 ratio and what they were measured on.
 """
 import hashlib
@@ -91,9 +92,15 @@ def main():
         options = ['buildout:extends-cache=' + cache, 'buildout:offline=true']
         sets = [word for option in options for word in ('--set', option)]
         explain = ['explain', ':', PROFILES[0], '--no-user-defaults', '--dialect', '6'] + sets
+        facts = os.path.join(scratch, 'facts.json')
+        with open(facts, 'w') as f:
+            oracle = os.path.join(TOP, 'tests/oracle/buildout_oracle.py')
+            subprocess.run([python, '-W', 'ignore', oracle], stdin=subprocess.DEVNULL, stdout=f, check=True)
+        resolver = os.path.join(TOP, 'target/release/examples/resolve_buildout')
         commands = {
             'buildout annotate': [os.path.join(os.path.dirname(python), 'buildout'), '-U', '-c', PROFILES[0]] + options
             + ['annotate'],
+            'the resolver': [resolver, facts, os.path.join(directory, PROFILES[0])] + options,
             'rectify explain : (make static)': [static] + explain,
             'rectify explain : (shared libraries)': [dynamic] + explain,
         }

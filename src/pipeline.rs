@@ -167,6 +167,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let settings = &config.settings;
     let mut manifest = manifest_with(request, &config, monitor)?;
     let baselines = Baselines::read(request, settings)?;
+    manifest.diagnostics.extend_from_slice(baselines.unused());
     let scans = scan_with(request, settings, &manifest, &baselines, monitor)?;
     derive::refine(&mut manifest, &scans);
     baselines.claim(&mut manifest, &scans);
@@ -181,6 +182,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions },
         &mut findings,
     );
+    baselines.tell_gone(&manifest, &scans, &mut findings);
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
     findings::group::group(&mut findings, &scans);
@@ -222,6 +224,9 @@ pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Er
 pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
     let config = definition::settings(request, clock::now())?;
     let baselines = Baselines::read(request, &config.settings)?;
+    for unused in baselines.unused() {
+        monitor.note(&unused.message);
+    }
     scan_with(request, &config.settings, manifest, &baselines, monitor)
 }
 
@@ -290,7 +295,7 @@ fn scan_with(
 ) -> Result<Vec<Scan>, Error> {
     let mut saved: Vec<Scan> =
         request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
-    let journal = request.journal.as_deref().map(journal::File::open).transpose()?;
+    let journal = request.journal.as_deref().map(|path| journal::File::open(path, request.read)).transpose()?;
     if let Some(known) = journal.as_ref().map(journal::File::len).filter(|known| *known > 0) {
         monitor
             .note(&format!("going on: {known} files were read before, and are read again only if they have changed"));

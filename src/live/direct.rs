@@ -5,6 +5,7 @@
 
 use super::Asked;
 use super::digest::FileToRead;
+use super::journal::{Journal, split};
 use crate::io::disk::{LiveRoot, look_at};
 use crate::io::page_cache::{Buffer, Direct, read_direct};
 use crate::model::content::Digest;
@@ -19,6 +20,13 @@ use std::io::Read;
 /// How many files are read at the same time: a disk that is asked one thing after the other is idle most of the time
 /// (measured on virtio: 3 times as fast with 8 to 32).
 const AT_ONCE: usize = 32;
+
+/// How much is read through memory before it is compared with the disk, in bytes, where a journal is kept: what an
+/// interruption loses at most, unless one file is larger.
+const BATCH: u64 = 1 << 30;
+
+/// What a file costs besides its content, in bytes: so that empty ones fill a batch, too.
+const EACH: u64 = 4096;
 
 /// What came of reading files.
 #[derive(Debug, Default)]
@@ -36,13 +44,57 @@ pub(super) fn read_all(root: &LiveRoot, files: Vec<FileToRead>, asked: &Asked<'_
             let files = super::digest::read_all(root, files, asked.journal, monitor);
             Contents { files, ..Contents::default() }
         }
-        ReadMode::Direct => from_disk(root, files, monitor),
-        ReadMode::Both => {
-            let in_memory = super::digest::read_all(root, files, None, monitor);
-            let disk = at_once(|| compare(root, &in_memory, monitor));
-            Contents { files: in_memory, disk }
-        }
+        ReadMode::Direct => from_disk(root, files, asked.journal, monitor),
+        ReadMode::Both => match asked.journal {
+            None => both(root, files, monitor),
+            Some(journal) => both_with(journal, root, files, monitor),
+        },
     }
+}
+
+/// Reads through memory, then what the disk has.
+fn both(root: &LiveRoot, files: Vec<FileToRead>, monitor: &dyn Monitor) -> Contents {
+    let in_memory = super::digest::read_all(root, files, None, monitor);
+    let disk = at_once(|| compare(root, &in_memory, monitor));
+    Contents { files: in_memory, disk }
+}
+
+/// Reads both ways what a journal does not know, and notes where both agree. Where they do not, or where the disk was not
+/// asked, nothing is noted: what memory has is gone with the next boot, so only looking again tells whether it is there.
+fn both_with(journal: &dyn Journal, root: &LiveRoot, files: Vec<FileToRead>, monitor: &dyn Monitor) -> Contents {
+    let (known, files) = split(journal, files);
+    let mut contents = Contents { files: known, ..Contents::default() };
+    for batch in batches(files) {
+        let Contents { files, disk } = both(root, batch.clone(), monitor);
+        let agreed: BTreeMap<&TargetPath, &SeenContent> =
+            files.iter().filter(|(path, _)| !disk.contains_key(path)).map(|(path, content)| (path, content)).collect();
+        for file in &batch {
+            if let Some(content) = agreed.get(&file.path) {
+                journal.note(file.stamp(), content);
+            }
+        }
+        contents.files.extend(files);
+        contents.disk.extend(disk);
+    }
+    contents
+}
+
+/// Parts of about [`BATCH`] bytes, in the same order.
+fn batches(files: Vec<FileToRead>) -> Vec<Vec<FileToRead>> {
+    let mut batches: Vec<Vec<FileToRead>> = Vec::new();
+    let mut room = 0_u64;
+    for file in files {
+        let cost = file.size.saturating_add(EACH);
+        match batches.last_mut() {
+            Some(batch) if room >= cost => batch.push(file),
+            _ => {
+                room = BATCH;
+                batches.push(vec![file]);
+            }
+        }
+        room = room.saturating_sub(cost);
+    }
+    batches
 }
 
 /// The disk is slow to answer, not busy: more threads than processors.
@@ -55,18 +107,31 @@ fn at_once<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     }
 }
 
-/// Reads what the disk has; where that is not possible what memory has, which is then said.
-fn from_disk(root: &LiveRoot, mut files: Vec<FileToRead>, monitor: &dyn Monitor) -> Contents {
+/// Reads what the disk has; where that is not possible what memory has, which is then said, and not noted: the next scan
+/// asks the disk again.
+fn from_disk(
+    root: &LiveRoot,
+    files: Vec<FileToRead>,
+    journal: Option<&dyn Journal>,
+    monitor: &dyn Monitor,
+) -> Contents {
+    let (known, mut files) = match journal {
+        Some(journal) => split(journal, files),
+        None => (Vec::new(), files),
+    };
     files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)));
     let read: Vec<(FileToRead, Result<SeenContent, String>)> = at_once(|| {
         let one = |buffer: &mut Buffer, file: FileToRead| {
             let content = from_disk_one(root, &file, buffer);
+            if let (Some(journal), Ok(content)) = (journal, &content) {
+                journal.note(file.stamp(), content);
+            }
             monitor.advance(file.size);
             (file, content)
         };
         files.into_par_iter().map_init(Buffer::default, one).collect()
     });
-    let mut contents = Contents::default();
+    let mut contents = Contents { files: known, ..Contents::default() };
     let mut refused = Vec::new();
     for (file, content) in read {
         match content {
@@ -207,5 +272,30 @@ fn note(runs: &mut Vec<(u64, u64)>, block: u64) {
     match runs.last_mut() {
         Some((start, len)) if *start + *len == block => *len += 1,
         _ => runs.push((block, 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn file(number: usize, size: u64) -> FileToRead {
+        let path = TargetPath::new(format!("/srv/{number}").as_str());
+        FileToRead { path, size, mtime: 0, ctime: 0, algorithms: BTreeSet::new(), capture: false }
+    }
+
+    #[test]
+    fn batches_have_every_file_once_in_its_order_and_none_is_larger_than_it_must_be() {
+        let sizes = [BATCH / 2, BATCH / 2, 3 * BATCH, 0, BATCH - 2 * EACH, 1, u64::MAX, 0];
+        let files = sizes.into_iter().enumerate().map(|(number, size)| file(number, size)).collect();
+        let batches = batches(files);
+        let numbers: Vec<Vec<u64>> = batches.iter().map(|batch| batch.iter().map(|file| file.size).collect()).collect();
+        let half = BATCH / 2;
+        let expected =
+            [vec![half], vec![half], vec![3 * BATCH], vec![0, BATCH - 2 * EACH], vec![1], vec![u64::MAX], vec![0]];
+        assert_eq!(numbers, expected);
+        let many = (0..600_000).map(|number| file(number, 0)).collect();
+        assert_eq!(super::batches(many).iter().map(Vec::len).collect::<Vec<_>>(), [262_144, 262_144, 75_712]);
     }
 }

@@ -3,6 +3,9 @@
 //! A file is taken for read only if its size and both times are those that it had then. Damage below the file system
 //! changes none of them: what happened between the two parts of one scan is not seen, which is why there is no journal
 //! unless somebody asks for one.
+//!
+//! A journal is of one mode of reading: what memory had says nothing about the disk. Past the page cache it gets only what
+//! the disk itself gave, and with both ways only what both agree on.
 
 use super::digest::FileToRead;
 use crate::model::observation::SeenContent;

@@ -44,7 +44,7 @@ pub struct Asked<'a> {
     pub started_at: i64,
     /// Through what contents are read.
     pub read: ReadMode,
-    /// What was read before; only where the page cache is asked alone.
+    /// What was read before, in the same mode.
     pub journal: Option<&'a dyn journal::Journal>,
 }
 

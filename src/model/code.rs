@@ -107,6 +107,8 @@ codes! {
         "The value has the wrong type or cannot be understood; the setting, or the entry that needs it, is left out.";
     IGNORE_RULE_EXPIRED = 43, "an ignore rule has expired",
         "The rule's `until` has passed, so it hides nothing any more. Remove it, or decide anew and set another date.";
+    BASELINE_TOO_YOUNG = 44, "a baseline is from after the begin of the incident",
+        "A scan that was made after the incident began may hold its damage as if it had always been so, and is not used. What only it could vouch for is not vouched for. Name a baseline from before, or correct the begin of the incident.";
 
     // 050-099: reading a buildout
     BUILDOUT_SYNTAX = 50, "buildout configuration cannot be parsed",

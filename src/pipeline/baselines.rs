@@ -6,16 +6,20 @@
 use super::{Error, Request, saved};
 use crate::findings::Revision;
 use crate::model::blocks::BlockDigests;
+use crate::model::code;
 use crate::model::content::Algorithm;
+use crate::model::diagnostic::Diagnostic;
+use crate::model::eval::{Why, WhyKind};
+use crate::model::finding::{Findings, Unverified};
 use crate::model::manifest::Manifest;
 use crate::model::observation::{Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
-use crate::references::baseline;
+use crate::references::baseline::{self, Gone};
 use crate::report::view;
 use crate::settings::Settings;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// The baselines of a run.
 #[derive(Debug, Default)]
@@ -23,6 +27,7 @@ pub(super) struct Baselines {
     files: Vec<(HostName, PathBuf)>,
     scans: Vec<Scan>,
     states: Vec<Revision>,
+    unused: Vec<Diagnostic>,
 }
 
 /// What is done with each file of a baseline.
@@ -30,13 +35,14 @@ pub(super) type Take<'a> = dyn FnMut(TargetPath, &Seen, Option<BlockDigests>) + 
 
 impl Baselines {
     /// Reads the baselines of the command line and of the settings. Those from after the begin of the incident may hold
-    /// its damage and are left out.
+    /// its damage and are left out, which is said.
     pub(super) fn read(request: &Request, settings: &Settings) -> Result<Self, Error> {
         let window_start = request.since.or(settings.incident.since);
         let mut baselines = Self::default();
         for file in request.baselines.iter().chain(&settings.baselines) {
             let scan = saved::read_scan(file)?;
-            if window_start.is_some_and(|start| scan.started_at >= start) {
+            if let Some(start) = window_start.filter(|start| scan.started_at >= *start) {
+                baselines.unused.push(too_young(file, &scan, start));
                 continue;
             }
             baselines.files.push((scan.host.clone(), file.clone()));
@@ -46,6 +52,11 @@ impl Baselines {
         newest_first.sort_by_key(|scan| (std::cmp::Reverse(scan.started_at), scan.host.clone()));
         baselines.states = newest_first.into_iter().map(state).collect();
         Ok(baselines)
+    }
+
+    /// A warning for each that is left out.
+    pub(super) fn unused(&self) -> &[Diagnostic] {
+        &self.unused
     }
 
     /// What they held, newest first.
@@ -60,6 +71,19 @@ impl Baselines {
         }
     }
 
+    /// Adds to what could not be judged what they had and what is gone, where nothing else tells of it.
+    pub(super) fn tell_gone(&self, manifest: &Manifest, scans: &[Scan], findings: &mut Findings) {
+        let wrong: BTreeSet<(&HostName, &TargetPath)> =
+            findings.findings.iter().map(|finding| (&finding.host, &finding.path)).collect();
+        let mut untold = Vec::new();
+        for scan in scans {
+            let gone = baseline::gone(manifest, scan, &self.scans).into_iter();
+            let gone = gone.filter(|gone| !wrong.contains(&(&scan.host, &gone.path)));
+            untold.extend(gone.map(|gone| unverified(&scan.host, gone)));
+        }
+        findings.unverified.extend(untold);
+    }
+
     /// Every file that the baselines of a host saw. A baseline that cannot be read any more tells nothing: it could a
     /// moment ago.
     pub(super) fn each(&self, host: &HostName, take: &mut Take<'_>) {
@@ -71,6 +95,28 @@ impl Baselines {
             });
         }
     }
+}
+
+fn too_young(file: &Path, scan: &Scan, window_start: i64) -> Diagnostic {
+    let message = format!(
+        "the baseline `{}` of {} is not used: it was made after the incident began ({}) and may hold its damage",
+        file.display(),
+        view::time(scan.started_at),
+        view::time(window_start)
+    );
+    let hint = "name a baseline from before the incident, or correct its begin (`--since`, `[incident]`)";
+    Diagnostic::warning(code::BASELINE_TOO_YOUNG, message).hint(hint)
+}
+
+fn unverified(host: &HostName, gone: Gone) -> Unverified {
+    let whether = if gone.directory_changed {
+        "its directory was changed since, so somebody may have removed it"
+    } else {
+        "nothing tells whether somebody removed it"
+    };
+    let text = format!("was in the baseline of {} and is gone; {whether}", view::time(gone.seen_at));
+    let why = Why::new(WhyKind::NoReference, text);
+    Unverified { host: host.clone(), unit: gone.unit, path: Some(gone.path), why, unseen: false }
 }
 
 fn state(scan: &Scan) -> Revision {

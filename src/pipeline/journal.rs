@@ -1,12 +1,13 @@
 //! The journal of a scan as a file: one line for each file that was read, appended while the scan goes on.
 //!
-//! A file that does not begin as a journal does is somebody's, and is refused untouched.
+//! A file that does not begin as a journal does is somebody's, and is refused untouched. So is a journal of another mode of
+//! reading: what memory had must never pass for what the disk has.
 
 use super::{Error, Trouble};
 use crate::io::files;
 use crate::io::output::Appender;
 use crate::live::journal::{Journal, Stamp};
-use crate::model::observation::SeenContent;
+use crate::model::observation::{ReadMode, SeenContent};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// The first line: what the file is.
-const HEAD: &[u8] = b"{\"rectify\":\"journal\",\"format\":1}\n";
+/// The modes of reading, each of which has journals of its own.
+const MODES: [ReadMode; 3] = [ReadMode::Cached, ReadMode::Direct, ReadMode::Both];
+
+/// The first line: what the file is, and how its files were read.
+fn head(read: ReadMode) -> Vec<u8> {
+    format!("{{\"rectify\":\"journal\",\"format\":2,\"read\":\"{}\"}}\n", word(read)).into_bytes()
+}
+
+/// A mode as the command line has it.
+fn word(read: ReadMode) -> &'static str {
+    read.argument().unwrap_or("cached")
+}
 
 /// One line.
 #[derive(Serialize, Deserialize)]
@@ -36,11 +47,12 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Opens a journal, which need not be there yet or may be empty. A last line that was cut off is forgotten.
+    /// Opens the journal of a scan in one mode, which need not be there yet or may be empty. A last line that was cut off is
+    /// forgotten.
     ///
     /// # Errors
-    /// When it cannot be read or appended to, or holds something else.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    /// When it cannot be read or appended to, or holds something else or what was read in another mode.
+    pub(super) fn open(path: &Path, read: ReadMode) -> Result<Self, Error> {
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.missing => Vec::new(),
@@ -50,8 +62,10 @@ impl File {
             let what = format!("`{}` is no journal of a scan: {why}", path.display());
             Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
         };
-        if !bytes.is_empty() && !bytes.starts_with(HEAD) {
-            return Err(refused("it does not begin like one".to_owned()));
+        match MODES.into_iter().find(|mode| bytes.starts_with(&head(*mode))) {
+            Some(other) if other != read => return Err(of_another_mode(path, other, read)),
+            None if !bytes.is_empty() => return Err(refused("it does not begin like one".to_owned())),
+            Some(_) | None => {}
         }
         let mut known = BTreeMap::new();
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
@@ -64,7 +78,7 @@ impl File {
         let failed = |error: crate::io::output::WriteError| Error::new(Trouble::Failed, error.to_string());
         let mut appender = Appender::open(path).map_err(failed)?;
         if bytes.is_empty() {
-            appender.append(HEAD);
+            appender.append(&head(read));
         } else if whole < bytes.len() {
             // The line that was cut off must not swallow the next one.
             appender.cut(whole as u64).map_err(failed)?;
@@ -81,6 +95,15 @@ impl File {
     pub(super) fn of<'a>(&'a self, host: &'a HostName) -> OfHost<'a> {
         OfHost { file: self, host }
     }
+}
+
+fn of_another_mode(path: &Path, other: ReadMode, read: ReadMode) -> Error {
+    let (path, other, read) = (path.display(), word(other), word(read));
+    let what = format!(
+        "`{path}` is the journal of a scan with --read {other}, and this one reads with --read {read}: what was read one way \
+         says nothing about the other"
+    );
+    Error::new(Trouble::Failed, what).hint(format!("go on with --read {other}, or name another file"))
 }
 
 /// A journal as one host sees it.
@@ -130,11 +153,11 @@ mod tests {
         let path = directory.path().join("journal");
         let (host, at) = (HostName::from("h"), TargetPath::new("/srv/file"));
         let stamp = Stamp { path: &at, size: 5, mtime: 7, ctime: 9 };
-        let journal = File::open(&path).expect("it is made");
+        let journal = File::open(&path, ReadMode::Cached).expect("it is made");
         assert_eq!(journal.of(&host).known(stamp), None);
         journal.of(&host).note(stamp, &content("right"));
         drop(journal);
-        let journal = File::open(&path).expect("it is read");
+        let journal = File::open(&path, ReadMode::Cached).expect("it is read");
         assert_eq!(journal.of(&host).known(stamp), Some(content("right")));
         assert_eq!(journal.of(&host).known(Stamp { ctime: 10, ..stamp }), None);
         assert_eq!(journal.of(&HostName::from("other")).known(stamp), None);
@@ -146,15 +169,15 @@ mod tests {
         let path = directory.path().join("journal");
         let (host, one, two) = (HostName::from("h"), TargetPath::new("/a"), TargetPath::new("/b"));
         let stamp = |path| Stamp { path, size: 5, mtime: 7, ctime: 9 };
-        let journal = File::open(&path).expect("it is made");
+        let journal = File::open(&path, ReadMode::Cached).expect("it is made");
         journal.of(&host).note(stamp(&one), &content("one"));
         drop(journal);
         let whole = files::read(&path).expect("it is there");
         crate::io::output::write_atomically(&path, &[&whole[..], &whole[..20]].concat()).expect("it is writable");
-        let journal = File::open(&path).expect("it is read");
+        let journal = File::open(&path, ReadMode::Cached).expect("it is read");
         journal.of(&host).note(stamp(&two), &content("two"));
         drop(journal);
-        let journal = File::open(&path).expect("it is read");
+        let journal = File::open(&path, ReadMode::Cached).expect("it is read");
         assert_eq!(journal.of(&host).known(stamp(&one)), Some(content("one")));
         assert_eq!(journal.of(&host).known(stamp(&two)), Some(content("two")));
     }
@@ -163,12 +186,36 @@ mod tests {
     fn something_else_is_refused_and_left_as_it_is() {
         let directory = tempfile::tempdir().expect("there is room");
         let path = directory.path().join("journal");
-        let damaged = [HEAD, b"{\"host\":1}\n{\"ho"].concat();
-        for bytes in [&b"notes\n"[..], b"notes without an end of line", b"{", b"\n", &HEAD[..9], &damaged] {
+        let head = head(ReadMode::Cached);
+        let damaged = [&head[..], b"{\"host\":1}\n{\"ho"].concat();
+        for bytes in [&b"notes\n"[..], b"notes without an end of line", b"{", b"\n", &head[..9], &damaged] {
             crate::io::output::write_atomically(&path, bytes).expect("it is writable");
-            let error = File::open(&path).expect_err("it is no journal");
+            let error = File::open(&path, ReadMode::Cached).expect_err("it is no journal");
             assert!(error.what.contains("is no journal of a scan"), "{}", error.what);
             assert_eq!(files::read(&path).expect("it is there"), bytes);
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_mode_is_refused_and_left_as_it_is() {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = directory.path().join("journal");
+        let (host, at) = (HostName::from("h"), TargetPath::new("/srv/file"));
+        let stamp = Stamp { path: &at, size: 5, mtime: 7, ctime: 9 };
+        for made in MODES {
+            crate::io::output::write_atomically(&path, b"").expect("it is writable");
+            let journal = File::open(&path, made).expect("an empty file becomes a journal");
+            journal.of(&host).note(stamp, &content("right"));
+            drop(journal);
+            let before = files::read(&path).expect("it is there");
+            for other in MODES.into_iter().filter(|other| *other != made) {
+                let error = File::open(&path, other).expect_err("it is of another mode");
+                let (said, meant) = (format!("with --read {},", word(made)), format!("with --read {}:", word(other)));
+                assert!(error.what.contains(&said) && error.what.contains(&meant), "{}", error.what);
+                assert_eq!(files::read(&path).expect("it is there"), before);
+            }
+            let again = File::open(&path, made).expect("it is of this mode");
+            assert_eq!(again.of(&host).known(stamp), Some(content("right")));
         }
     }
 
@@ -177,9 +224,9 @@ mod tests {
         fn no_bytes_make_it_panic(headed: bool, bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let directory = tempfile::tempdir().expect("there is room");
             let path = directory.path().join("journal");
-            let bytes = if headed { [HEAD, &bytes].concat() } else { bytes };
+            let bytes = if headed { [&head(ReadMode::Cached)[..], &bytes].concat() } else { bytes };
             crate::io::output::write_atomically(&path, &bytes).expect("it is writable");
-            drop(File::open(&path));
+            drop(File::open(&path, ReadMode::Cached));
         }
     }
 }

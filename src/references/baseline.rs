@@ -3,7 +3,8 @@
 //! Takes what such a scan saw and what is there now; gives artifacts with [`Authority::Baseline`] for what no stronger
 //! source knows. A baseline does not know what was deployed or written since. So only what nobody wrote since is held
 //! against it: where size and modification time are still those of the baseline, or where the file is one that is never
-//! changed. Everything else that differs stays unknown, with the reason.
+//! changed. Everything else that differs stays unknown, with the reason. So does what is [`gone`] in a way that may have
+//! been meant.
 //!
 //! Deliberately not here: older contents and blocks as evidence for the kind of damage (`findings`, `live`).
 
@@ -21,10 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Adds to a manifest what the baselines of the scanned host say about paths that nothing else tells of. Later baselines
 /// go before earlier ones.
 pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Scan]) {
-    let mut of_host: Vec<&Scan> = baselines.iter().filter(|baseline| baseline.host == scan.host).collect();
-    of_host.sort_by_key(|baseline| std::cmp::Reverse(baseline.started_at));
     let mut known: BTreeMap<&TargetPath, (&Seen, &Scan)> = BTreeMap::new();
-    for baseline in of_host {
+    for baseline in newest_first(scan, baselines) {
         for (path, sighting) in &baseline.observations {
             if let Sighting::Present(seen) = sighting {
                 known.entry(path).or_insert((seen, baseline));
@@ -44,12 +43,58 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Scan]) {
     manifest.sort();
 }
 
+/// The baselines of the scanned host.
+fn newest_first<'a>(scan: &Scan, baselines: &'a [Scan]) -> Vec<&'a Scan> {
+    let mut of_host: Vec<&Scan> = baselines.iter().filter(|baseline| baseline.host == scan.host).collect();
+    of_host.sort_by_key(|baseline| std::cmp::Reverse(baseline.started_at));
+    of_host
+}
+
+/// A name that a baseline has and the host has not, and that nobody claims. Of a directory that is gone with all that was
+/// in it, only the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// Where it was.
+    pub path: TargetPath,
+    /// The unit it lay in.
+    pub unit: UnitId,
+    /// The time of the newest baseline that has it, nanoseconds since 1970 UTC.
+    pub seen_at: i64,
+    /// Whether the directory's modification time is another one than then, as it is when somebody removes a name.
+    pub directory_changed: bool,
+}
+
+/// What the baselines of the scanned host have and what is gone without a claim: somebody may have removed it, or not.
+/// `manifest` has their claims ([`claim`]) already. Sorted by path.
+pub fn gone(manifest: &Manifest, scan: &Scan, baselines: &[Scan]) -> Vec<Gone> {
+    let told = Told::new(manifest, scan);
+    let baselines = newest_first(scan, baselines);
+    let mut gone: BTreeMap<TargetPath, Gone> = BTreeMap::new();
+    for (index, baseline) in baselines.iter().enumerate() {
+        // What a later baseline did not have either went away before the incident.
+        let looked_later = |path| baselines[..index].iter().any(|later| !is_unseen(&later.sighting(path)));
+        for (path, sighting) in &baseline.observations {
+            let Sighting::Present(before) = sighting else { continue };
+            let lasting = matches!(before.kind, Kind::File | Kind::Link | Kind::Directory) && !is_remade(path);
+            if lasting && told.has_lost(path, scan) && !looked_later(path) {
+                told.note_lost(path, (scan, baseline), &mut gone);
+            }
+        }
+    }
+    gone.into_values().collect()
+}
+
+fn is_unseen(sighting: &Sighting) -> bool {
+    matches!(sighting, Sighting::Unseen(_))
+}
+
 /// Nothing makes it anew.
 fn none() -> Mend {
     Mend::new(Vigilance::Nothing, Vigilance::Nothing)
 }
 
 /// What stronger sources say.
+#[derive(Default)]
 struct Told {
     /// Paths of which something is known.
     much: BTreeSet<TargetPath>,
@@ -57,12 +102,13 @@ struct Told {
     little: BTreeMap<TargetPath, Artifact>,
     units: Vec<(TargetPath, UnitId)>,
     never_changed: Vec<TargetPath>,
+    /// Directories that are missing because a baseline says so: with all that was in them.
+    lost: BTreeSet<TargetPath>,
 }
 
 impl Told {
     fn new(manifest: &Manifest, scan: &Scan) -> Self {
-        let mut told =
-            Self { much: BTreeSet::new(), little: BTreeMap::new(), units: Vec::new(), never_changed: Vec::new() };
+        let mut told = Self::default();
         for artifact in manifest.artifacts.iter().filter(|artifact| artifact.host == scan.host) {
             let unknown = match &artifact.expected {
                 Expected::File(Content::Unknown(_)) | Expected::Present => true,
@@ -73,6 +119,10 @@ impl Told {
                 told.little.insert(artifact.path.clone(), artifact.clone());
             } else {
                 told.much.insert(artifact.path.clone());
+            }
+            let directory = matches!(artifact.expected, Expected::Directory { .. });
+            if directory && artifact.authority == Authority::Baseline && scan.seen(&artifact.path).is_none() {
+                told.lost.insert(artifact.path.clone());
             }
         }
         told.much
@@ -92,6 +142,41 @@ impl Told {
             || below(self.little.range(directory.clone()..).map(|(path, _)| path).find(|path| *path != directory))
     }
 
+    fn knows(&self, path: &TargetPath) -> bool {
+        self.much.contains(path) || self.little.contains_key(path)
+    }
+
+    /// Whether a path is gone, and nobody says anything about that.
+    fn has_lost(&self, path: &TargetPath, scan: &Scan) -> bool {
+        scan.seen(path).is_none()
+            && !self.knows(path)
+            && scan.sighting(path) == Sighting::Absent
+            && !is_in_repository(path, scan)
+    }
+
+    /// Notes the outermost directory that is gone with the path and of which nobody says anything.
+    fn note_lost(&self, path: &TargetPath, (scan, baseline): (&Scan, &Scan), gone: &mut BTreeMap<TargetPath, Gone>) {
+        let is_there = |directory: &TargetPath| scan.seen(directory).is_some_and(|seen| seen.kind == Kind::Directory);
+        let mut top = path.clone();
+        while let Some(parent) = top.parent()
+            && self.has_lost(&parent, scan)
+            && !self.lists(&parent)
+        {
+            top = parent;
+        }
+        let parent = top.parent();
+        if is_remade(&top) || gone.contains_key(&top) || parent.as_ref().is_some_and(|above| self.lost.contains(above))
+        {
+            return;
+        }
+        let directory_changed = parent.filter(is_there).is_some_and(|parent| {
+            let time = |scan: &Scan| scan.seen(&parent).map(|seen| seen.mtime);
+            time(baseline).is_some_and(|before| time(scan) != Some(before))
+        });
+        let (unit, seen_at) = (self.unit_of(&top, scan), baseline.started_at);
+        gone.insert(top.clone(), Gone { path: top, unit, seen_at, directory_changed });
+    }
+
     fn unit_of(&self, path: &TargetPath, scan: &Scan) -> UnitId {
         let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
         deepest.map_or_else(|| UnitId(scan.host.0.clone()), |(_, unit)| unit.clone())
@@ -109,7 +194,7 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn artifact(&self) -> Option<Artifact> {
-        if self.told.much.contains(self.path) || is_remade(self.path) || self.is_in_repository() {
+        if self.told.much.contains(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
             return None;
         }
         let (expected, unchanged) = match self.scan.sighting(self.path) {
@@ -200,11 +285,11 @@ impl Claim<'_> {
             Kind::Fifo | Kind::Socket | Kind::Device => None,
         }
     }
+}
 
-    /// Repositories are checked by their own objects.
-    fn is_in_repository(&self) -> bool {
-        self.scan.checkouts.keys().any(|checkout| self.path.is_below(&checkout.join(".git")))
-    }
+/// Repositories are checked by their own objects.
+fn is_in_repository(path: &TargetPath, scan: &Scan) -> bool {
+    scan.checkouts.keys().any(|checkout| path.is_below(&checkout.join(".git")))
 }
 
 /// Byte code and things that come and go.
@@ -212,4 +297,58 @@ fn is_remade(path: &TargetPath) -> bool {
     let bytes = path.as_bytes();
     let ends = [&b".pyc"[..], b".pyo", b".pid", b".lock", b".sock", b".tmp", b"~", b".swp"];
     path.name() == b"__pycache__" || ends.iter().any(|end| bytes.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::manifest::{Definition, Evaluation};
+
+    /// A scan that listed `/srv` and saw these names in it.
+    fn scan(started_at: i64, directory_time: i64, names: &[&str]) -> Scan {
+        let mut scan = Scan::new("h".into(), started_at);
+        let mut add = |path: TargetPath, seen: Seen| scan.observations.insert(path, Sighting::Present(Box::new(seen)));
+        let srv = TargetPath::new("/srv");
+        for name in names {
+            add(srv.join(name.as_bytes()), Seen { mtime: 1, ..Seen::new(Kind::File) });
+        }
+        add(srv, Seen { mtime: directory_time, listed: true, ..Seen::new(Kind::Directory) });
+        scan
+    }
+
+    fn manifest() -> Manifest {
+        Manifest::new(Definition::new("batou", "e", Evaluation::Exact))
+    }
+
+    #[test]
+    fn what_a_later_baseline_did_not_have_either_is_not_told_and_the_newest_that_had_it_is_named() {
+        let now = scan(30, 9, &["kept"]);
+        let early = scan(10, 5, &["kept", "gone before", "gone since"]);
+        let late = scan(20, 6, &["kept", "gone since"]);
+        let expected = Gone {
+            path: TargetPath::new("/srv/gone since"),
+            unit: UnitId("h".into()),
+            seen_at: 20,
+            directory_changed: true,
+        };
+        assert_eq!(gone(&manifest(), &now, &[early, late]), [expected]);
+    }
+
+    #[test]
+    fn what_somebody_claims_or_nobody_looked_at_is_not_told_here() {
+        let early = scan(10, 5, &["a", "b"]);
+        let mut manifest = manifest();
+        let mend = manifest.add_mend(none());
+        let now = scan(30, 9, &["b"]);
+        let told = Told::new(&manifest, &now);
+        let path = TargetPath::new("/srv/a");
+        let (before, claimed) = (early.seen(&path).expect("it was seen"), Expected::Absent);
+        let claim = Claim { path: &path, before, baseline: &early, scan: &now, told: &told, mend };
+        let artifact = claim.unclaimed(claimed);
+        assert_eq!(gone(&manifest, &now, std::slice::from_ref(&early)).len(), 1);
+        manifest.artifacts.push(artifact);
+        assert_eq!(gone(&manifest, &now, std::slice::from_ref(&early)), []);
+        let nothing = Scan::new("h".into(), 30);
+        assert_eq!(gone(&super::tests::manifest(), &nothing, &[early]), []);
+    }
 }

@@ -61,6 +61,15 @@ impl Place {
         date(&self.directory.path().join("tree/srv"));
     }
 
+    /// Path and reason of everything that could not be judged.
+    fn unverified(&self) -> Vec<(String, String)> {
+        let call = self.check();
+        let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+        let text = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let entries = view["unverified"].as_array().cloned().unwrap_or_default();
+        entries.iter().map(|entry| (text(entry, "path"), text(entry, "why"))).collect()
+    }
+
     fn check(&self) -> Call {
         let arguments =
             ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--json"];
@@ -106,7 +115,7 @@ fn what_was_written_since_is_unknown_and_no_damage() {
     std::fs::write(place.path("a"), lines("b", 9)).expect("it can be written");
     std::fs::remove_file(place.path("b")).expect("it can be removed");
     let call = place.check();
-    assert_eq!(place.told(), [], "a copy of a known file and a removed name are ordinary life");
+    assert_eq!(place.told(), [], "a copy of a known file and a removed name are ordinary life, and no damage");
     assert!(call.stdout.contains("it was written after the baseline"), "{}", call.stdout);
 }
 
@@ -116,6 +125,31 @@ fn a_name_that_went_away_while_the_directory_kept_its_time_is_missing() {
     std::fs::remove_file(place.path("a")).expect("it can be removed");
     place.settle();
     assert_eq!(place.told(), [told("a", "missing", "")]);
+}
+
+#[test]
+fn a_name_that_went_away_with_the_time_of_its_directory_is_told_as_unknown() {
+    let place = Place::new(&[("a", &lines("a", 9)), ("b", &lines("b", 9)), ("run.pid", "7")]);
+    for name in ["a", "run.pid"] {
+        std::fs::remove_file(place.path(name)).expect("it can be removed");
+    }
+    assert_eq!(place.told(), [], "somebody may have removed it");
+    let unverified = place.unverified();
+    let [(path, why)] = unverified.as_slice() else { panic!("{unverified:?}") };
+    assert_eq!(path, "/srv/a");
+    let reason = "and is gone; its directory was changed since, so somebody may have removed it";
+    assert!(why.starts_with("was in the baseline of ") && why.ends_with(reason), "{why}");
+}
+
+#[test]
+fn a_directory_that_went_away_is_told_once_for_all_that_was_in_it() {
+    let place = Place::new(&[("old/deep/a", &lines("a", 9)), ("old/b", &lines("b", 9)), ("c", &lines("c", 9))]);
+    std::fs::remove_dir_all(place.path("old")).expect("it can be removed");
+    let unverified = place.unverified();
+    assert_eq!(unverified.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["/srv/old"]);
+    place.settle();
+    assert_eq!(place.told(), [told("old", "missing", "")], "nobody removed it");
+    assert_eq!(place.unverified(), []);
 }
 
 #[test]
@@ -153,6 +187,15 @@ fn a_baseline_from_after_the_begin_of_the_incident_is_no_reference() {
         ["check", "--manifest", "manifest.json", "--root", "h=tree", "--baseline", "baseline.jsonl", "--since"];
     let call = rectify(place.directory.path(), &[&arguments[..], &["2001-01-01", "--json"]].concat());
     assert!(!call.stdout.contains("\"changed\""), "{}", call.stdout);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).expect("it is JSON");
+    let [said] = view["diagnostics"].as_array().expect("a view has diagnostics").as_slice() else {
+        panic!("{:#}", view["diagnostics"]);
+    };
+    assert_eq!((said["code"].as_str(), said["severity"].as_str()), (Some("RCT044"), Some("warning")), "{said:#}");
+    let message = said["message"].as_str().expect("a diagnostic has a message");
+    assert!(message.starts_with("the baseline `baseline.jsonl` of "), "{message}");
+    assert!(message.contains("it was made after the incident began (2001-01-01T00:00:00Z)"), "{message}");
+    assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("a baseline from before")), "{said:#}");
 }
 
 #[test]

@@ -6,15 +6,18 @@ use crate::program::{is_root, skip};
 use crate::tools::{tool, write};
 use rectify::io::disk::LiveRoot;
 use rectify::live;
+use rectify::live::journal::{Journal, Stamp};
 use rectify::model::content::Algorithm;
 use rectify::model::hasher::digest_of;
 use rectify::model::manifest::{Definition, Depth, Evaluation, Look, Manifest};
 use rectify::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
 use rectify::model::path::TargetPath;
 use rectify::monitor::{Monitor, Silent};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Mutex;
 
 fn manifest(look: &[(&str, Depth)]) -> Manifest {
     let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
@@ -278,4 +281,122 @@ fn a_block_that_the_disk_cannot_read_is_damage() {
         crate::program::run(tree.path(), Path::new("sh"), &["-c", &clean]);
         skip(&format!("no device mapper here: {}", made.stderr.trim()));
     }
+}
+
+/// A journal in memory, which counts what is added to it.
+#[derive(Default)]
+struct Kept {
+    known: BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>,
+    noted: Mutex<BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>>,
+}
+
+impl Kept {
+    fn noted(&self) -> BTreeMap<TargetPath, (u64, i64, i64, SeenContent)> {
+        self.noted.lock().expect("no thread panics while it notes").clone()
+    }
+}
+
+impl Journal for Kept {
+    fn known(&self, file: Stamp<'_>) -> Option<SeenContent> {
+        let (size, mtime, ctime, content) = self.known.get(file.path)?;
+        ((*size, *mtime, *ctime) == (file.size, file.mtime, file.ctime)).then(|| content.clone())
+    }
+
+    fn note(&self, file: Stamp<'_>, content: &SeenContent) {
+        let entry = (file.size, file.mtime, file.ctime, content.clone());
+        self.noted.lock().expect("no thread panics while it notes").insert(file.path.clone(), entry);
+    }
+}
+
+fn scan_noting(base: &Path, read: ReadMode, journal: &Kept) -> Scan {
+    let root = LiveRoot::open(base).expect("it is a directory");
+    let asked = live::Asked { host: &"h".into(), started_at: 0, read, journal: Some(journal) };
+    live::scan(&root, &manifest(&[("/srv", Depth::Whole)]), &asked, &Silent)
+}
+
+/// Three files that are on the disk, and one whose content only memory has so far.
+fn tree_with_one_being_written() -> tempfile::TempDir {
+    let tree = tree();
+    for name in ["a", "b", "c"] {
+        write(&tree.path().join("srv").join(name), format!("this is {name}\n"));
+    }
+    tool(tree.path(), &["sync", "-f", "srv"]);
+    write(&tree.path().join("srv/busy"), "not on the disk yet\n");
+    tree
+}
+
+#[test]
+fn a_scan_past_the_cache_goes_on_without_reading_again_what_the_journal_has() {
+    let tree = tree_with_one_being_written();
+    for read in [ReadMode::Cached, ReadMode::Direct, ReadMode::Both] {
+        let first = Kept::default();
+        let whole = scan_noting(tree.path(), read, &first);
+        if whole.disk.contains_key(&TargetPath::new("/srv/a")) {
+            return skip(&format!("the disk cannot be asked here: {:?}", whole.disk));
+        }
+        // Interrupted before `c`; what the journal has of `a` cannot be read from any file.
+        let mut known = first.noted();
+        known.remove(&TargetPath::new("/srv/c")).expect("it was noted");
+        let noted = digest_of(Algorithm::Sha256, b"what the journal has");
+        let entry = known.get_mut(&TargetPath::new("/srv/a")).expect("it was noted");
+        entry.3 = SeenContent::Read { digests: vec![noted.clone()], captured: None, closer: None };
+        let second = Kept { known, ..Kept::default() };
+        let scan = scan_noting(tree.path(), read, &second);
+        let read_again: Vec<String> = second.noted().keys().map(ToString::to_string).collect();
+        assert_eq!(read_again, ["/srv/c"], "{read:?}");
+        let digest = |scan: &Scan, path: &str| {
+            scan.seen(&TargetPath::new(path)).and_then(|seen| seen.digest(Algorithm::Sha256)).cloned()
+        };
+        assert_eq!(digest(&scan, "/srv/a"), Some(noted), "{read:?}");
+        for path in ["/srv/b", "/srv/c", "/srv/busy"] {
+            assert!(digest(&scan, path).is_some(), "{read:?} {path}");
+            assert_eq!(digest(&scan, path), digest(&whole, path), "{read:?} {path}");
+        }
+        assert_eq!(scan.disk, whole.disk, "{read:?}: what is said of the disk is said again");
+    }
+}
+
+#[test]
+fn what_the_disk_did_not_give_is_never_noted() {
+    let tree = tree_with_one_being_written();
+    for read in [ReadMode::Direct, ReadMode::Both] {
+        let journal = Kept::default();
+        let scan = scan_noting(tree.path(), read, &journal);
+        let unknown: BTreeSet<TargetPath> = scan.disk.keys().cloned().collect();
+        assert!(unknown.contains(&TargetPath::new("/srv/busy")), "{read:?}: {unknown:?}");
+        let noted: BTreeSet<TargetPath> = journal.noted().into_keys().collect();
+        assert!(noted.is_disjoint(&unknown), "{read:?}: {noted:?}");
+        assert_eq!(noted.len() + unknown.len(), 4, "{read:?}: {noted:?} {unknown:?}");
+    }
+}
+
+#[test]
+fn a_scan_does_not_go_on_with_a_journal_of_another_mode() {
+    let tree = tree();
+    write(&tree.path().join("srv/file"), "content");
+    let spec = rectify::pipeline::saved::manifest_bytes(&{
+        let mut manifest = manifest(&[("/srv", Depth::Whole)]);
+        let (directory, service_user) = (None, None);
+        let host =
+            rectify::model::manifest::Host { name: "h".into(), ignored: false, directory, service_user, local: false };
+        manifest.hosts.push(host);
+        manifest
+    });
+    write(&tree.path().join("spec.json"), spec);
+    let root = format!("h={}", tree.path().display());
+    let scan = |read: &str| {
+        let arguments = ["scan", "--manifest", "spec.json", "--root", &root, "--journal", "journal", "--read", read];
+        crate::program::rectify(tree.path(), &arguments)
+    };
+    assert_eq!(scan("cached").code, 0);
+    let journal = crate::tools::read(&tree.path().join("journal"));
+    assert!(!journal.is_empty());
+    for read in ["direct", "both"] {
+        let call = scan(read);
+        assert_eq!((call.code, call.stdout.as_str()), (1, ""), "{}", call.stderr);
+        let said = format!("the journal of a scan with --read cached, and this one reads with --read {read}");
+        assert!(call.stderr.contains(&said), "{}", call.stderr);
+        assert_eq!(crate::tools::read(&tree.path().join("journal")), journal, "untouched");
+    }
+    assert_eq!(scan("cached").code, 0);
 }

@@ -216,6 +216,31 @@ fn what_is_not_on_the_disk_yet_is_left_alone_and_said() {
 }
 
 #[test]
+fn a_scan_that_goes_on_looks_again_at_what_only_memory_has() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    for name in ["srv/config", "srv/sound"] {
+        disk.write(name, &block('N'));
+    }
+    disk.manifest(&[]);
+    disk.change_beneath("srv/config", &block('O'));
+    let on_disk = || {
+        let scan = disk.rectify(&["scan", "--read", "both", "--journal", "journal"]).stdout;
+        let head: Value = serde_json::from_str(scan.lines().next().expect("a scan has a head")).expect("it is JSON");
+        head["scan"]["disk"][disk.path("srv/config").to_str().expect("it is text")].clone()
+    };
+    assert!(on_disk()["other"].is_object(), "{:#}", on_disk());
+    let journal = String::from_utf8(read(&disk.directory.path().join("journal"))).expect("it is text");
+    assert!(journal.contains("srv/sound") && !journal.contains("srv/config"), "{journal}");
+    assert!(on_disk()["other"].is_object(), "it is found again");
+    // With the next boot memory is gone, and with it the difference: nothing of it may be left in the journal.
+    disk.mount_again();
+    assert_eq!(on_disk(), Value::Null);
+}
+
+#[test]
 fn what_nothing_vouches_for_is_held_against_its_format_as_the_disk_has_it() {
     if !is_root() {
         return skip("only root can mount");

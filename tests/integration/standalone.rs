@@ -193,8 +193,9 @@ fn a_checkout_that_was_never_deployed_is_told_in_one_line() {
     let place = checkout();
     let eggs: String = (1..8).map(|n| format!("    egg{n}\n")).collect();
     let pins: String = (1..8).map(|n| format!("egg{n} = 1.0\n")).collect();
-    write(&place.path().join("base.cfg"), format!("{BASE}demo = 1.0\nother = 1.0\n{pins}"));
-    write(&place.path().join("buildout.cfg"), format!("{CONFIG}\n[app]\neggs +=\n{eggs}"));
+    write(&place.path().join("base.cfg"), format!("{BASE}{pins}"));
+    let app = format!("[buildout]\nextends = base.cfg\n\n[app]\nrecipe = zc.recipe.egg\neggs =\n{eggs}");
+    write(&place.path().join("buildout.cfg"), app);
     let told = call(place.path(), &["check"]);
     assert_eq!(told.code, 3, "it may be lost: {told:?}");
     assert!(

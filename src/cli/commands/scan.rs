@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "Examples:
   rectify scan --manifest spec.json --hosts app01 -o app01.jsonl
   rectify scan --manifest spec.json --root app01=/mnt/image -o app01.jsonl
+  rectify scan --manifest spec.json --read direct --journal app01.journal -o app01.jsonl
 
 ";
 
@@ -31,9 +32,9 @@ pub(crate) struct Args {
     /// Keep digests of every file's blocks, too: for a baseline, which can then name blocks of files that are long gone
     #[arg(long)]
     blocks: bool,
-    /// Note here what was read, and go on from there if the scan is interrupted. What is damaged without a trace in size
-    /// and times between the two parts is not seen
-    #[arg(long, value_name = "FILE", conflicts_with = "read")]
+    /// Note here what was read, and go on from there if the scan is interrupted, with the same --read. What is damaged
+    /// without a trace in size and times between the two parts is not seen
+    #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 }
 

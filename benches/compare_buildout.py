@@ -6,7 +6,7 @@
 COREDEV is a checkout of plone/buildout.coredev, ZOPE one of zopefoundation/Zope, PYTHON one with zc.buildout. The
 profile's remote `extends` are served to both from one extends-cache, made here of ZOPE's files: what is missing in it is
 said. Each program is started anew each time, resolves everything and prints every option with where it comes from: the
-whole of rectify as `rectify explain :`, and its resolver alone as JSON (examples/resolve_buildout.rs). Needs `make static`
+whole of rectify as `rectify explain :`, and its resolver alone (examples/resolve_buildout.rs). Needs `make static`
 (or $RECTIFY) and `cargo build --release --bins --examples`; what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
 ratio and what they were measured on.
 """
@@ -100,7 +100,7 @@ def main():
         commands = {
             'buildout annotate': [os.path.join(os.path.dirname(python), 'buildout'), '-U', '-c', PROFILES[0]] + options
             + ['annotate'],
-            'the resolver': [resolver, facts, os.path.join(directory, PROFILES[0])] + options,
+            'the resolver': [resolver, '--annotate', facts, os.path.join(directory, PROFILES[0])] + options,
             'rectify explain : (make static)': [static] + explain,
             'rectify explain : (shared libraries)': [dynamic] + explain,
         }

@@ -22,9 +22,10 @@ HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 test: install format lint doc prepare test-rust test-python
 
 # The program as one file without any shared library: it runs on every Linux of this processor, a rescue system, too.
+STATIC ?= --bin rectify
 static:
 	CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 RUSTFLAGS='-C target-feature=+crt-static' \
-	    cargo build --locked --release --bin rectify --target $(HOST)
+	    cargo build --locked --release $(STATIC) --target $(HOST)
 	! readelf -d target/$(HOST)/release/rectify | grep NEEDED
 	@echo 'target/$(HOST)/release/rectify'
 

@@ -6,8 +6,8 @@
 COREDEV is a checkout of plone/buildout.coredev, ZOPE one of zopefoundation/Zope, PYTHON one with zc.buildout. The
 profile's remote `extends` are served to both from one extends-cache, made here of ZOPE's files: what is missing in it is
 said. Each program is started anew each time, resolves everything and prints every option with where it comes from: the
-whole of rectify as `rectify explain :`, and its resolver alone (examples/resolve_buildout.rs). Needs `make static`
-(or $RECTIFY) and `cargo build --release --bins --examples`; what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
+whole of rectify as `rectify explain :`, and its resolver alone as JSON (examples/resolve_buildout.rs). Needs `make static`
+(or $RECTIFY) and `make static STATIC='--example resolve_buildout'`; what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
 ratio and what they were measured on.
 """
 import hashlib
@@ -96,11 +96,11 @@ def main():
         with open(facts, 'w') as f:
             oracle = os.path.join(TOP, 'tests/oracle/buildout_oracle.py')
             subprocess.run([python, '-W', 'ignore', oracle], stdin=subprocess.DEVNULL, stdout=f, check=True)
-        resolver = os.path.join(TOP, 'target/release/examples/resolve_buildout')
+        resolver = os.path.join(TOP, 'target', host, 'release/examples/resolve_buildout')
         commands = {
             'buildout annotate': [os.path.join(os.path.dirname(python), 'buildout'), '-U', '-c', PROFILES[0]] + options
             + ['annotate'],
-            'the resolver': [resolver, '--annotate', facts, os.path.join(directory, PROFILES[0])] + options,
+            'the resolver (static)': [resolver, facts, os.path.join(directory, PROFILES[0])] + options,
             'rectify explain : (make static)': [static] + explain,
             'rectify explain : (shared libraries)': [dynamic] + explain,
         }

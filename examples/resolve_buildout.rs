@@ -1,7 +1,6 @@
 //! Resolves zc.buildout configurations from the disk: for measuring, and for looking at what comes out.
 //!
 //!     resolve_buildout FACTS.json CONFIG [SECTION:OPTION=VALUE...]    prints everything as JSON
-//!     resolve_buildout --annotate FACTS.json CONFIG [...]             prints options and where they come from
 //!     resolve_buildout --memory FACTS.json < LIST                     one configuration a line; prints the memory in use
 //!
 //! FACTS.json says what is known about the target, as the first line of `tests/oracle/buildout_oracle.py` does.
@@ -11,7 +10,6 @@
 use rectify::definition::buildout::{Dialect, DiskSources, NoRecipes, Request, Resolved, TargetFacts, resolve};
 use rectify::io::disk::LiveRoot;
 use rectify::model::diagnostic::Diagnostic;
-use rectify::report::provenance;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
@@ -64,13 +62,6 @@ fn main() -> Result<(), Box<dyn Error>> {
                     writeln!(out, "{number} configurations, {parts} parts: {} kB", memory()?)?;
                 }
             }
-        }
-        [flag, path, config, assignments @ ..] if flag == "--annotate" => {
-            let (resolved, _) = resolved(config, assignments, &facts(path)?)?;
-            let sections = resolved.sections.into_iter();
-            let sections = sections.map(|(name, section)| (name, section.options.into_iter().collect())).collect();
-            out.write_all(provenance::all_text(&sections).as_bytes())?;
-            std::mem::forget(sections);
         }
         [path, config, assignments @ ..] => {
             let (resolved, diagnostics) = resolved(config, assignments, &facts(path)?)?;

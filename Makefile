@@ -16,17 +16,18 @@ export RECTIFY_PARITY_SEED ?= 1
 
 .PHONY: static test install prepare format lint doc test-rust test-python claims generations hostile fuzz incidents bless
 
-# What this machine calls itself, as rustc does.
-HOST := $(shell rustc -vV | sed -n 's/^host: //p')
-
 test: install format lint doc prepare test-rust test-python
 
-# The program as one file without any shared library: it runs on every Linux of this processor, a rescue system, too.
+# What this machine calls itself, as rustc does; asked only where it is needed.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# What `static` builds; benches/compare_buildout.py wants an example, too.
 STATIC ?= --bin rectify
+
+# The program as one file without any shared library: it runs on every Linux of this processor, a rescue system, too.
 static:
 	CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1 RUSTFLAGS='-C target-feature=+crt-static' \
 	    cargo build --locked --release $(STATIC) --target $(HOST)
-	! readelf -d target/$(HOST)/release/rectify | grep NEEDED
+	dynamic=$$(readelf -d target/$(HOST)/release/rectify) && ! grep NEEDED <<< "$$dynamic"
 	@echo 'target/$(HOST)/release/rectify'
 
 install:

@@ -7,8 +7,8 @@ COREDEV is a checkout of plone/buildout.coredev, ZOPE one of zopefoundation/Zope
 profile's remote `extends` are served to both from one extends-cache, made here of ZOPE's files: what is missing in it is
 said. Each program is started anew each time, resolves everything and prints every option with where it comes from: the
 whole of rectify as `rectify explain :`, and its resolver alone as JSON (examples/resolve_buildout.rs). Needs `make static`
-(or $RECTIFY) and `make static STATIC='--example resolve_buildout'`; what is not there is left out. Runs in a copy; starts no network connection. Prints medians, the
-ratio and what they were measured on.
+(or $RECTIFY) and `make static STATIC='--example resolve_buildout'`; what is not there is left out. Runs in a copy; starts no
+network connection. Prints medians, the ratio and what they were measured on.
 """
 import hashlib
 import json

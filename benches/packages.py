@@ -7,8 +7,9 @@ Only the commands whose names contain one of the NAMEs are run, if any are given
 verify_md5sums` (or $VERIFY_MD5SUMS) and of the program, and, as far as they are to be compared, debsums, hashdeep, aide, rsync and paketkoll
 (or $PAKETKOLL); what is not there is left out and said. The page cache is warm: all files are read by a plain loop before each
 command, because what lies idle for a minute is slow to come back on some virtual machines, which would be charged to whoever
-comes next. One turn before counts for nothing (without debsums and aide, which take a minute each). Prints medians of wall and processor seconds with what they were measured on. Writes in a scratch directory
-only; changes nothing. A turn takes some minutes.
+comes next. One turn before counts for nothing (without debsums and aide, which take a minute each). Prints medians of wall and
+processor seconds with what they were measured on. Writes in a scratch directory only; changes nothing. A turn takes some
+minutes.
 """
 import os
 import platform
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 
+# Left out of the turn that warms up.
 SLOW = ('debsums', 'aide')
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 INFO = '/var/lib/dpkg/info'

@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release --example verify_md5sums [--read] [--md5 LIST | --sha256 LIST] [--jobs N] [--root DIRECTORY] [--list]
 //!
-//! `--md5 LIST` and `--sha256 LIST` take the lines of md5sum(1) and sha256sum(1) instead. `--read` only reads the files, by the same threads, without
-//! digesting anything: what cannot be undercut. `--list` prints the paths that deviate.
+//! `--md5 LIST` and `--sha256 LIST` take the lines of md5sum(1) and sha256sum(1) instead. `--read` only reads the files,
+//! by as many threads, without digesting anything: what cannot be undercut. `--list` prints the paths that deviate.
 
 use rectify::io::disk::LiveRoot;
 use rectify::io::files;

@@ -39,7 +39,7 @@ pub fn group(findings: &mut Findings, scans: &[Scan]) {
     findings.groups = groups;
 }
 
-/// A deployment of which nothing at all is there. Whether it ever was cannot be told, so that it stays damage.
+/// A deployment of which nothing is there that can be checked. Whether it ever was cannot be told, so that it stays damage.
 fn absent(findings: &mut Findings) -> Option<Group> {
     let all = &findings.findings;
     let first = all.first().filter(|_| all.len() >= FEW && findings.intact == 0)?;

@@ -67,14 +67,18 @@ impl Buffer {
         if self.0.len() < wanted + ALIGNMENT {
             self.0 = vec![0; wanted + ALIGNMENT];
         }
-        let start = self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let start = self.start();
         &mut self.0[start..start + wanted]
     }
 
     /// The first bytes of what was read.
     fn held(&self, length: usize) -> &[u8] {
-        let start = self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        &self.0[start..start + length]
+        &self.0[self.start()..self.start() + length]
+    }
+
+    /// Where its aligned part begins.
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT)
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Cause {
         /// Which.
         revision: String,
     },
-    /// Nothing of what the deployment makes is there.
+    /// Nothing of what the deployment makes, as far as it can be checked, is there.
     Absent,
 }
 
@@ -49,7 +49,9 @@ impl Cause {
             Self::Replaced { by } => format!("{by} was put in its place: its own metadata says so"),
             Self::Certificate => "the same certificate was appended to several lists".to_owned(),
             Self::Revision { revision } => format!("revision {revision} is deployed"),
-            Self::Absent => "nothing of it is there: it was never deployed here, or all of it is lost".to_owned(),
+            Self::Absent => {
+                "nothing of it that can be checked is there: it was never deployed here, or it is lost".to_owned()
+            }
         }
     }
 }

@@ -25,13 +25,13 @@ struct Head {
     paths: usize,
 }
 
-/// The other lines.
-#[derive(Serialize, Deserialize)]
+/// The other lines, as they are read; [`LineOf`] as they are written.
+#[derive(Deserialize)]
 struct Line {
     path: TargetPath,
     seen: Sighting,
     /// Of a file of a baseline: what its blocks are known by.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(default)]
     blocks: Option<BlockDigests>,
 }
 

@@ -199,7 +199,7 @@ fn a_checkout_that_was_never_deployed_is_told_in_one_line() {
     let told = call(place.path(), &["check"]);
     assert_eq!(told.code, 3, "it may be lost: {told:?}");
     assert!(
-        told.stdout.contains("nothing of it is there: it was never deployed here, or all of it is lost"),
+        told.stdout.contains("nothing of it that can be checked is there: it was never deployed here, or it is lost"),
         "{told:?}"
     );
     assert!(!told.stdout.contains("egg7"), "{told:?}");

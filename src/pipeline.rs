@@ -168,27 +168,27 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let mut manifest = manifest_with(request, &config, monitor)?;
     let baselines = Baselines::read(request, settings)?;
     manifest.diagnostics.extend_from_slice(baselines.unused());
-    let scans = scan_with(request, settings, &manifest, &baselines, monitor)?;
-    derive::refine(&mut manifest, &scans);
-    baselines.claim(&mut manifest, &scans);
+    let (scans, refined) = scan_with(request, settings, &manifest, &baselines, monitor)?;
+    if let Some(refined) = refined {
+        manifest = refined;
+    } else {
+        derive::refine(&mut manifest, &scans);
+        baselines.claim(&mut manifest, &scans);
+    }
     let points = merged_points(&scans, window_start(request, settings));
     let earlier = revisions::revisions(request, &config, &manifest, (&scans, &points), monitor);
     manifest.diagnostics.extend(earlier.skipped);
     let mut revisions = earlier.revisions;
     revisions.extend_from_slice(baselines.states());
-    let mut findings =
-        findings::judge(Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions });
-    findings::peers::judge(
-        Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions },
-        &mut findings,
-    );
+    let case = Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions };
+    let (mut findings, observed) = rayon::join(|| findings::judge(case), || saved::observations_digest(&scans));
+    findings::peers::judge(case, &mut findings);
     baselines.tell_gone(&manifest, &scans, &mut findings);
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);
     findings::group::group(&mut findings, &scans);
     let window = window(request, settings);
     findings.at_risk = findings::incident::at_risk(window, &scans, &findings);
-    let observed = saved::observations_digest(&scans);
     let quarantine = format!("{}/{}", settings.quarantine, &observed[..12]);
     let verify = verify_command(request, &manifest);
     let plan = plan::plan(Input {
@@ -227,7 +227,8 @@ pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Re
     for unused in baselines.unused() {
         monitor.note(&unused.message);
     }
-    scan_with(request, &config.settings, manifest, &baselines, monitor)
+    let (scans, _) = scan_with(request, &config.settings, manifest, &baselines, monitor)?;
+    Ok(scans)
 }
 
 /// The digests of the blocks of every file of a scan, for a baseline; none where the host cannot be seen from here.
@@ -286,13 +287,14 @@ fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> R
     Ok(manifest)
 }
 
+/// The scans of all hosts, and the manifest refined by them, where there is only one host and it was looked at now.
 fn scan_with(
     request: &Request,
     settings: &Settings,
     manifest: &Manifest,
     baselines: &Baselines,
     monitor: &dyn Monitor,
-) -> Result<Vec<Scan>, Error> {
+) -> Result<(Vec<Scan>, Option<Manifest>), Error> {
     let mut saved: Vec<Scan> =
         request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
     let journal = request.journal.as_deref().map(|path| journal::File::open(path, request.read)).transpose()?;
@@ -301,6 +303,7 @@ fn scan_with(
             .note(&format!("going on: {known} files were read before, and are read again only if they have changed"));
     }
     let mut scans = Vec::new();
+    let mut refined = None;
     for host in manifest.hosts.iter().filter(|host| !host.ignored) {
         if let Some(index) = saved.iter().position(|scan| scan.host == host.name) {
             scans.push(saved.swap_remove(index));
@@ -316,14 +319,16 @@ fn scan_with(
                 let asked = look::Asked { host: &host.name, read: request.read, journal: of_host, packages };
                 let known = look::Known { settings, window_start, baselines };
                 let look = || look::host(manifest, asked, root, known, monitor);
-                scans.push(with_threads(request.jobs, look)?);
+                let (scan, by_it) = with_threads(request.jobs, look)?;
+                scans.push(scan);
+                refined = by_it.filter(|_| manifest.hosts.len() == 1);
             }
             Where::File(file) => scans.push(saved::read_scan(&file)?),
             Where::Nowhere => {}
         }
     }
     scans.sort_by(|a, b| a.host.cmp(&b.host));
-    Ok(scans)
+    Ok((scans, refined))
 }
 
 /// Whether there is no deployment, only hosts with their packages.

@@ -124,7 +124,7 @@ impl Distribution<'_> {
             if wheel_record::is_byte_code(&row.path) || !path.is_below(self.fence) {
                 continue;
             }
-            let absent = matches!(self.scan.sighting(&path), Sighting::Absent);
+            let absent = matches!(&*self.scan.sighting(&path), Sighting::Absent);
             if absent && self.may_be_absent(row, &directories) {
                 continue;
             }

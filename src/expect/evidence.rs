@@ -20,7 +20,7 @@ pub(crate) enum Note<'a> {
 
 /// A file as evidence.
 pub(crate) fn note<'a>(scan: &'a Scan, path: &TargetPath) -> Note<'a> {
-    match scan.sighting(path) {
+    match &*scan.sighting(path) {
         Sighting::Absent => return Note::Absent,
         Sighting::Unseen(failure) => {
             return Note::Unknown(Why::new(WhyKind::Unreadable, format!("`{path}` was not seen: {}", failure.text)));
@@ -61,7 +61,7 @@ pub(crate) fn real_path(scan: &Scan, path: &TargetPath) -> Option<TargetPath> {
     let mut links = 0;
     while let Some(part) = pending.pop() {
         let next = real.join(&part);
-        match scan.sighting(&next) {
+        match &*scan.sighting(&next) {
             Sighting::Unseen(_) => return None,
             Sighting::Present(seen) if seen.kind == Kind::Link => {
                 links += 1;

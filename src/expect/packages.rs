@@ -28,7 +28,7 @@ fn add(manifest: &mut Manifest, scan: &Scan, packages: &Packages) {
     for deviation in &packages.deviations {
         let Some(unit) = units.get(deviation.package as usize) else { continue };
         let package = &packages.packages[deviation.package as usize];
-        let gone = matches!(scan.sighting(&deviation.path), Sighting::Absent);
+        let gone = matches!(&*scan.sighting(&deviation.path), Sighting::Absent);
         let unit = if gone && deviation.config && !package.restore_configuration.is_empty() {
             configuration(manifest, &scan.host, package)
         } else {
@@ -130,7 +130,7 @@ fn artifact(scan: &Scan, unit: &UnitId, deviation: &Deviation, mend: MendId) -> 
         }
         other => other.clone(),
     };
-    let gone = matches!(scan.sighting(&deviation.path), Sighting::Absent);
+    let gone = matches!(&*scan.sighting(&deviation.path), Sighting::Absent);
     Artifact {
         host: scan.host.clone(),
         path: deviation.path.clone(),

@@ -25,16 +25,18 @@ pub(super) struct Claim<'a> {
 
 /// The claims on one host, by path.
 pub(super) fn claims<'a>(manifest: &'a Manifest, host: &HostName) -> BTreeMap<&'a TargetPath, Claim<'a>> {
-    let mut claims: BTreeMap<&TargetPath, Claim<'_>> = BTreeMap::new();
-    for artifact in manifest.artifacts.iter().filter(|artifact| artifact.host == *host) {
-        let claim = claims.entry(&artifact.path).or_insert(Claim {
-            artifact,
-            mode: None,
-            owner: None,
-            group: None,
-            metadata_mend: artifact.mend,
-            secret: false,
-        });
+    let mut artifacts: Vec<&Artifact> = manifest.artifacts.iter().filter(|artifact| artifact.host == *host).collect();
+    // They are sorted already: this costs one look at each, and a map of what is sorted hardly more.
+    artifacts.sort_by(|a, b| a.path.cmp(&b.path));
+    artifacts.chunk_by(|a, b| a.path == b.path).filter_map(|same| Some((&same.first()?.path, merged(same)?))).collect()
+}
+
+/// What several sources say about the same path; `None` of none.
+fn merged<'a>(artifacts: &[&'a Artifact]) -> Option<Claim<'a>> {
+    let first = artifacts.first()?;
+    let mut claim =
+        Claim { artifact: first, mode: None, owner: None, group: None, metadata_mend: first.mend, secret: false };
+    for &artifact in artifacts {
         let stronger =
             (!says_much(artifact), artifact.authority) < (!says_much(claim.artifact), claim.artifact.authority);
         if stronger {
@@ -48,7 +50,7 @@ pub(super) fn claims<'a>(manifest: &'a Manifest, host: &HostName) -> BTreeMap<&'
         claim.group = claim.group.or(artifact.group.as_ref());
         claim.secret |= artifact.secret;
     }
-    claims
+    Some(claim)
 }
 
 /// Whether an artifact says more than that something is there.

@@ -20,20 +20,24 @@ enum Verdict {
     Unknown(Why, bool),
 }
 
-/// Compares kind, content, mode, owner and group.
-pub(super) fn compare(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, known: &Known<'_>) -> Judged {
+/// Compares kind, content, mode, owner and group of what was seen with what is claimed.
+pub(super) fn compare(
+    case: Case<'_>,
+    scan: &Scan,
+    (claim, sighting): (&Claim<'_>, &Sighting),
+    known: &Known<'_>,
+) -> Judged {
     if claim.artifact.durability == Durability::Derived && says_nothing(&claim.artifact.expected) {
         // Byte code and the like: made anew from what is checked.
         return Judged::Ignored;
     }
-    let sighting = scan.sighting(&claim.artifact.path);
-    let content = match &sighting {
+    let content = match sighting {
         Sighting::Unseen(failure) => unseen(failure),
         Sighting::Absent => absent(case, claim),
         Sighting::Present(seen) => present(case, scan, claim, seen, known),
     };
     let mut found = Vec::new();
-    let seen = if let Sighting::Present(seen) = &sighting { Some(&**seen) } else { None };
+    let seen = if let Sighting::Present(seen) = sighting { Some(&**seen) } else { None };
     let mut unknown = None;
     match content {
         Verdict::Right => {}
@@ -275,7 +279,7 @@ pub(super) fn broken_record(scan: &Scan, broken: &Broken) -> Finding {
         unit: broken.unit.clone(),
         path: broken.path.clone(),
         damage: match broken.proof {
-            _ if scan.sighting(&broken.path) == Sighting::Absent => Damage::Missing,
+            _ if *scan.sighting(&broken.path) == Sighting::Absent => Damage::Missing,
             Proof::Record => Damage::BrokenRecord,
             Proof::Content => Damage::Changed,
         },

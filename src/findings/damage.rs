@@ -162,14 +162,8 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
     let bad = proved(closer);
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
-    // A block of it may be known from elsewhere: byte code of equal sources begins alike.
-    let own = |path: &TargetPath| closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
-    let nothing_else = bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random));
-    let strange = closer.runs.iter().all(|run| matches!(run.class, BlockClass::Absent | BlockClass::Foreign));
-    if let Some(path) = closer.tells.as_ref().filter(|path| nothing_else || (strange && own(path))) {
-        let mut evidence = evidence;
-        evidence.push(format!("the content itself says that it is {path}"));
-        return Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence);
+    if let Some(diagnosis) = told(closer, &bad, evidence.clone()) {
+        return diagnosis;
     }
     if bad.is_empty() {
         return untold(closer, evidence);
@@ -196,6 +190,31 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
         return damage(Damage::Foreign { from: stranger(closer) }, Certainty::Likely);
     }
     damage(Damage::Mixed, Certainty::Likely)
+}
+
+/// What is wrong where the content itself says whose it is: byte code names its source.
+fn told(closer: &Closer, bad: &BTreeSet<BlockClass>, mut evidence: Vec<String>) -> Option<Diagnosis> {
+    let path = closer.tells.as_ref()?;
+    let all = |wanted: fn(&Run) -> bool| closer.runs.iter().all(wanted);
+    let whole = closer.whole
+        && all(|run| {
+            !matches!(run.class, BlockClass::Expected | BlockClass::Older | BlockClass::Zero | BlockClass::Absent)
+        });
+    // A block of it may be known from elsewhere: byte code of equal sources begins alike.
+    let own = closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
+    let strange = own && all(|run| matches!(run.class, BlockClass::Absent | BlockClass::Foreign));
+    let nothing_else = bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random));
+    if !whole && !strange && !nothing_else {
+        return None;
+    }
+    evidence.push(format!("the content itself says that it is {path}"));
+    if whole {
+        return Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence));
+    }
+    evidence.push("it has another size than that: only blocks of it are here".to_owned());
+    let cut = !all(|run| run.class != BlockClass::Absent);
+    let damage = if cut { Damage::Mixed } else { Damage::Foreign { from: Some(path.clone()) } };
+    Some(Diagnosis::damage(damage, Certainty::Likely, evidence))
 }
 
 /// The file that foreign blocks belong to: the one that most of them name, of several the first.

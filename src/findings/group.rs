@@ -207,7 +207,14 @@ mod tests {
     }
 
     fn scan(path: &str, text: &str) -> Scan {
-        let closer = Closer { text: true, utf8: true, runs: Vec::new(), bytes: Some(Blob::from(text)), tells: None };
+        let closer = Closer {
+            text: true,
+            utf8: true,
+            runs: Vec::new(),
+            bytes: Some(Blob::from(text)),
+            tells: None,
+            whole: false,
+        };
         let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
         let seen = Seen { mode: 0o644, size: text.len() as u64, content: Some(content), ..Seen::new(Kind::File) };
         let mut scan = Scan::new("h".into(), 0);

@@ -31,6 +31,7 @@ use crate::model::package::Packages;
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{HostName, UnitId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Everything that a judgement rests on.
@@ -91,8 +92,13 @@ fn seen_host<'a>(case: Case<'a>, host: &Host) -> Result<&'a Scan, Unverified> {
 fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     let claims = claim::claims(case.manifest, &scan.host);
     let known = known::Known::new(case, scan, &claims);
-    for claim in claims.values() {
-        record(compare::compare(case, scan, claim, &known), findings);
+    // Both are sorted: they are walked side by side.
+    let mut observations = scan.observations.iter().peekable();
+    for (path, claim) in &claims {
+        while observations.next_if(|(seen, _)| seen < path).is_some() {}
+        let itself = observations.peek().filter(|(seen, _)| seen == path);
+        let sighting = itself.map_or_else(|| scan.sighting(path), |(_, sighting)| Cow::Borrowed(*sighting));
+        record(compare::compare(case, scan, (claim, &sighting), &known), findings);
     }
     if let Some(packages) = &scan.packages {
         // What differs is among the claims.

@@ -19,8 +19,8 @@ type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
 /// Judges every path that was seen, or that a backup has, and that no artifact claims.
 pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Judged> {
     let view = View { case, scan, claims, units: units(case, scan), complete: complete(claims) };
-    let seen = scan.observations.iter().filter(|(path, _)| !claims.contains_key(path));
-    let mut judged: Vec<Judged> = seen.map(|(path, sighting)| view.judge(path, sighting)).collect();
+    let seen = with_claims(scan, claims).filter(|(_, _, claim)| claim.is_none());
+    let mut judged: Vec<Judged> = seen.map(|(path, sighting, _)| view.judge(path, sighting)).collect();
     judged.extend(view.vanished());
     judged
 }
@@ -49,10 +49,10 @@ pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, fi
         .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
         .map(|finding| &finding.path)
         .collect();
-    let keeps = |(path, sighting): &(&TargetPath, &Sighting)| {
+    let keeps = |(path, sighting, claim): &(&TargetPath, &Sighting, Option<&Claim<'_>>)| {
         let Sighting::Present(seen) = sighting else { return false };
         matches!(seen.kind, Kind::File | Kind::Link)
-            && claims.get(path).is_none_or(|claim| claim.artifact.durability == Durability::Durable)
+            && claim.is_none_or(|claim| claim.artifact.durability == Durability::Durable)
             && !wrong.contains(path)
             && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(is_no_directory))
             && !is_derived(path)
@@ -60,7 +60,20 @@ pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, fi
             && !displaced.iter().any(|displaced| path.is_below(displaced))
             && !view.belongs_to_environment(path)
     };
-    scan.observations.iter().filter(keeps).map(|(path, _)| path.clone()).collect()
+    with_claims(scan, claims).filter(keeps).map(|(path, _, _)| path.clone()).collect()
+}
+
+/// Every path that was seen, with what is claimed of it. Both are sorted: they are walked side by side.
+fn with_claims<'a>(
+    scan: &'a Scan,
+    claims: &'a Claims<'a>,
+) -> impl Iterator<Item = (&'a TargetPath, &'a Sighting, Option<&'a Claim<'a>>)> {
+    let mut claims = claims.iter().peekable();
+    scan.observations.iter().map(move |(path, sighting)| {
+        while claims.next_if(|(claimed, _)| **claimed < path).is_some() {}
+        let claim = claims.peek().filter(|(claimed, _)| **claimed == path).map(|(_, claim)| *claim);
+        (path, sighting, claim)
+    })
 }
 
 /// Whether the deployment puts a file or a link there.
@@ -159,7 +172,7 @@ impl View<'_> {
             .filter(|point| point.host == self.scan.host && Some(point.taken_at) == newest)
             .filter(|point| !self.claims.contains_key(&point.path) && !is_derived(&point.path))
             .filter(|point| !is_passing(&point.path) && !self.is_repository(&point.path))
-            .filter(|point| self.scan.sighting(&point.path) == Sighting::Absent && !self.is_told_by_others(point))
+            .filter(|point| *self.scan.sighting(&point.path) == Sighting::Absent && !self.is_told_by_others(point))
             .map(|point| {
                 let evidence = vec![
                     "its directory was listed and the name is not there".to_owned(),

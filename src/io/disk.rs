@@ -85,6 +85,16 @@ impl LiveRoot {
         names_in(&self.open_reading(path, OFlags::DIRECTORY)?)
     }
 
+    /// A directory and the names in it, as [`LiveRoot::list`] gives them, for looking at all of them.
+    ///
+    /// # Errors
+    /// When it cannot be listed to the end.
+    pub fn open_and_list(&self, path: &TargetPath) -> Result<(Directory, Vec<Vec<u8>>), Failure> {
+        let handle = self.open_reading(path, OFlags::DIRECTORY)?;
+        let names = names_in(&handle)?;
+        Ok((Directory { handle }, names))
+    }
+
     /// A directory for looking up many names in it; `None` when there is none at this path. A link to a directory is
     /// followed, as one on the way is.
     ///
@@ -104,7 +114,7 @@ impl LiveRoot {
     /// When it is gone, not readable, or not a regular file any more.
     pub fn open_file(&self, path: &TargetPath) -> Result<File, Failure> {
         let file = File::from(self.open_reading(path, OFlags::NONBLOCK)?);
-        regular(&file)?;
+        look_at_file(&file)?;
         Ok(file)
     }
 
@@ -171,17 +181,17 @@ impl Directory {
         Ok(Some(seen))
     }
 
-    /// Opens a regular file for reading, as [`LiveRoot::open_file`] does, and says what it is now.
+    /// Opens what was a regular file for reading, as [`LiveRoot::open_file`] does, but does not look whether it still is
+    /// one: who reads many files looks at each once, when it has been read ([`look_at_file`]). Until then reading cannot
+    /// wait, and no more may be read than the file had.
     ///
     /// # Errors
-    /// When it is gone, not readable, or not a regular file.
-    pub fn open_file(&self, name: &[u8]) -> Result<(File, Seen), Failure> {
+    /// When it is gone or not readable.
+    pub fn open_file(&self, name: &[u8]) -> Result<File, Failure> {
         let name = single(name)?;
         let fixed = OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let open = |flags: OFlags| rustix::fs::openat(&self.handle, name, flags | fixed, Mode::empty());
-        let file = File::from(reading(OFlags::NONBLOCK, open)?);
-        let seen = regular(&file)?;
-        Ok((file, seen))
+        Ok(File::from(reading(OFlags::NONBLOCK, open)?))
     }
 
     /// The names in it, sorted, without `.` and `..`.
@@ -215,7 +225,10 @@ fn reading(extra: OFlags, open: impl Fn(OFlags) -> Result<OwnedFd, Errno>) -> Re
 
 /// What an open file is, if it is a regular one. Files are opened with `O_NONBLOCK`: should one have become a FIFO
 /// meanwhile, opening it must not wait for a writer.
-fn regular(file: &File) -> Result<Seen, Failure> {
+///
+/// # Errors
+/// When it is no regular file, or the system will not tell.
+pub fn look_at_file(file: &File) -> Result<Seen, Failure> {
     let seen = look_at(file)?;
     if seen.kind == Kind::File {
         Ok(seen)

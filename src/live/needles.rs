@@ -125,6 +125,8 @@ pub struct Found<'a> {
     pub total: u64,
     /// Whether a file of the same name has it at the same place: then both may be sound and have it in common.
     pub in_common: bool,
+    /// Whether one of them is known to be right. If not, it may be the others that got it from here.
+    pub vouched_for: bool,
 }
 
 impl Needles {
@@ -221,12 +223,14 @@ impl Needles {
         let (exact, similar) = (self.exact.get(needle.exact)?, self.similar.get(needle.similar)?);
         let place = (near.name().into(), at);
         let in_common = exact.places.contains(&place) || similar.places.contains(&place);
+        let vouched_for =
+            [exact, similar].iter().any(|holders| holders.kept.iter().any(|(rank, _)| *rank == Rank::Known));
         if exact.total > 0 {
             let path = exact.best(near).or(if similar.differ { None } else { similar.best(near) });
-            return Some(Found { path, total: exact.total, in_common });
+            return Some(Found { path, total: exact.total, in_common, vouched_for });
         }
         let path = if similar.differ { None } else { similar.best(near) };
-        (similar.total > 0).then_some(Found { path, total: similar.total, in_common })
+        (similar.total > 0).then_some(Found { path, total: similar.total, in_common, vouched_for })
     }
 }
 
@@ -285,7 +289,10 @@ mod tests {
             let hits = needles.hits_of_digests(&BlockDigests::of(&with(word)));
             needles.record(&path(&format!("/lib/{word}")), Rank::Known, hits);
         }
-        assert_eq!(needles.found(id, &path("/srv/x"), 9), Some(Found { path: None, total: 2, in_common: false }));
+        assert_eq!(
+            needles.found(id, &path("/srv/x"), 9),
+            Some(Found { path: None, total: 2, in_common: false, vouched_for: true })
+        );
         let hits = needles.hits(&with("one"));
         needles.record(&path("/live/one"), Rank::Known, hits);
         assert_eq!(named(&needles, id).as_deref(), Some("/live/one"));

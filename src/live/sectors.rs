@@ -5,7 +5,7 @@
 //! differs in a few bytes only.
 
 /// What a disk writes at once, in bytes.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// Whether the block is made of sectors of what is expected and of others that belong together.
 pub(super) fn is_torn(live: &[u8], expected: &[u8], older: &[&[u8]]) -> bool {

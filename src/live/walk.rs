@@ -6,7 +6,7 @@ use crate::live::digest::FileToRead;
 use crate::model::artifact::{Content, Expected};
 use crate::model::content::Algorithm;
 use crate::model::manifest::{CAPTURE_LIMIT, Depth, Look, Manifest};
-use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::observation::{Failure, Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
@@ -127,15 +127,24 @@ impl Walker<'_> {
         })
     }
 
-    /// Looks at one path. What is not there is proved by what is above it.
+    /// Looks at one path.
     fn itself(&mut self, path: &TargetPath) -> Option<Kind> {
+        self.note(path, |root| root.look(path))
+    }
+
+    /// Notes what looking at a path gives, unless it was looked at before. What is not there is proved by what is above it.
+    fn note(
+        &mut self,
+        path: &TargetPath,
+        look: impl FnOnce(&LiveRoot) -> Result<Option<Seen>, Failure>,
+    ) -> Option<Kind> {
         if let Some(known) = self.scan.observations.get(path) {
             return match known {
                 Sighting::Present(seen) => Some(seen.kind),
                 Sighting::Absent | Sighting::Unseen(_) => None,
             };
         }
-        let sighting = match self.root.look(path) {
+        let sighting = match look(self.root) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
             Ok(None) => Absence::new(self.root).prove(path),
             Err(failure) => Sighting::Unseen(failure),
@@ -156,8 +165,8 @@ impl Walker<'_> {
             if self.seen_mut(&directory).is_some_and(|seen| seen.listed) {
                 continue;
             }
-            let names = match self.root.list(&directory) {
-                Ok(names) => names,
+            let (opened, names) = match self.root.open_and_list(&directory) {
+                Ok(opened) => opened,
                 Err(failure) => {
                     self.scan.observations.insert(directory, Sighting::Unseen(failure));
                     continue;
@@ -165,7 +174,7 @@ impl Walker<'_> {
             };
             for name in names {
                 let path = directory.join(&name);
-                if self.itself(&path) == Some(Kind::Directory) {
+                if self.note(&path, |_| opened.look(&name)) == Some(Kind::Directory) {
                     waiting.push(path);
                 }
             }

@@ -80,6 +80,19 @@ impl Expected {
             | Self::Present => None,
         }
     }
+
+    /// The size of the right content in bytes, where it is known.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) => Some(bytes.0.len() as u64),
+            Self::File(Content::Digest { size, .. }) => *size,
+            Self::File(Content::Unknown(_))
+            | Self::Directory { .. }
+            | Self::Link { .. }
+            | Self::Absent
+            | Self::Present => None,
+        }
+    }
 }
 
 /// Who decides about the entries of a directory that no artifact claims.

@@ -7,6 +7,7 @@ use super::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Everything that was seen on one host.
@@ -285,6 +286,9 @@ pub struct Closer {
     /// The file that the content itself says it is of, where that is another one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tells: Option<TargetPath>,
+    /// Whether it has the size of that file, and so may be it as a whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub whole: bool,
 }
 
 /// Size of a block of a file system, and of the classification, in bytes.
@@ -402,10 +406,15 @@ impl Scan {
 
     /// What is known about a path. A path that was not itself looked at is absent only if a directory on the way
     /// was listed without it, or is provably no directory.
-    pub fn sighting(&self, path: &TargetPath) -> Sighting {
-        if let Some(seen) = self.observations.get(path) {
-            return seen.clone();
+    pub fn sighting(&self, path: &TargetPath) -> Cow<'_, Sighting> {
+        match self.observations.get(path) {
+            Some(sighting) => Cow::Borrowed(sighting),
+            None => Cow::Owned(self.sighting_above(path)),
         }
+    }
+
+    /// What the directories above tell about a path that was not looked at.
+    fn sighting_above(&self, path: &TargetPath) -> Sighting {
         for directory in path.ancestors().skip(1) {
             match self.observations.get(&directory) {
                 None => {}
@@ -465,21 +474,21 @@ mod tests {
     #[test]
     fn only_a_listed_directory_proves_absence() {
         let scan = scan(&[("/srv", directory())]);
-        assert_eq!(scan.sighting(&TargetPath::new("/srv/app/x")), Sighting::Absent);
-        assert!(matches!(scan.sighting(&TargetPath::new("/etc/x")), Sighting::Unseen(_)));
+        assert_eq!(*scan.sighting(&TargetPath::new("/srv/app/x")), Sighting::Absent);
+        assert!(matches!(&*scan.sighting(&TargetPath::new("/etc/x")), Sighting::Unseen(_)));
     }
 
     #[test]
     fn what_lies_beyond_an_unreadable_directory_or_a_link_is_unseen() {
         let closed = Sighting::Unseen(Failure { errno: 13, text: "permission denied".into() });
         let scan = scan(&[("/srv", directory()), ("/srv/closed", closed), ("/srv/link", thing(Kind::Link))]);
-        assert!(matches!(scan.sighting(&TargetPath::new("/srv/closed/x")), Sighting::Unseen(_)));
-        assert!(matches!(scan.sighting(&TargetPath::new("/srv/link/x")), Sighting::Unseen(_)));
+        assert!(matches!(&*scan.sighting(&TargetPath::new("/srv/closed/x")), Sighting::Unseen(_)));
+        assert!(matches!(&*scan.sighting(&TargetPath::new("/srv/link/x")), Sighting::Unseen(_)));
     }
 
     #[test]
     fn nothing_can_lie_below_a_file() {
         let scan = scan(&[("/srv", directory()), ("/srv/file", thing(Kind::File))]);
-        assert_eq!(scan.sighting(&TargetPath::new("/srv/file/x")), Sighting::Absent);
+        assert_eq!(*scan.sighting(&TargetPath::new("/srv/file/x")), Sighting::Absent);
     }
 }

@@ -73,6 +73,9 @@ impl Baselines {
 
     /// Adds to what could not be judged what they had and what is gone, where nothing else tells of it.
     pub(super) fn tell_gone(&self, manifest: &Manifest, scans: &[Scan], findings: &mut Findings) {
+        if self.scans.is_empty() {
+            return;
+        }
         let wrong: BTreeSet<(&HostName, &TargetPath)> =
             findings.findings.iter().map(|finding| (&finding.host, &finding.path)).collect();
         let mut untold = Vec::new();

@@ -5,9 +5,10 @@
 //! that were not explained; then the verdicts. Memory is bounded by the damage.
 
 use super::baselines::Baselines;
-use crate::findings::{self, Case};
+use crate::findings::{self, Case, Revision};
 use crate::io::{disk::LiveRoot, files};
 use crate::live::closer::{self, Comparison, Draft};
+use crate::live::format::Format;
 use crate::live::needles::{Needles, Rank};
 use crate::model::artifact::{Content, Expected};
 use crate::model::blocks::BlockDigests;
@@ -59,7 +60,8 @@ pub(super) fn look_closer(
     }
     let settle = |(path, draft): (&TargetPath, Draft)| {
         let tells = suspects.byte_code(path, &draft.sources);
-        (path.clone(), Closer { tells, ..draft.settle(path, &needles) })
+        let whole = tells.as_ref().is_some_and(|tells| suspects.is_of_size(path, tells));
+        (path.clone(), Closer { tells, whole, ..draft.settle(path, &needles) })
     };
     let closers: Vec<(TargetPath, Closer)> = drafts.into_iter().map(settle).collect();
     for (path, looked) in closers {
@@ -153,12 +155,12 @@ impl<'a> Suspects<'a> {
             let comparison = Comparison {
                 expected: expected.as_deref(),
                 expected_blocks: expected_digest(finding).and_then(|digest| self.right.get(digest)),
-                expected_size: expected_size(finding),
+                expected_size: finding.expected.as_ref().and_then(Expected::size),
                 older: &older,
                 older_blocks: self.older.get(*path).map_or(&[], Vec::as_slice),
                 secret: finding.secret || finding.expected.is_none(),
                 read: self.scan.read,
-                packed: closer::is_packed(path),
+                format: Format::of(path),
             };
             if let Ok(draft) = closer::examine(root, path, comparison, needles) {
                 drafts.push((*path, draft));
@@ -202,6 +204,14 @@ impl<'a> Suspects<'a> {
         sources.iter().find_map(made_of).filter(|path| path != own && !own.as_bytes().ends_with(b".pyc"))
     }
 
+    /// Whether a file has the size that another one has or once had.
+    fn is_of_size(&self, own: &TargetPath, other: &TargetPath) -> bool {
+        let Some(size) = self.scan.seen(own).map(|seen| seen.size) else { return false };
+        let key = (self.scan.host.clone(), other.clone());
+        let earlier = |state: &Revision| state.stamps.get(&key).is_some_and(|stamp| stamp.1 == size);
+        self.scan.seen(other).is_some_and(|seen| seen.size == size) || self.known.baselines.states().iter().any(earlier)
+    }
+
     /// Looks for the blocks that were not explained in everything else that is known.
     fn search(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) {
         for artifact in &self.known.manifest.artifacts {
@@ -220,16 +230,24 @@ impl<'a> Suspects<'a> {
                 needles.record(&point.path, Rank::Known, hits);
             }
         }
-        self.search_live(root, needles, monitor);
-        self.known.baselines.each(&self.scan.host, &mut |path, _, blocks| {
-            if let Some(blocks) = blocks {
+        let searched = self.search_live(root, needles, monitor);
+        // A file that still is what it was has been searched for whole blocks: its digests tell less.
+        let unchanged = |path: &TargetPath, then: &Seen| {
+            let now = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+            now.is_some() && now == then.digest(Algorithm::Sha256) && searched.contains(path)
+        };
+        self.known.baselines.each(&self.scan.host, &mut |path, then, blocks| {
+            if let Some(blocks) = blocks
+                && !unchanged(&path, then)
+            {
                 let hits = needles.hits_of_digests(&blocks);
                 needles.record(&path, Rank::Known, hits);
             }
         });
     }
 
-    fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) {
+    /// Looks for them in the sound files that are there; gives those that could be read.
+    fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) -> BTreeSet<&'a TargetPath> {
         let files: Vec<&TargetPath> = self
             .sound_files()
             .into_iter()
@@ -240,20 +258,30 @@ impl<'a> Suspects<'a> {
         let look = |path: &&'a TargetPath| {
             monitor.advance(1);
             // What cannot be read now holds nothing that could be named.
-            let hits = closer::read(root, path).map(|bytes| needles.hits(&bytes)).unwrap_or_default();
-            (*path, hits)
+            Some((*path, needles.hits(&closer::read(root, path).ok()?)))
         };
-        let found: Vec<_> = files.par_iter().map(look).filter(|(_, hits)| !hits.is_empty()).collect();
+        let found: Vec<_> = files.par_iter().filter_map(look).collect();
         monitor.end();
+        let mut searched = BTreeSet::new();
         for (path, hits) in found {
-            let right = self.is_right(path);
-            needles.record(path, if right { Rank::Known } else { Rank::Unjudged }, hits);
+            searched.insert(path);
+            if !hits.is_empty() {
+                let right = self.is_right(path);
+                needles.record(path, if right { Rank::Known } else { Rank::Unjudged }, hits);
+            }
         }
+        searched
     }
 
-    /// Whether a live file is what a digest says it should be.
+    /// Whether a live file is what a digest says it should be, or what it was before.
     fn is_right(&self, path: &TargetPath) -> bool {
         let artifacts = &self.known.manifest.artifacts;
+        let key = (self.scan.host.clone(), path.clone());
+        let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+        let states = self.known.baselines.states();
+        if live.is_some() && states.iter().any(|state| state.contents.get(&key) == live) {
+            return true;
+        }
         let key = (&self.scan.host, path);
         let from = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < key);
         let to = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) <= key);
@@ -269,13 +297,6 @@ impl<'a> Suspects<'a> {
 fn expected_digest(finding: &Finding) -> Option<&Digest> {
     match finding.expected.as_ref()? {
         Expected::File(Content::Digest { digest, .. }) => Some(digest),
-        _ => None,
-    }
-}
-
-fn expected_size(finding: &Finding) -> Option<u64> {
-    match finding.expected.as_ref()? {
-        Expected::File(Content::Digest { size, .. }) => *size,
         _ => None,
     }
 }

@@ -68,21 +68,24 @@ pub(super) struct Known<'a> {
 }
 
 /// Scans one host in a tree of this machine: everything, then closer where something differs, then what backups say
-/// about that. `refined` is the manifest with derivations; what it lacks is derived from the scan.
+/// about that. Gives the manifest, too, as the scan refines it, for this host only; `None` where the root cannot be opened.
 pub(super) fn host(
     manifest: &Manifest,
     asked: Asked<'_>,
     root: PathBuf,
     known: Known<'_>,
     monitor: &dyn Monitor,
-) -> Scan {
+) -> (Scan, Option<Manifest>) {
     let Asked { host, read, journal, packages } = asked;
     let Known { settings, window_start, baselines } = known;
     let started_at = clock::now();
     let shown = root.display().to_string();
     let root = match LiveRoot::open(root) {
         Ok(root) => root,
-        Err(failure) => return live::unseen(host, started_at, format!("`{shown}` cannot be opened: {}", failure.text)),
+        Err(failure) => {
+            let reason = format!("`{shown}` cannot be opened: {}", failure.text);
+            return (live::unseen(host, started_at, reason), None);
+        }
     };
     let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read, journal }, monitor);
     references::add(&root, manifest, &mut scan);
@@ -99,7 +102,7 @@ pub(super) fn host(
     let found = unchanged.unwrap_or_else(|| judge(&refined, &scan, &points));
     super::intrinsic::add(&root, &mut scan, &found, monitor);
     scan.points = (!settings.backups.is_empty()).then_some(points);
-    scan
+    (scan, Some(refined))
 }
 
 fn judge(manifest: &Manifest, scan: &Scan, points: &RestorePoints) -> Findings {
@@ -144,7 +147,7 @@ fn not_as_in_backup(
     let looks = manifest.look.iter().filter(|look| look.host == scan.host);
     let walked = looks.filter(|look| matches!(look.depth, Depth::Whole | Depth::Checkout)).map(|look| &look.path);
     let data = manifest.data.iter().filter(|data| data.host == scan.host).map(|data| &data.path);
-    let differs = |(path, held): (TargetPath, Held)| match scan.sighting(&path) {
+    let differs = |(path, held): (TargetPath, Held)| match &*scan.sighting(&path) {
         Sighting::Absent => Some(path),
         Sighting::Present(seen) if seen.kind == held.kind && seen.kind == Kind::File && seen.mode != held.mode => {
             Some(path)

@@ -150,7 +150,7 @@ impl Told {
     fn has_lost(&self, path: &TargetPath, scan: &Scan) -> bool {
         scan.seen(path).is_none()
             && !self.knows(path)
-            && scan.sighting(path) == Sighting::Absent
+            && *scan.sighting(path) == Sighting::Absent
             && !is_in_repository(path, scan)
     }
 
@@ -197,7 +197,7 @@ impl Claim<'_> {
         if self.told.much.contains(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
             return None;
         }
-        let (expected, unchanged) = match self.scan.sighting(self.path) {
+        let (expected, unchanged) = match &*self.scan.sighting(self.path) {
             Sighting::Unseen(_) => return None,
             Sighting::Absent => (self.vanished()?, false),
             Sighting::Present(now) if now.kind != self.before.kind => return None,

@@ -116,7 +116,8 @@ fn blocks(text: bool, runs: &[(BlockClass, u64)]) -> Seen {
         at += len;
         Run { at: at - len, len, class, from }
     };
-    let closer = Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None, tells: None };
+    let closer =
+        Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None, tells: None, whole: false };
     let read = SeenContent::Read { digests: vec![sha(b"wrong")], captured: None, closer: Some(closer) };
     Seen { size: at * BLOCK, content: Some(read), ..thing(Kind::File) }
 }

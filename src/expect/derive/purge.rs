@@ -90,7 +90,7 @@ impl Pattern {
         }
         let mut found = Vec::new();
         for place in places {
-            match scan.sighting(&place) {
+            match &*scan.sighting(&place) {
                 Sighting::Present(seen) if self.directories && seen.kind == Kind::Link => {
                     return Err(self.unseen(&format!("`{place}` is a symbolic link, which is not followed")));
                 }
@@ -120,7 +120,7 @@ impl Pattern {
 
 /// Whether all entries of a directory are known; false if there is no directory.
 fn is_listed(scan: &Scan, directory: &TargetPath, pattern: &Pattern) -> Result<bool, Why> {
-    match scan.sighting(directory) {
+    match &*scan.sighting(directory) {
         Sighting::Present(seen) => match seen.kind {
             Kind::Directory if seen.listed => Ok(true),
             Kind::Directory => Err(pattern.unseen(&format!("`{directory}` was not listed"))),

@@ -328,7 +328,7 @@ impl Environment<'_> {
     /// `bin/python` is a link, or a copy where the environment was made so.
     fn interpreter(&self, path: TargetPath, mend: MendId, manifest: &mut Manifest) {
         let why = Why::new(WhyKind::TargetFact, "it names the Python that made the environment");
-        let expected = match self.scan.sighting(&path) {
+        let expected = match &*self.scan.sighting(&path) {
             Sighting::Present(seen) if seen.kind == Kind::Link => Expected::Link { target: Eval::Unknown(why) },
             Sighting::Present(seen) if seen.kind == Kind::File => Expected::File(Content::Unknown(why)),
             // `bin/python` itself is in every environment; the other names depend on its maker.

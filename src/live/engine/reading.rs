@@ -3,7 +3,7 @@
 
 use super::throttle::Throttle;
 use super::{Engine, Files, Queue, Task};
-use crate::io::disk::{Directory, io_failure, look_at};
+use crate::io::disk::{Directory, io_failure, look_at_file};
 use crate::live::lanes::{Feed, Stream};
 use crate::model::content::{Blob, Digest};
 use crate::model::hasher::Hasher;
@@ -33,13 +33,8 @@ pub(super) struct OpenFile<'a> {
     index: usize,
     file: File,
     task: Task<'a>,
-    /// What it was when it was opened.
-    size: u64,
-    mtime: i64,
     /// How much was read.
     read: u64,
-    /// Whether it is read again because it changed at the first time.
-    again: bool,
     throttle: Option<&'a Throttle>,
     total: &'a AtomicU64,
 }
@@ -47,7 +42,7 @@ pub(super) struct OpenFile<'a> {
 impl Stream for OpenFile<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
         // A file that says it is empty may not be (proc(5)); any other ends where it says, or it changes.
-        if self.read >= self.size && self.read > 0 {
+        if self.read >= self.task.size && self.read > 0 {
             return Ok(0);
         }
         let most = self.throttle.map_or(buffer.len(), |throttle| throttle.most().min(buffer.len()));
@@ -62,24 +57,28 @@ impl Stream for OpenFile<'_> {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_failure(&error)),
+                Err(error) => {
+                    // Of what is no file any more, nothing else is of interest.
+                    look_at_file(&self.file)?;
+                    return Err(io_failure(&error));
+                }
             }
         }
     }
 
     fn length(&self) -> u64 {
-        self.size
+        self.task.size
     }
 }
 
 impl OpenFile<'_> {
-    /// Whether it is now what it was when it was listed and when it was opened, and all of it was read.
-    fn is_unchanged(&self) -> Result<bool, Failure> {
-        let after = look_at(&self.file)?;
-        let listed = (self.task.size, self.task.mtime);
-        Ok((after.size, after.mtime) == (self.size, self.mtime)
-            && self.read == after.size
-            && listed == (self.size, self.mtime))
+    /// Whether it is what it was when it was listed, and all of it was read. One look is enough: it lasts from the
+    /// listing to the end of reading. What changed is a moving target, and said so: read again it would not be the file
+    /// that was listed.
+    fn is_still_the_same(&self) -> Result<(), Failure> {
+        let after = look_at_file(&self.file)?;
+        let same = (after.size, after.mtime) == (self.task.size, self.task.mtime) && self.read == after.size;
+        if same { Ok(()) } else { Err(Failure { errno: 0, text: "it changed while it was read".into() }) }
     }
 }
 
@@ -100,14 +99,14 @@ impl<'a, F: Files> Reader<'a, F> {
                 continue;
             };
             let index = *index as usize;
-            match self.open(index, false) {
+            match self.open(index) {
                 Ok(file) => return Some(file),
                 Err(failure) => self.finish(index, SeenContent::Failed(failure)),
             }
         }
     }
 
-    fn open(&mut self, index: usize, again: bool) -> Result<OpenFile<'a>, Failure> {
+    fn open(&mut self, index: usize) -> Result<OpenFile<'a>, Failure> {
         let engine = self.engine;
         let task = engine.files.task(index);
         if self.directory.as_ref().is_none_or(|(path, _)| *path != task.directory) {
@@ -116,19 +115,9 @@ impl<'a, F: Files> Reader<'a, F> {
             self.directory = Some((task.directory, directory));
         }
         let (_, directory) = self.directory.as_ref().expect("it was just opened");
-        let (file, seen) = directory.open_file(task.name)?;
+        let file = directory.open_file(task.name)?;
         let throttle = engine.throttle.as_ref();
-        Ok(OpenFile {
-            index,
-            file,
-            task,
-            size: seen.size,
-            mtime: seen.mtime,
-            read: 0,
-            again,
-            throttle,
-            total: &engine.bytes,
-        })
+        Ok(OpenFile { index, file, task, read: 0, throttle, total: &engine.bytes })
     }
 
     fn finish(&self, index: usize, content: SeenContent) {
@@ -138,30 +127,17 @@ impl<'a, F: Files> Reader<'a, F> {
 
     /// Files one after the other, each once through all its hashers.
     pub(super) fn read_each(&mut self) {
-        let mut buffer = Vec::new();
+        let mut buffer = vec![0; CHUNK];
         while let Some(mut file) = self.next() {
-            buffer.resize(CHUNK, 0);
-            let content = loop {
-                let again = match read_to_end(&mut file, &mut buffer) {
-                    Ok(Some(content)) => break content,
-                    Ok(None) if file.again => break moving(),
-                    Ok(None) => self.open(file.index, true),
-                    Err(failure) => Err(failure),
-                };
-                match again {
-                    Ok(again) => file = again,
-                    Err(failure) => break SeenContent::Failed(failure),
-                }
-            };
+            let content = read_to_end(&mut file, &mut buffer).unwrap_or_else(SeenContent::Failed);
             self.finish(file.index, content);
         }
     }
 }
 
-/// `None` when it changed.
-fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<Option<SeenContent>, Failure> {
+fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<SeenContent, Failure> {
     let mut hashers: Vec<Hasher> =
-        file.task.algorithms.iter().map(|algorithm| Hasher::new(algorithm, file.size)).collect();
+        file.task.algorithms.iter().map(|algorithm| Hasher::new(algorithm, file.task.size)).collect();
     let mut captured = file.task.capture.then(Vec::new);
     loop {
         let count = file.read(buffer)?;
@@ -175,11 +151,9 @@ fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<Option<Seen
             bytes.extend_from_slice(&buffer[..count]);
         }
     }
-    if !file.is_unchanged()? {
-        return Ok(None);
-    }
+    file.is_still_the_same()?;
     let digests = hashers.into_iter().map(Hasher::finish).collect();
-    Ok(Some(content(file.task.name, digests, captured)))
+    Ok(content(file.task.name, digests, captured))
 }
 
 /// What is kept of a file that was read to the end.
@@ -189,45 +163,27 @@ pub(in crate::live) fn content(name: &[u8], digests: Vec<Digest>, captured: Opti
     SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }
 }
 
-/// A file that changes while it is read is read once more; then it is a moving target, and said so.
-fn moving() -> SeenContent {
-    SeenContent::Failed(Failure { errno: 0, text: "it changed while it was read".into() })
-}
-
 /// Files for the lanes, which read many at once.
 pub(super) struct InLanes<'a, F> {
     reader: Reader<'a, F>,
-    /// Files that changed while they were read.
-    again: Vec<usize>,
 }
 
 impl<'a, F: Files> InLanes<'a, F> {
     pub(super) fn new(reader: Reader<'a, F>) -> Self {
-        Self { reader, again: Vec::new() }
+        Self { reader }
     }
 }
 
 impl<'a, F: Files> Feed<OpenFile<'a>> for InLanes<'a, F> {
     fn next(&mut self) -> Option<OpenFile<'a>> {
-        while let Some(index) = self.again.pop() {
-            match self.reader.open(index, true) {
-                Ok(file) => return Some(file),
-                Err(failure) => self.reader.finish(index, SeenContent::Failed(failure)),
-            }
-        }
         self.reader.next()
     }
 
     fn done(&mut self, file: OpenFile<'a>, result: Result<Digest, Failure>) {
-        let content = match result.and_then(|digest| Ok((digest, file.is_unchanged()?))) {
-            Ok((digest, true)) => SeenContent::Read { digests: vec![digest], captured: None, closer: None },
-            Ok((_, false)) if !file.again => {
-                self.again.push(file.index);
-                return;
-            }
-            Ok((_, false)) => moving(),
-            Err(failure) => SeenContent::Failed(failure),
-        };
-        self.reader.finish(file.index, content);
+        let content = result.and_then(|digest| {
+            file.is_still_the_same()?;
+            Ok(SeenContent::Read { digests: vec![digest], captured: None, closer: None })
+        });
+        self.reader.finish(file.index, content.unwrap_or_else(SeenContent::Failed));
     }
 }

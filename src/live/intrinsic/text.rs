@@ -4,6 +4,7 @@
 //! binary data is left alone: scripts with an archive at their end, PDF, mailboxes.
 
 use super::{Check, Coverage, Verdict};
+use crate::live::format::TEXTS;
 use crate::live::plausible::{BLOCK, Look, NULS, is_named, is_text, is_wide, look};
 use crate::live::subject::Subject;
 use crate::model::path::TargetPath;
@@ -11,12 +12,6 @@ use std::io::Read;
 
 /// Texts of any sort.
 pub struct Text;
-
-/// Names that only texts have. Such a file may begin with a damaged block; others must begin as text.
-const TEXTS: &[&str] = &[
-    "c", "cfg", "conf", "css", "csv", "h", "html", "ini", "js", "json", "md", "pl", "pm", "po", "pt", "py", "rb",
-    "rst", "service", "sh", "sql", "svg", "toml", "txt", "xml", "yaml", "yml", "zcml",
-];
 
 impl Check for Text {
     fn name(&self) -> &'static str {
@@ -29,6 +24,7 @@ impl Check for Text {
 
     fn applies(&self, path: &TargetPath, head: &[u8]) -> bool {
         let first = &head[..head.len().min(BLOCK)];
+        // What only texts are called may begin with a damaged block; others must begin as text.
         !is_wide(head) && (is_named(path, TEXTS) || (first.len() >= 16 && is_text(&first[..first.len().min(512)])))
     }
 

@@ -104,7 +104,7 @@ impl Buildout<'_> {
         {
             return Ok(Some(if claimed == path { Kind::File } else { Kind::Directory }));
         }
-        match self.scan.sighting(&self.without_links(path)?) {
+        match &*self.scan.sighting(&self.without_links(path)?) {
             Sighting::Present(seen) => Ok(Some(seen.kind)),
             Sighting::Absent => Ok(None),
             Sighting::Unseen(failure) => {
@@ -123,7 +123,7 @@ impl Buildout<'_> {
             return Ok(None);
         }
         let real = self.without_links(directory)?;
-        if let Sighting::Present(seen) = self.scan.sighting(&real)
+        if let Sighting::Present(seen) = &*self.scan.sighting(&real)
             && !seen.listed
         {
             return Err(Why::new(WhyKind::Unreadable, format!("`{directory}` was not listed")));

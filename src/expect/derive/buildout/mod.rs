@@ -165,7 +165,7 @@ impl<'a> Buildout<'a> {
         if let (Some(environment), Some(minor)) = (&input.environment, &minor) {
             let site = environment.join(format!("lib/python{minor}/site-packages"));
             catalog.extend(catalog::installed(scan, &site, Source::Site));
-            if !matches!(scan.sighting(&site), Sighting::Present(seen) if seen.kind == Kind::Directory) {
+            if !matches!(&*scan.sighting(&site), Sighting::Present(seen) if seen.kind == Kind::Directory) {
                 catalog.site_unknown =
                     Some(Why::new(WhyKind::LiveTree, format!("`{site}`, where it may be installed, cannot be seen")));
             }

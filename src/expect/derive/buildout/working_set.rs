@@ -174,7 +174,7 @@ impl<'a> Chooser<'a> {
         let claims = self.catalog.claims.get(&dist.info).and_then(Option::as_ref);
         for namespace in dist.namespaces(self.scan, claims)? {
             let path = dist.location.join(namespace.replace('.', "/")).join("__init__.py");
-            match self.scan.sighting(&path) {
+            match &*self.scan.sighting(&path) {
                 Sighting::Absent => {}
                 Sighting::Present(seen) if seen.size == 0 => {}
                 Sighting::Present(seen) => match seen.captured().and_then(|bytes| bytes.text()) {
@@ -187,7 +187,7 @@ impl<'a> Chooser<'a> {
                         ));
                     }
                 },
-                Sighting::Unseen(failure) => return Err(Why::new(WhyKind::Unreadable, failure.text)),
+                Sighting::Unseen(failure) => return Err(Why::new(WhyKind::Unreadable, failure.text.clone())),
             }
         }
         Ok(false)

@@ -98,7 +98,7 @@ pub(super) struct Global {
     /// No progress bars
     #[arg(long, global = true)]
     pub(super) no_progress: bool,
-    /// How many threads [default: as many as there are processors]
+    /// How many threads [default: as many as there are processors; more where a disk is waited for]
     #[arg(short, long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// Let the verdict decide the exit code (check always does)

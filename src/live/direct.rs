@@ -97,8 +97,12 @@ fn batches(files: Vec<FileToRead>) -> Vec<Vec<FileToRead>> {
     batches
 }
 
-/// The disk is slow to answer, not busy: more threads than processors.
+/// The disk is slow to answer, not busy: more threads than processors, unless somebody said how many there may be. Then we
+/// are in a pool of that many already.
 fn at_once<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_thread_index().is_some() {
+        return work();
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(AT_ONCE.max(rayon::current_num_threads())).build();
     match pool {
         Ok(pool) => pool.install(work),
@@ -283,6 +287,13 @@ mod tests {
     fn file(number: usize, size: u64) -> FileToRead {
         let path = TargetPath::new(format!("/srv/{number}").as_str());
         FileToRead { path, size, mtime: 0, ctime: 0, algorithms: BTreeSet::new(), capture: false }
+    }
+
+    #[test]
+    fn a_disk_is_asked_by_many_threads_unless_somebody_says_how_many() {
+        assert!(at_once(rayon::current_num_threads) >= AT_ONCE);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+        assert_eq!(pool.install(|| at_once(rayon::current_num_threads)), 2);
     }
 
     #[test]

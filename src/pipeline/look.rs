@@ -68,7 +68,8 @@ pub(super) struct Known<'a> {
 }
 
 /// Scans one host in a tree of this machine: everything, then closer where something differs, then what backups say
-/// about that. Gives the manifest, too, as the scan refines it, for this host only; `None` where the root cannot be opened.
+/// about that. Gives the manifest, too, as the scan refines it, for this host only; `None` where the scan says more now
+/// than it did then, or nothing.
 pub(super) fn host(
     manifest: &Manifest,
     asked: Asked<'_>,
@@ -99,10 +100,12 @@ pub(super) fn host(
     let points = consult_backups(&refined, &scan, &root, settings, window_start, monitor);
     let known = closer::Known { manifest: &refined, points: &points, baselines };
     let unchanged = closer::look_closer(known, &mut scan, &root, monitor);
+    // What is expected of packages' configuration depends on how it looks closer.
+    let is_final = unchanged.is_some() || scan.packages.is_none();
     let found = unchanged.unwrap_or_else(|| judge(&refined, &scan, &points));
     super::intrinsic::add(&root, &mut scan, &found, monitor);
     scan.points = (!settings.backups.is_empty()).then_some(points);
-    (scan, Some(refined))
+    (scan, is_final.then_some(refined))
 }
 
 fn judge(manifest: &Manifest, scan: &Scan, points: &RestorePoints) -> Findings {

@@ -19,12 +19,13 @@ use super::{Content, Database, Entry, Package, Presence, Sink};
 use crate::io::disk::LiveRoot;
 use crate::model::content::Algorithm;
 use crate::model::path::TargetPath;
+use rayon::prelude::*;
 use rows::{Row, Rows, Sum};
 use status::Known;
 use std::collections::hash_map::{Entry as Slot, RandomState};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
-use system::System;
+use system::{Lists, System};
 
 /// dpkg's database.
 #[derive(Debug)]
@@ -42,8 +43,17 @@ impl Database for Dpkg {
     fn read(&self, root: &LiveRoot, sink: &mut dyn Sink) {
         let system = System::read(root, sink);
         let disputes = Disputes::find(&system);
-        for number in 0..system.packages.len() {
-            tell(&system, &disputes, number, sink);
+        let numbered = system.numbered();
+        for batch in numbered.chunks(BATCH) {
+            let load = |(number, package): &(u32, &Known)| {
+                let lists = system.load(package);
+                let rows = Rows::of(&system, package, &lists);
+                Told { number: *number, package: told(package), lists, rows }
+            };
+            let all: Vec<Told> = batch.par_iter().map(load).collect();
+            for one in all {
+                tell(&system, &disputes, one, sink);
+            }
         }
     }
 
@@ -69,15 +79,23 @@ impl Database for Dpkg {
     }
 }
 
+/// So many packages are read side by side, and told in their order: memory is bounded by the lists of these.
+const BATCH: usize = 64;
+
+/// What there is to tell of a package.
+struct Told {
+    number: u32,
+    package: Package,
+    lists: Lists,
+    rows: Rows,
+}
+
 /// Tells one package and all its paths.
-fn tell(system: &System<'_>, disputes: &Disputes, number: usize, sink: &mut dyn Sink) {
-    let package = &system.packages[number];
-    let loaded = system.load(package);
-    let rows = Rows::of(system, package, &loaded);
-    for (path, evidence) in loaded.faults.iter().chain(&rows.faults) {
-        sink.broken(path.clone(), evidence.clone());
+fn tell(system: &System<'_>, disputes: &Disputes, Told { number, package, lists, rows }: Told, sink: &mut dyn Sink) {
+    for (path, evidence) in lists.faults.into_iter().chain(rows.faults) {
+        sink.broken(path, evidence);
     }
-    sink.package(told(package));
+    sink.package(package);
     for row in rows.rows.iter().filter(|row| row.listed || !disputes.is_claimed(&row.path)) {
         let content = disputes.content(number, row);
         let override_ = system.overrides.get(row.called.as_ref().unwrap_or(&row.path));
@@ -128,17 +146,25 @@ impl Disputes {
     /// Looks at the lists of all packages.
     fn find(system: &System<'_>) -> Self {
         let mut disputes = Self::default();
-        for (number, package) in (0_u32..).zip(&system.packages) {
-            let lists = system.load(package);
-            Rows::claims(system, package, &lists, &mut |path, md5, presence| {
-                disputes.add(&system.packages, path, Claim { package: number, md5, presence });
-            });
+        let numbered = system.numbered();
+        for batch in numbered.chunks(BATCH) {
+            let claims_of = |(number, package): &(u32, &Known)| {
+                let lists = system.load(package);
+                let mut claims = Vec::new();
+                Rows::claims(system, package, &lists, &mut |path, md5, presence| {
+                    claims.push((disputes.key(path), Claim { package: *number, md5, presence }));
+                });
+                claims
+            };
+            let found: Vec<Vec<(u64, Claim)>> = batch.par_iter().map(claims_of).collect();
+            for (key, claim) in found.into_iter().flatten() {
+                disputes.add(&system.packages, key, claim);
+            }
         }
         disputes
     }
 
-    fn add(&mut self, packages: &[Known], path: &TargetPath, claim: Claim) {
-        let key = self.key(path);
+    fn add(&mut self, packages: &[Known], key: u64, claim: Claim) {
         match self.claims.entry(key) {
             Slot::Vacant(slot) => drop(slot.insert(claim)),
             Slot::Occupied(slot) if slot.get().md5 == claim.md5 => {}
@@ -164,7 +190,7 @@ impl Disputes {
     }
 
     /// What holds for a path of a package.
-    fn content<'a>(&self, package: usize, row: &'a Row) -> Content<'a> {
+    fn content<'a>(&self, package: u32, row: &'a Row) -> Content<'a> {
         let md5 = match &row.content {
             Sum::Nothing => return Content::Nothing,
             Sum::Unknown(why) => return Content::Unknown(why),
@@ -174,7 +200,7 @@ impl Disputes {
         let dispute = if self.right.is_empty() { None } else { self.right.get(&self.key(&row.path)) };
         match dispute {
             Some(None) => Content::Unknown("two packages claim it with different contents"),
-            Some(Some(right)) if *right as usize != package => Content::Unknown("another package replaces this file"),
+            Some(Some(right)) if *right != package => Content::Unknown("another package replaces this file"),
             _ => Content::Digest(Algorithm::Md5, md5),
         }
     }

@@ -148,6 +148,11 @@ impl<'a> System<'a> {
         resolved.or_else(|| diverted.cloned())
     }
 
+    /// Every package with its number.
+    pub(super) fn numbered(&self) -> Vec<(u32, &Known)> {
+        (0..).zip(&self.packages).collect()
+    }
+
     /// The lists of a package.
     pub(super) fn load(&self, package: &Known) -> Lists {
         let mut faults = Vec::new();

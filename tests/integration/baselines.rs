@@ -196,6 +196,9 @@ fn a_baseline_from_after_the_begin_of_the_incident_is_no_reference() {
     assert!(message.starts_with("the baseline `baseline.jsonl` of "), "{message}");
     assert!(message.contains("it was made after the incident began (2001-01-01T00:00:00Z)"), "{message}");
     assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("a baseline from before")), "{said:#}");
+    // What was asked for and is not done is said without -v.
+    let text = rectify(place.directory.path(), &[&arguments[..], &["2001-01-01"]].concat()).stdout;
+    assert!(text.contains("it was made after the incident began"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! For people: verdict first, counts last, in between as much as was asked for.
 
 use super::{Detail, Format, Options};
+use crate::model::code;
 use crate::model::diagnostic::Severity;
 use crate::model::finding::Class;
 use crate::report::counts;
@@ -101,12 +102,16 @@ fn diagnostic_section(view: &View, options: Options) -> Option<String> {
     if options.detail >= Detail::Files {
         return Some(diagnostics::render(&view.diagnostics, options.paint));
     }
-    // An error keeps its part of the deployment from being checked at all: it is never folded away.
-    let (errors, others): (Vec<DiagnosticView>, Vec<DiagnosticView>) =
-        view.diagnostics.iter().cloned().partition(|one| one.severity == Severity::Error);
+    // An error keeps its part of the deployment from being checked at all, and a baseline that is not used is not what was
+    // asked for: neither is folded away.
+    let (told, others): (Vec<DiagnosticView>, Vec<DiagnosticView>) = view
+        .diagnostics
+        .iter()
+        .cloned()
+        .partition(|one| one.severity == Severity::Error || one.code == code::BASELINE_TOO_YOUNG);
     let mut parts = Vec::new();
-    if !errors.is_empty() {
-        parts.push(diagnostics::render(&errors, options.paint));
+    if !told.is_empty() {
+        parts.push(diagnostics::render(&told, options.paint));
     }
     if !others.is_empty() {
         let codes = counts::codes(others.iter().map(|one| one.code));

@@ -9,7 +9,7 @@ use crate::findings::{self, Case, Revision};
 use crate::io::{disk::LiveRoot, files};
 use crate::live::closer::{self, Comparison, Draft};
 use crate::live::format::Format;
-use crate::live::needles::{Needles, Rank};
+use crate::live::needles::{Hit, Needles, Rank};
 use crate::model::artifact::{Content, Expected};
 use crate::model::blocks::BlockDigests;
 use crate::model::content::{Algorithm, Digest};
@@ -230,11 +230,12 @@ impl<'a> Suspects<'a> {
                 needles.record(&point.path, Rank::Known, hits);
             }
         }
-        let searched = self.search_live(root, needles, monitor);
+        let unread = self.search_live(root, needles, monitor);
         // A file that still is what it was has been searched for whole blocks: its digests tell less.
         let unchanged = |path: &TargetPath, then: &Seen| {
             let now = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
-            now.is_some() && now == then.digest(Algorithm::Sha256) && searched.contains(path)
+            let searched = then.size <= closer::LIMIT && !unread.contains(path) && !self.findings.contains_key(path);
+            now.is_some() && now == then.digest(Algorithm::Sha256) && searched
         };
         self.known.baselines.each(&self.scan.host, &mut |path, then, blocks| {
             if let Some(blocks) = blocks
@@ -246,7 +247,7 @@ impl<'a> Suspects<'a> {
         });
     }
 
-    /// Looks for them in the sound files that are there; gives those that could be read.
+    /// Looks for them in the sound files that are there; gives those that could not be read.
     fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) -> BTreeSet<&'a TargetPath> {
         let files: Vec<&TargetPath> = self
             .sound_files()
@@ -258,19 +259,23 @@ impl<'a> Suspects<'a> {
         let look = |path: &&'a TargetPath| {
             monitor.advance(1);
             // What cannot be read now holds nothing that could be named.
-            Some((*path, needles.hits(&closer::read(root, path).ok()?)))
+            let hits = closer::read(root, path).ok().map(|bytes| needles.hits(&bytes));
+            (*path, hits)
         };
-        let found: Vec<_> = files.par_iter().filter_map(look).collect();
+        let is_telling =
+            |(_, hits): &(&TargetPath, Option<BTreeSet<Hit>>)| !hits.as_ref().is_some_and(BTreeSet::is_empty);
+        let found: Vec<_> = files.par_iter().map(look).filter(is_telling).collect();
         monitor.end();
-        let mut searched = BTreeSet::new();
+        let mut unread = BTreeSet::new();
         for (path, hits) in found {
-            searched.insert(path);
-            if !hits.is_empty() {
+            if let Some(hits) = hits {
                 let right = self.is_right(path);
                 needles.record(path, if right { Rank::Known } else { Rank::Unjudged }, hits);
+            } else {
+                unread.insert(path);
             }
         }
-        searched
+        unread
     }
 
     /// Whether a live file is what a digest says it should be, or what it was before.

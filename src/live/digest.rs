@@ -51,6 +51,7 @@ impl Files for Listed<'_> {
             mtime: file.mtime,
             algorithms: file.algorithms.iter().fold(Algorithms::default(), |all, one| all.with(*one)),
             capture: file.capture,
+            watched: true,
         }
     }
 

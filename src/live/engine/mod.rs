@@ -52,6 +52,9 @@ pub(super) struct Task<'a> {
     pub(super) algorithms: Algorithms,
     /// Whether to keep the bytes.
     pub(super) capture: bool,
+    /// Whether to look, when it has been read, if it still is what was listed. It may be left out where only a digest that is
+    /// known before counts: what has that is right, whenever it was written, and what has not is looked at again.
+    pub(super) watched: bool,
 }
 
 /// A set of algorithms, in one byte.

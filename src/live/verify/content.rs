@@ -31,12 +31,21 @@ fn differs(claim: &Claim<'_>, content: &SeenContent) -> bool {
     }
 }
 
+/// `extra` are the digests by which files are known; without them only the claimed ones count.
 fn task<'a>(job: &'a Job<'_>, place: u32, (size, mtime): (u64, i64), extra: &[Algorithm]) -> Task<'a> {
     let claims = job.order.path_at(job.claims, place as usize);
     let claimed = claims.iter().filter_map(|&index| job.claims.get(index).digest.map(|(algorithm, _)| algorithm));
     let algorithms = claimed.chain(extra.iter().copied()).fold(Algorithms::default(), Algorithms::with);
     let directory = job.claims.directory_path(job.claims.directory(claims[0]));
-    Task { directory, name: job.claims.name(claims[0]), size, mtime, algorithms, capture: false }
+    Task {
+        directory,
+        name: job.claims.name(claims[0]),
+        size,
+        mtime,
+        algorithms,
+        capture: false,
+        watched: !extra.is_empty(),
+    }
 }
 
 /// Files that are read for what is claimed of them.

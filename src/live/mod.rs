@@ -4,7 +4,7 @@
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that
 //! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]), what
-//! content says of itself ([`byte_code`]), and what no file of its name holds ([`format`]). For a baseline, [`block_digests`] keeps what names blocks later. Files that
+//! content says of itself ([`byte_code`]), and what no file of its name holds ([`mod@format`]). For a baseline, [`block_digests`] keeps what names blocks later. Files that
 //! nothing says anything about are held against their own format ([`examine`], [`intrinsic`]). A very large number of files
 //! is held against a table of claims at once ([`verify`]).
 

@@ -201,7 +201,7 @@ impl Claim<'_> {
             Sighting::Unseen(_) => return None,
             Sighting::Absent => (self.vanished()?, false),
             Sighting::Present(now) if now.kind != self.before.kind => return None,
-            Sighting::Present(now) => (self.present(&now)?, now.mtime == self.before.mtime),
+            Sighting::Present(now) => (self.present(now)?, now.mtime == self.before.mtime),
         };
         let known = !matches!(expected, Expected::File(Content::Unknown(_)));
         let artifact = match self.told.little.get(self.path) {

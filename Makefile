@@ -78,8 +78,8 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	cargo +nightly fuzz build
 	for target in $$(cargo +nightly fuzz list); do \
-	    mkdir -p fuzz/corpus/$$target && cargo +nightly fuzz run $$target fuzz/corpus/$$target fixtures/fuzz/$$target -- \
-	        -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -detect_leaks=0 || exit 1; \
+	    mkdir -p fuzz/corpus/$$target && ASAN_OPTIONS=detect_leaks=0 cargo +nightly fuzz run $$target fuzz/corpus/$$target fixtures/fuzz/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 || exit 1; \
 	done
 
 # Simulated incidents on two revisions of a real deployment: is everything found, and called by its name? Needs root, loop

@@ -196,10 +196,9 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
 fn told(closer: &Closer, bad: &BTreeSet<BlockClass>, mut evidence: Vec<String>) -> Option<Diagnosis> {
     let path = closer.tells.as_ref()?;
     let all = |wanted: fn(&Run) -> bool| closer.runs.iter().all(wanted);
-    let whole = closer.whole
-        && all(|run| {
-            !matches!(run.class, BlockClass::Expected | BlockClass::Older | BlockClass::Zero | BlockClass::Absent)
-        });
+    // Where it is shorter than what it should be, it is so as a whole, too.
+    let whole =
+        closer.whole && all(|run| !matches!(run.class, BlockClass::Expected | BlockClass::Older | BlockClass::Zero));
     // A block of it may be known from elsewhere: byte code of equal sources begins alike.
     let own = closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
     let strange = own && all(|run| matches!(run.class, BlockClass::Absent | BlockClass::Foreign));
@@ -211,7 +210,9 @@ fn told(closer: &Closer, bad: &BTreeSet<BlockClass>, mut evidence: Vec<String>) 
     if whole {
         return Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence));
     }
-    evidence.push("it has another size than that: only blocks of it are here".to_owned());
+    if !closer.whole {
+        evidence.push("it has another size than that: only blocks of it are here".to_owned());
+    }
     let cut = !all(|run| run.class != BlockClass::Absent);
     let damage = if cut { Damage::Mixed } else { Damage::Foreign { from: Some(path.clone()) } };
     Some(Diagnosis::damage(damage, Certainty::Likely, evidence))
@@ -313,4 +314,28 @@ pub(super) fn wrong_target(wanted: &Blob, actual: Option<&Blob>) -> Diagnosis {
 pub(super) fn unreadable(failure: &Failure) -> Diagnosis {
     let evidence = vec![format!("reading it fails: {}", failure.text)];
     Diagnosis::damage(Damage::Unreadable(failure.clone()), Certainty::Proved, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::SeenContent;
+
+    #[test]
+    fn byte_code_of_its_own_size_is_the_other_file_and_otherwise_blocks_of_it() {
+        let code = TargetPath::new("/lib/__pycache__/m.cpython-311.pyc");
+        let of = |whole, classes: &[BlockClass]| {
+            let run = |(at, class): (u64, &BlockClass)| Run { at, len: 1, class: *class, from: None };
+            let runs = (0..).zip(classes).map(run).collect();
+            let closer = Closer { text: false, utf8: false, runs, bytes: None, tells: Some(code.clone()), whole };
+            let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
+            from_blocks(&Seen { size: 9, content: Some(content), ..Seen::new(Kind::File) }).damage
+        };
+        let (foreign, absent) = (BlockClass::Foreign, BlockClass::Absent);
+        let other = Damage::OtherFile { path: code.clone() };
+        assert_eq!(of(true, &[foreign]), other);
+        assert_eq!(of(true, &[foreign, absent]), other);
+        assert_eq!(of(false, &[foreign]), Damage::Foreign { from: Some(code.clone()) });
+        assert_eq!(of(false, &[foreign, absent]), Damage::Mixed);
+    }
 }

@@ -182,6 +182,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     revisions.extend_from_slice(baselines.states());
     let case = Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions };
     let (mut findings, observed) = rayon::join(|| findings::judge(case), || saved::observations_digest(&scans));
+    findings::doubt::judge(case, &mut findings);
     findings::peers::judge(case, &mut findings);
     baselines.tell_gone(&manifest, &scans, &mut findings);
     ignore(&mut findings, settings);

@@ -1,9 +1,9 @@
 //! The files of one installed Python distribution, by its own RECORD.
 //!
 //! Takes where the distribution lies and how its installer changed the paths, gives an artifact per file. RECORD lies
-//! on the target and may be damaged itself: then it becomes [`Manifest::broken`] and nothing is believed of it. A
-//! RECORD that could be read is believed: were one of its digests wrong, its file would not match, and the remedy of
-//! both is the same.
+//! on the target and may be damaged itself: then it becomes [`Manifest::broken`], and what can still be read of it counts
+//! as noted on the target ([`Authority::Record`]) where it may be of an earlier version. A RECORD that is whole is
+//! believed: were one of its digests wrong, its file would not match, and the remedy of both is the same.
 
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId, Ownership};
@@ -47,6 +47,20 @@ pub(crate) struct Distribution<'a> {
 /// What the RECORD of a distribution vouches for.
 pub(crate) type Claims = BTreeMap<TargetPath, Content>;
 
+/// What a RECORD vouches for that may be damaged.
+#[derive(Debug, Default)]
+pub(crate) struct Salvaged {
+    pub(crate) claims: Claims,
+    /// The paths whose rows may be those of an earlier version's RECORD.
+    pub(crate) doubtful: BTreeSet<TargetPath>,
+}
+
+impl From<Claims> for Salvaged {
+    fn from(claims: Claims) -> Self {
+        Self { claims, doubtful: BTreeSet::new() }
+    }
+}
+
 impl Distribution<'_> {
     /// Reads RECORD; `None` when it tells nothing, which is then noted in the manifest.
     pub(crate) fn claims(&self, manifest: &mut Manifest) -> Option<Claims> {
@@ -71,21 +85,32 @@ impl Distribution<'_> {
         }
     }
 
-    /// What RECORD says; where it is damaged, what can still be believed of it.
-    pub(crate) fn claims_or_salvage(&self, manifest: &mut Manifest) -> Option<Claims> {
+    /// What RECORD says; where it is damaged, what it still has.
+    pub(crate) fn claims_or_salvage(&self, manifest: &mut Manifest) -> Option<Salvaged> {
         let path = self.info.join("RECORD");
-        let Note::Bytes(bytes) = evidence::note(self.scan, &path) else { return self.claims(manifest) };
+        let Note::Bytes(bytes) = evidence::note(self.scan, &path) else {
+            return self.claims(manifest).map(Salvaged::from);
+        };
         let problem = match wheel_record::parse(&bytes.0) {
             Ok(record) => match self.stranger(&record) {
-                None => return Some(self.of_record(&record)),
+                None => return Some(self.of_record(&record).into()),
                 Some(problem) => problem,
             },
             Err(error) => error.to_string(),
         };
         self.broken(manifest, path, problem);
-        let rows: Vec<Row> =
-            wheel_record::salvage(&bytes.0).into_iter().filter(|row| !wheel_record::is_own(&row.path)).collect();
-        (!rows.is_empty()).then(|| self.of_record(&Record { rows, refused: Vec::new() }))
+        let salvaged = wheel_record::salvage(&bytes.0, &String::from_utf8_lossy(self.info.name()));
+        let mut doubtful = BTreeSet::new();
+        let mut rows = Vec::with_capacity(salvaged.len());
+        for wheel_record::Salvaged { row, certain } in salvaged {
+            if wheel_record::is_own(&row.path) {
+                continue;
+            }
+            doubtful.extend(self.place(&row.path).filter(|_| !certain));
+            rows.push(row);
+        }
+        let claims = self.of_record(&Record { rows, refused: Vec::new() });
+        (!claims.is_empty()).then_some(Salvaged { claims, doubtful })
     }
 
     /// Whether RECORD is that of another distribution, as its row for itself tells.

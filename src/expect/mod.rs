@@ -23,7 +23,7 @@ mod packages;
 mod python_format;
 pub mod recipes;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod script_text;
 mod supervisor_lines;
 pub mod trees;

@@ -8,13 +8,14 @@
 //! names the kind of damage, by the contents that are [`known`] among others, [`backup`] judges what only backups know,
 //! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause,
-//! [`peers`] judges by what most hosts have.
+//! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says.
 
 mod backup;
 mod cache;
 mod claim;
 mod compare;
 mod damage;
+pub mod doubt;
 pub mod group;
 pub mod incident;
 mod intrinsic;

@@ -15,7 +15,9 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-pub use salvage::salvage;
+use std::collections::HashMap;
+
+pub use salvage::{Salvaged, salvage};
 
 /// URL-safe base64; the standard says "no padding", old wheels pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -74,6 +76,9 @@ pub enum RecordError {
     /// Rows of the metadata of several distributions: it is not, or not only, what was written here.
     #[error("it lists the metadata of several distributions: `{0}` and `{1}`")]
     Several(String, String),
+    /// Two rows of one path that differ: no installer writes that.
+    #[error("it lists `{0}` twice, with different contents")]
+    Twice(String),
     /// No row for RECORD itself: every installer writes one, so lines are lost.
     #[error("it has no row for itself, so lines are missing")]
     Truncated,
@@ -114,7 +119,22 @@ pub fn parse(bytes: &[u8]) -> Result<Record, RecordError> {
     if let Some((one, other)) = several(&record) {
         return Err(RecordError::Several(one, other));
     }
+    if let Some(path) = twice(&record) {
+        return Err(RecordError::Twice(path));
+    }
     if own_row { Ok(record) } else { Err(RecordError::Truncated) }
+}
+
+/// A path with two different rows, as a block of an older RECORD brings in where its rows begin at the same place.
+fn twice(record: &Record) -> Option<String> {
+    if record.rows.is_sorted_by(|one, next| one.path < next.path) {
+        return None;
+    }
+    let mut rows: HashMap<&str, &Row> = HashMap::with_capacity(record.rows.len());
+    record.rows.iter().find_map(|row| {
+        let before = rows.insert(&row.path, row)?;
+        (before != row).then(|| row.path.clone())
+    })
 }
 
 /// Two metadata directories at the top of one RECORD.
@@ -282,6 +302,9 @@ x/__pycache__/__init__.cpython-311.pyc,,
         assert!(row("x.dist-info/RECORD,,\nx.py,,12k"));
         assert!(row("x.dist-info/RECORD,,\nx.py,,99999999999999999999999"));
         assert!(row("some text\n"));
+        let twice = SOUND.replace("x/__pycache__", "../../bin/tabulate,,\nx/__pycache__");
+        assert_eq!(parse(twice.as_bytes()), Err(RecordError::Twice("../../bin/tabulate".into())));
+        assert_eq!(parse([SOUND, SOUND].concat().as_bytes()).map(|record| record.rows.len()), Ok(8));
     }
 
     proptest! {

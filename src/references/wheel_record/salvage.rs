@@ -1,8 +1,11 @@
 //! What a damaged RECORD still vouches for.
 //!
-//! Takes the bytes of a RECORD that [`super::parse`] refuses; gives the rows that are certainly its own. pip writes them
+//! Takes the bytes of a RECORD that [`super::parse`] refuses; gives the rows that may be its own. pip writes them
 //! sorted by path (`pip/_internal/operations/install/wheel.py`, `_normalized_outrows`), so that rows which came from
-//! elsewhere, say with a block of an older RECORD, stand out of order. A RECORD that is not sorted gives nothing.
+//! elsewhere, say with a block of an older RECORD, mostly stand out of order. A RECORD that is not sorted gives nothing.
+//!
+//! Some fit in all the same: a block of an older RECORD of the same distribution lists much the same paths. Certain are
+//! only the rows that stand in one piece with those of the metadata directory, whose name has the version.
 
 use super::{Row, csv_row, row};
 
@@ -12,13 +15,27 @@ const PIECES: usize = 512;
 /// Fewer rows in a piece may be in order by chance.
 const ROWS: usize = 3;
 
-/// The rows that can be believed, in file order.
-pub fn salvage(bytes: &[u8]) -> Vec<Row> {
+/// A row that a damaged RECORD still has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Salvaged {
+    /// The row.
+    pub row: Row,
+    /// Whether it is certainly of this RECORD: otherwise it may be one of an earlier version's.
+    pub certain: bool,
+}
+
+/// The rows that can be believed, in file order. `info` is the name of the metadata directory, with the version.
+pub fn salvage(bytes: &[u8], info: &str) -> Vec<Salvaged> {
     let pieces = pieces(bytes);
     if pieces.len() > PIECES {
         return Vec::new();
     }
-    chain(pieces).into_iter().flatten().collect()
+    let is_own = |row: &Row| row.path.strip_prefix(info).is_some_and(|rest| rest.starts_with('/'));
+    let told = |piece: Vec<Row>| {
+        let certain = piece.iter().any(is_own);
+        piece.into_iter().map(move |row| Salvaged { row, certain })
+    };
+    chain(pieces).into_iter().flat_map(told).collect()
 }
 
 /// The rows between two places where there is none or where the order breaks. At such a place the rows beside it may be
@@ -94,7 +111,7 @@ mod tests {
     }
 
     fn paths(bytes: &[u8]) -> Vec<String> {
-        salvage(bytes).into_iter().map(|row| row.path).collect()
+        salvage(bytes, "pack-2.0.dist-info").into_iter().map(|salvaged| salvaged.row.path).collect()
     }
 
     #[test]
@@ -120,7 +137,27 @@ mod tests {
     fn what_was_never_sorted_gives_nothing_to_believe() {
         let mut rows: Vec<String> = record("a", 0..100).lines().map(|line| format!("{line}\n")).collect();
         rows.reverse();
-        assert_eq!(salvage(rows.concat().as_bytes()), []);
-        assert_eq!(salvage(&[0xff; 4096]), []);
+        assert_eq!(salvage(rows.concat().as_bytes(), "pack-2.0.dist-info"), []);
+        assert_eq!(salvage(&[0xff; 4096], "pack-2.0.dist-info"), []);
+    }
+
+    #[test]
+    fn a_block_of_an_older_record_may_fit_in_and_only_what_stands_with_the_version_is_certain() {
+        let info = |version: &str| {
+            format!("Pack-{version}.dist-info/METADATA,{DIGEST},9\nPack-{version}.dist-info/RECORD,,\n")
+        };
+        // The older one has a name less, so that its blocks begin a row later.
+        let new = info("2.0") + &record("m", 0..300);
+        let old = info("1.10") + &record("m", 1..300);
+        let mut bytes = new.clone().into_bytes();
+        bytes[8192..12288].copy_from_slice(&old.as_bytes()[8192..12288]);
+        let rows = salvage(&bytes, "Pack-2.0.dist-info");
+        let name = |at: usize| new[..at].lines().last().expect("a line").split(',').next().expect("a path").to_owned();
+        let certain: Vec<&str> =
+            rows.iter().filter(|salvaged| salvaged.certain).map(|salvaged| salvaged.row.path.as_str()).collect();
+        assert!(certain.len() > 100, "{} rows", certain.len());
+        assert!(certain.iter().all(|path| *path < name(8192).as_str()), "{:?}", certain.last());
+        let doubtful = rows.iter().filter(|salvaged| !salvaged.certain).count();
+        assert!(doubtful > 100, "{doubtful} rows");
     }
 }

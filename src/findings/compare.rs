@@ -100,12 +100,11 @@ fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
 
 /// A name that an earlier scan did not see either, though it saw others of the same directory: the directory is as it was.
 fn old_listing(case: Case<'_>, claim: &Claim<'_>) -> Option<String> {
-    let key = (claim.artifact.host.clone(), claim.artifact.path.clone());
-    let directory = (key.0.clone(), key.1.parent()?);
+    let (host, path) = (&claim.artifact.host, &claim.artifact.path);
+    let directory = path.parent()?;
     let lacks_only_this = |revision: &&Revision| {
-        let next = revision.stamps.range(&directory..).next();
-        !revision.stamps.contains_key(&key)
-            && next.is_some_and(|((host, path), _)| *host == directory.0 && path.is_below(&directory.1))
+        let next = revision.files_from(host, &directory).next();
+        revision.lacks(host, path) && next.is_some_and(|next| next.is_below(&directory))
     };
     let revision = case.revisions.iter().find(lacks_only_this)?;
     Some(format!(

@@ -1,15 +1,14 @@
 //! The kind of damage, from evidence: whole contents first, then blocks.
 
-use super::Case;
+use super::{Case, Revision};
 use super::claim::Claim;
 use super::known::{self, Known};
-use crate::model::artifact::{Authority, Expected};
+use crate::model::artifact::{Artifact, Authority, Expected, Vigilance};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
 use crate::model::observation::{BlockClass, Closer, Failure, Kind, Run, Seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
-use crate::model::unit::HostName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong, who meant it, how sure we are, and why.
@@ -49,7 +48,7 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &K
         diagnosis.certainty = reason.1;
         diagnosis.evidence.push(reason.0);
     }
-    diagnosis.evidence.extend(old_inode(case, &(artifact.host.clone(), artifact.path.clone()), seen));
+    diagnosis.evidence.extend(old_inode(case, artifact, seen));
     diagnosis
 }
 
@@ -71,10 +70,10 @@ fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) 
     let points = case.points.of(&artifact.host, &artifact.path);
     let backed_up =
         points.iter().any(|point| is_expected(&artifact.expected, point) && (point.mtime, point.size) == stamp);
-    let key = (artifact.host.clone(), artifact.path.clone());
+    let (host, path) = (&artifact.host, &artifact.path);
     let right = known::sha256(&artifact.expected);
     let scanned = case.revisions.iter().any(|revision| {
-        revision.stamps.get(&key) == Some(&stamp) && right.is_some() && revision.contents.get(&key) == right.as_ref()
+        revision.stamp(host, path) == Some(stamp) && right.is_some() && revision.content(host, path) == right.as_ref()
     });
     if backed_up || scanned {
         let text = "size and modification time are those of the right content: nobody wrote this";
@@ -91,8 +90,10 @@ fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) 
 }
 
 /// Size and time of an earlier state in a file that should have moved on.
-fn old_inode(case: Case<'_>, key: &(HostName, TargetPath), seen: &Seen) -> Option<String> {
-    let revision = case.revisions.iter().find(|revision| revision.stamps.get(key) == Some(&(seen.mtime, seen.size)))?;
+fn old_inode(case: Case<'_>, artifact: &Artifact, seen: &Seen) -> Option<String> {
+    let stamp = Some((seen.mtime, seen.size));
+    let revision =
+        case.revisions.iter().find(|revision| revision.stamp(&artifact.host, &artifact.path) == stamp)?;
     Some(format!("size and modification time are those of {}", revision.name))
 }
 
@@ -100,15 +101,18 @@ fn old_inode(case: Case<'_>, key: &(HostName, TargetPath), seen: &Seen) -> Optio
 /// files of the same root unit are those of the later one, or somebody else than the definition says what should be.
 fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
     let artifact = claim.artifact;
-    let key = (artifact.host.clone(), artifact.path.clone());
     let live = live(seen)?;
-    let (index, revision) =
-        case.revisions.iter().enumerate().find(|(_, revision)| revision.contents.get(&key) == Some(live))?;
+    let is_it = |revision: &Revision| revision.content(&artifact.host, &artifact.path) == Some(live);
+    let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| is_it(revision))?;
     let mut evidence = vec![format!("the content is that of {}", revision.name)];
-    evidence.extend(old_inode(case, &key, seen));
+    evidence.extend(old_inode(case, artifact, seen));
     let stale = Damage::Stale { as_of: revision.name.clone() };
     if let Some(newer) = known.advanced(index, &artifact.unit) {
-        evidence.push(format!("{newer} is of a later one: this write was lost"));
+        evidence.push(format!("{newer}: this write was lost"));
+        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
+    }
+    if let Some(written) = written_since(case, revision, artifact, seen) {
+        evidence.push(written);
         return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
     }
     if artifact.authority != Authority::Definition {
@@ -117,6 +121,15 @@ fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'
     }
     let damage = Damage::NotDeployed { revision: revision.name.clone() };
     Some(Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence))
+}
+
+/// That a file was written after an earlier scan and has the content of then all the same, though its deployer leaves
+/// alone what is right: the time reached the disk and the content did not.
+fn written_since(case: Case<'_>, then: &Revision, artifact: &Artifact, seen: &Seen) -> Option<String> {
+    let mend = case.manifest.mends.get(usize::try_from(artifact.mend.0).ok()?)?;
+    let (time, _) = then.stamp(&artifact.host, &artifact.path)?;
+    (mend.vigilance == Vigilance::Content && seen.mtime > time)
+        .then(|| "it was written later than that, by a deployer that writes only what differs: this write was lost".into())
 }
 
 /// Content that a backup has. If a later backup has another one, a write was lost; if not, it has been so all the time

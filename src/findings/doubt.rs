@@ -11,8 +11,6 @@ use crate::model::content::Digest;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Damage, Finding, Findings, Unverified};
 use crate::model::observation::BlockClass;
-use crate::model::path::TargetPath;
-use crate::model::unit::HostName;
 
 /// Takes back what only a doubtful row of a damaged note says.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
@@ -45,32 +43,27 @@ fn is_proved(case: Case<'_>, finding: &Finding) -> bool {
         return true;
     }
     let Some(row) = finding.expected.as_ref().and_then(known::sha256) else { return false };
-    let key = (finding.host.clone(), finding.path.clone());
-    is_of_now(case, &key, &row) || is_unwritten(case, &key, &row)
+    is_of_now(case, finding, &row) || is_unwritten(case, finding, &row)
 }
 
 /// Whether the row cannot be that of an earlier version: then there was another content there, or nothing.
-fn is_of_now(case: Case<'_>, key: &(HostName, TargetPath), row: &Digest) -> bool {
-    let mut then = case.revisions.iter().filter_map(|revision| revision.contents.get(key)).peekable();
+fn is_of_now(case: Case<'_>, Finding { host, path, .. }: &Finding, row: &Digest) -> bool {
+    let mut then = case.revisions.iter().filter_map(|revision| revision.content(host, path)).peekable();
     if then.peek().is_some() {
         return then.all(|then| then != row);
     }
-    let Some(directory) = key.1.parent() else { return false };
-    let from = (key.0.clone(), directory.clone());
-    case.revisions.iter().any(|revision| {
-        let next = revision.stamps.range(&from..).next();
-        next.is_some_and(|((host, path), _)| *host == key.0 && path.is_below(&directory))
-    })
+    case.revisions.iter().any(|revision| revision.lacks(host, path))
 }
 
 /// Whether nobody wrote it since an earlier scan saw what the row says.
-fn is_unwritten(case: Case<'_>, key: &(HostName, TargetPath), row: &Digest) -> bool {
-    let Some(seen) = case.scans.iter().find(|scan| scan.host == key.0).and_then(|scan| scan.seen(&key.1)) else {
+fn is_unwritten(case: Case<'_>, Finding { host, path, .. }: &Finding, row: &Digest) -> bool {
+    let Some(seen) = case.scans.iter().find(|scan| scan.host == *host).and_then(|scan| scan.seen(path)) else {
         return false;
     };
-    case.revisions.iter().any(|revision| {
-        revision.contents.get(key) == Some(row) && revision.stamps.get(key) == Some(&(seen.mtime, seen.size))
-    })
+    let stamp = Some((seen.mtime, seen.size));
+    case.revisions
+        .iter()
+        .any(|revision| revision.content(host, path) == Some(row) && revision.stamp(host, path) == stamp)
 }
 
 fn unverified(finding: Finding) -> Unverified {
@@ -94,7 +87,9 @@ mod tests {
     use crate::model::hasher::digest_of;
     use crate::model::manifest::{Definition, Evaluation, Host, Manifest};
     use crate::model::observation::{Run, Scan, SeenContent, Sighting};
+    use crate::model::path::TargetPath;
     use crate::model::restore::RestorePoints;
+    use std::sync::Arc;
 
     const MODULE: &str = "/env/lib/pack/module.py";
 
@@ -127,14 +122,18 @@ mod tests {
             secret: false,
             origin: None,
         });
-        let mut revision = Revision { name: "the baseline".to_owned(), ..Revision::default() };
-        for (path, content) in before {
-            let key = (HostName::from("h"), TargetPath::new(path));
-            revision.contents.insert(key.clone(), sha(content));
-            revision.stamps.insert(key, (7, 7));
+        let mut then = sample::scan(before);
+        for sighting in then.observations.values_mut() {
+            if let Sighting::Present(seen) = sighting {
+                (seen.mtime, seen.size) = (7, 7);
+            }
         }
         let scans = [scan.clone()];
-        let revisions = [revision];
+        let revisions = if before.is_empty() {
+            Vec::new()
+        } else {
+            vec![Revision::seen("the baseline".to_owned(), Arc::new(then))]
+        };
         let case =
             Case { manifest: &manifest, scans: &scans, points: &RestorePoints::default(), revisions: &revisions };
         let mut findings = crate::findings::judge(case);

@@ -5,7 +5,7 @@
 
 use super::Case;
 use super::claim::Claim;
-use crate::model::artifact::{Artifact, Content, Expected};
+use crate::model::artifact::{Artifact, Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
 use crate::model::observation::{Scan, Seen};
@@ -13,6 +13,7 @@ use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
 
@@ -29,8 +30,26 @@ pub(super) struct Known<'a> {
     scan: &'a Scan,
     claims: &'a Claims<'a>,
     contents: OnceCell<HashMap<Digest, Vec<&'a TargetPath>>>,
-    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), &'a TargetPath>>,
+    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Newer<'a>>>,
     youngest: OnceCell<BTreeMap<&'a UnitId, i64>>,
+}
+
+/// A file of a unit that shows that it has moved on from an earlier state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newer<'a> {
+    /// It has the content that the definition makes now, and had another one then.
+    Changed(&'a TargetPath),
+    /// The definition makes it now, and it was not there then.
+    New(&'a TargetPath),
+}
+
+impl fmt::Display for Newer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(path) => write!(f, "{path} is of a later one"),
+            Self::New(path) => write!(f, "{path} was not there then and is now"),
+        }
+    }
 }
 
 /// Whose content it is.
@@ -75,10 +94,8 @@ impl<'a> Known<'a> {
             }
         }
         for revision in self.case.revisions {
-            for ((host, path), digest) in &revision.contents {
-                if *host == self.scan.host {
-                    add(digest.clone(), path);
-                }
+            for (path, digest) in revision.contents(&self.scan.host) {
+                add(digest.clone(), path);
             }
         }
         for claim in self.claims.values() {
@@ -94,13 +111,13 @@ impl<'a> Known<'a> {
         contents
     }
 
-    /// A file of the same root unit that is what the definition makes now, and was another one in this earlier state.
-    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<&'a TargetPath> {
+    /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state.
+    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Newer<'a>> {
         let advanced = self.advanced.get_or_init(|| self.advances());
         advanced.get(&(revision, self.root(unit)?)).copied()
     }
 
-    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), &'a TargetPath> {
+    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Newer<'a>> {
         let mut advanced = BTreeMap::new();
         if self.case.revisions.is_empty() {
             return advanced;
@@ -108,14 +125,31 @@ impl<'a> Known<'a> {
         for artifact in self.artifacts_in_place() {
             let Some(made) = sha256(&artifact.expected) else { continue };
             let Some(root) = self.root(&artifact.unit) else { continue };
-            let key = (artifact.host.clone(), artifact.path.clone());
             for (index, revision) in self.case.revisions.iter().enumerate() {
-                if revision.contents.get(&key).is_some_and(|then| *then != made) {
-                    advanced.entry((index, root)).or_insert(&artifact.path);
+                if revision.content(&artifact.host, &artifact.path).is_some_and(|then| *then != made) {
+                    advanced.entry((index, root)).or_insert(Newer::Changed(&artifact.path));
+                }
+            }
+        }
+        for artifact in self.claims.values().map(|claim| claim.artifact) {
+            if !self.is_there(artifact) {
+                continue;
+            }
+            let Some(root) = self.root(&artifact.unit) else { continue };
+            for (index, revision) in self.case.revisions.iter().enumerate() {
+                if revision.lacks(&artifact.host, &artifact.path) {
+                    advanced.entry((index, root)).or_insert(Newer::New(&artifact.path));
                 }
             }
         }
         advanced
+    }
+
+    /// Whether a claimed name is there. What it holds may be damaged; that there is such a name tells enough.
+    fn is_there(&self, artifact: &Artifact) -> bool {
+        let claimed = matches!(artifact.authority, Authority::Definition | Authority::Vendor)
+            && !matches!(artifact.expected, Expected::Absent);
+        claimed && self.scan.seen(&artifact.path).is_some()
     }
 
     /// When the youngest sound file of a unit was written, nanoseconds since 1970 UTC.

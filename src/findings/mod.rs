@@ -5,7 +5,7 @@
 //! counted as intact.
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
-//! names the kind of damage, by the contents that are [`known`] among others, [`backup`] judges what only backups know,
+//! names the kind of damage, by the contents that are [`known`] among others and by earlier states ([`revision`]), [`backup`] judges what only backups know,
 //! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause,
 //! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says.
@@ -21,19 +21,19 @@ pub mod incident;
 mod intrinsic;
 mod known;
 pub mod peers;
+mod revision;
 mod unclaimed;
 
-use crate::model::content::Digest;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Finding, Findings, Unverified};
 use crate::model::manifest::{Host, Manifest};
 use crate::model::observation::Scan;
 use crate::model::package::Packages;
-use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
-use crate::model::unit::{HostName, UnitId};
+use crate::model::unit::UnitId;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+
+pub use revision::Revision;
 
 /// Everything that a judgement rests on.
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +46,6 @@ pub struct Case<'a> {
     pub points: &'a RestorePoints,
     /// What earlier revisions of the definition would have made, newest first, and what earlier scans saw, after them.
     pub revisions: &'a [Revision],
-}
-
-/// The contents of an earlier state: what one revision of the definition makes, or what an earlier scan saw.
-#[derive(Debug, Clone, Default)]
-pub struct Revision {
-    /// Its name for people: `revision` and a shortened commit id, or `the baseline of` and its time.
-    pub name: String,
-    /// SHA-256 by path, of the files whose content it determines.
-    pub contents: BTreeMap<(HostName, TargetPath), Digest>,
-    /// Modification time (nanoseconds since 1970 UTC) and size in bytes by path, where it was a scan.
-    pub stamps: BTreeMap<(HostName, TargetPath), (i64, u64)>,
 }
 
 /// Judges every host.

@@ -7,25 +7,25 @@ use super::{Error, Request, saved};
 use crate::findings::Revision;
 use crate::model::blocks::BlockDigests;
 use crate::model::code;
-use crate::model::content::Algorithm;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Findings, Unverified};
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::observation::{Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::references::baseline::{self, Gone};
 use crate::report::view;
 use crate::settings::Settings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The baselines of a run.
 #[derive(Debug, Default)]
 pub(super) struct Baselines {
     files: Vec<(HostName, PathBuf)>,
-    scans: Vec<Scan>,
+    scans: Vec<Arc<Scan>>,
     states: Vec<Revision>,
     unused: Vec<Diagnostic>,
 }
@@ -46,9 +46,9 @@ impl Baselines {
                 continue;
             }
             baselines.files.push((scan.host.clone(), file.clone()));
-            baselines.scans.push(scan);
+            baselines.scans.push(Arc::new(scan));
         }
-        let mut newest_first: Vec<&Scan> = baselines.scans.iter().collect();
+        let mut newest_first: Vec<&Arc<Scan>> = baselines.scans.iter().collect();
         newest_first.sort_by_key(|scan| (std::cmp::Reverse(scan.started_at), scan.host.clone()));
         baselines.states = newest_first.into_iter().map(state).collect();
         Ok(baselines)
@@ -123,15 +123,6 @@ fn unverified(host: &HostName, gone: Gone) -> Unverified {
     Unverified { host: host.clone(), unit: gone.unit, path: Some(gone.path), why, unseen: false }
 }
 
-fn state(scan: &Scan) -> Revision {
-    let files = || {
-        scan.observations.iter().filter_map(|(path, sighting)| match sighting {
-            Sighting::Present(seen) if seen.kind == Kind::File => Some(((scan.host.clone(), path.clone()), &**seen)),
-            Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
-        })
-    };
-    let contents: BTreeMap<_, _> =
-        files().filter_map(|(key, seen)| Some((key, seen.digest(Algorithm::Sha256)?.clone()))).collect();
-    let stamps = files().map(|(key, seen)| (key, (seen.mtime, seen.size))).collect();
-    Revision { name: format!("the baseline of {}", view::time(scan.started_at)), contents, stamps }
+fn state(scan: &Arc<Scan>) -> Revision {
+    Revision::seen(format!("the baseline of {}", view::time(scan.started_at)), Arc::clone(scan))
 }

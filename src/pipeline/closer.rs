@@ -195,9 +195,8 @@ impl<'a> Suspects<'a> {
             };
             let live = self.scan.observations.range(&first..).map(|(path, _)| path).take(8).find(is_it);
             let earlier = || {
-                let key = (self.scan.host.clone(), first.clone());
                 let states = self.known.baselines.states().iter();
-                states.flat_map(|state| state.stamps.range(&key..).take(8)).map(|((_, path), _)| path).find(is_it)
+                states.flat_map(|state| state.files_from(&self.scan.host, &first).take(8)).find(is_it)
             };
             live.or_else(earlier).cloned()
         };
@@ -207,8 +206,7 @@ impl<'a> Suspects<'a> {
     /// Whether a file has the size that another one has or once had.
     fn is_of_size(&self, own: &TargetPath, other: &TargetPath) -> bool {
         let Some(size) = self.scan.seen(own).map(|seen| seen.size) else { return false };
-        let key = (self.scan.host.clone(), other.clone());
-        let earlier = |state: &Revision| state.stamps.get(&key).is_some_and(|stamp| stamp.1 == size);
+        let earlier = |state: &Revision| state.stamp(&self.scan.host, other).is_some_and(|stamp| stamp.1 == size);
         self.scan.seen(other).is_some_and(|seen| seen.size == size) || self.known.baselines.states().iter().any(earlier)
     }
 
@@ -281,10 +279,9 @@ impl<'a> Suspects<'a> {
     /// Whether a live file is what a digest says it should be, or what it was before.
     fn is_right(&self, path: &TargetPath) -> bool {
         let artifacts = &self.known.manifest.artifacts;
-        let key = (self.scan.host.clone(), path.clone());
         let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
         let states = self.known.baselines.states();
-        if live.is_some() && states.iter().any(|state| state.contents.get(&key) == live) {
+        if live.is_some() && states.iter().any(|state| state.content(&self.scan.host, path) == live) {
             return true;
         }
         let key = (&self.scan.host, path);

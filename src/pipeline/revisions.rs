@@ -87,7 +87,7 @@ pub(super) fn revisions(
             Ok(contents) => {
                 untold.retain(|key, live| contents.get(key) != Some(live));
                 let name = format!("revision {short}");
-                earlier.revisions.push(Revision { name, contents, stamps: BTreeMap::new() });
+                earlier.revisions.push(Revision::made(name, contents));
             }
             // It tells nothing; the others may.
             Err(reason) => {

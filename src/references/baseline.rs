@@ -18,10 +18,11 @@ use crate::model::observation::{Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Adds to a manifest what the baselines of the scanned host say about paths that nothing else tells of. Later baselines
 /// go before earlier ones.
-pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Scan]) {
+pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
     let mut known: BTreeMap<&TargetPath, (&Seen, &Scan)> = BTreeMap::new();
     for baseline in newest_first(scan, baselines) {
         for (path, sighting) in &baseline.observations {
@@ -44,8 +45,8 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Scan]) {
 }
 
 /// The baselines of the scanned host.
-fn newest_first<'a>(scan: &Scan, baselines: &'a [Scan]) -> Vec<&'a Scan> {
-    let mut of_host: Vec<&Scan> = baselines.iter().filter(|baseline| baseline.host == scan.host).collect();
+fn newest_first<'a>(scan: &Scan, baselines: &'a [Arc<Scan>]) -> Vec<&'a Scan> {
+    let mut of_host: Vec<&Scan> = baselines.iter().map(Arc::as_ref).filter(|baseline| baseline.host == scan.host).collect();
     of_host.sort_by_key(|baseline| std::cmp::Reverse(baseline.started_at));
     of_host
 }
@@ -66,7 +67,7 @@ pub struct Gone {
 
 /// What the baselines of the scanned host have and what is gone without a claim: somebody may have removed it, or not.
 /// `manifest` has their claims ([`claim`]) already. Sorted by path.
-pub fn gone(manifest: &Manifest, scan: &Scan, baselines: &[Scan]) -> Vec<Gone> {
+pub fn gone(manifest: &Manifest, scan: &Scan, baselines: &[Arc<Scan>]) -> Vec<Gone> {
     let told = Told::new(manifest, scan);
     let baselines = newest_first(scan, baselines);
     let mut gone: BTreeMap<TargetPath, Gone> = BTreeMap::new();
@@ -331,12 +332,12 @@ mod tests {
             seen_at: 20,
             directory_changed: true,
         };
-        assert_eq!(gone(&manifest(), &now, &[early, late]), [expected]);
+        assert_eq!(gone(&manifest(), &now, &[early.into(), late.into()]), [expected]);
     }
 
     #[test]
     fn what_somebody_claims_or_nobody_looked_at_is_not_told_here() {
-        let early = scan(10, 5, &["a", "b"]);
+        let early = Arc::new(scan(10, 5, &["a", "b"]));
         let mut manifest = manifest();
         let mend = manifest.add_mend(none());
         let now = scan(30, 9, &["b"]);

@@ -1,0 +1,98 @@
+//! An earlier state to hold against: what one revision of the definition makes, or what an earlier scan saw.
+
+use crate::model::content::{Algorithm, Digest};
+use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::unit::HostName;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The contents of an earlier state.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// Its name for people: `revision` and a shortened commit id, or `the baseline of` and its time.
+    pub name: String,
+    held: Held,
+}
+
+#[derive(Debug, Clone)]
+enum Held {
+    /// SHA-256 of the files whose content the definition determined.
+    Made(BTreeMap<HostName, BTreeMap<TargetPath, Digest>>),
+    /// Everything that a scan of one host saw.
+    Seen(Arc<Scan>),
+}
+
+impl Revision {
+    /// What a revision of the definition makes: SHA-256 by path, of the files whose content it determines.
+    pub fn made(name: String, contents: impl IntoIterator<Item = ((HostName, TargetPath), Digest)>) -> Self {
+        let mut hosts: BTreeMap<HostName, BTreeMap<TargetPath, Digest>> = BTreeMap::new();
+        for ((host, path), digest) in contents {
+            hosts.entry(host).or_default().insert(path, digest);
+        }
+        Self { name, held: Held::Made(hosts) }
+    }
+
+    /// What an earlier scan saw.
+    pub fn seen(name: String, scan: Arc<Scan>) -> Self {
+        Self { name, held: Held::Seen(scan) }
+    }
+
+    /// The SHA-256 of a file then.
+    pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<&Digest> {
+        match &self.held {
+            Held::Made(hosts) => hosts.get(host)?.get(path),
+            Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256),
+        }
+    }
+
+    /// Modification time (nanoseconds since 1970 UTC) and size (bytes) of a file then, where it was a scan.
+    pub fn stamp(&self, host: &HostName, path: &TargetPath) -> Option<(i64, u64)> {
+        self.file(host, path).map(|seen| (seen.mtime, seen.size))
+    }
+
+    /// Whether a path certainly was not there then.
+    pub fn lacks(&self, host: &HostName, path: &TargetPath) -> bool {
+        match &self.held {
+            // What it does not determine may have been made all the same.
+            Held::Made(_) => false,
+            Held::Seen(scan) => scan.host == *host && *scan.sighting(path) == Sighting::Absent,
+        }
+    }
+
+    /// All contents on one host.
+    pub fn contents<'a>(&'a self, host: &HostName) -> Box<dyn Iterator<Item = (&'a TargetPath, &'a Digest)> + 'a> {
+        match &self.held {
+            Held::Made(hosts) => Box::new(hosts.get(host).into_iter().flatten()),
+            Held::Seen(scan) if scan.host == *host => Box::new(
+                scan.observations.iter().filter_map(|(path, seen)| Some((path, file(seen)?.digest(Algorithm::Sha256)?))),
+            ),
+            Held::Seen(_) => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// The files from a path on, in path order, where it was a scan.
+    pub fn files_from<'a>(&'a self, host: &HostName, path: &TargetPath) -> impl Iterator<Item = &'a TargetPath> {
+        let scan = match &self.held {
+            Held::Seen(scan) if scan.host == *host => Some(scan),
+            Held::Seen(_) | Held::Made(_) => None,
+        };
+        let from = path.clone();
+        let files = scan.into_iter().flat_map(move |scan| scan.observations.range(from.clone()..));
+        files.filter_map(|(path, seen)| file(seen).map(|_| path))
+    }
+
+    fn file(&self, host: &HostName, path: &TargetPath) -> Option<&Seen> {
+        match &self.held {
+            Held::Made(_) => None,
+            Held::Seen(scan) => scan.observations.get(path).filter(|_| scan.host == *host).and_then(file),
+        }
+    }
+}
+
+fn file(sighting: &Sighting) -> Option<&Seen> {
+    match sighting {
+        Sighting::Present(seen) if seen.kind == Kind::File => Some(seen),
+        Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
+    }
+}

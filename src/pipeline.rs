@@ -13,11 +13,11 @@ mod look;
 mod packages;
 mod revisions;
 pub mod saved;
+mod scan_file;
 
 use crate::expect::derive;
 use crate::findings::{self, Case};
-use crate::io::{clock, disk::LiveRoot, files, git};
-use crate::live::block_digests;
+use crate::io::{clock, files, git};
 use crate::live::journal::Journal;
 use crate::live::verify::Options;
 use crate::model::buildout::OptionValue;
@@ -39,6 +39,7 @@ use crate::settings::Settings;
 use baselines::Baselines;
 use definition::Config;
 use look::Where;
+pub use scan_file::ScanFile;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -218,38 +219,20 @@ pub fn manifest(request: &Request, monitor: &dyn Monitor) -> Result<Manifest, Er
     manifest_with(request, &config, monitor)
 }
 
-/// Looks at the hosts of a manifest, as far as they can be seen from here.
+/// Looks at the hosts of a manifest, as far as they can be seen from here. Gives warnings, too: baselines that are not
+/// used.
 ///
 /// # Errors
 /// When a saved scan cannot be read.
-pub fn scan(request: &Request, manifest: &Manifest, monitor: &dyn Monitor) -> Result<Vec<Scan>, Error> {
-    let config = definition::settings(request, clock::now())?;
-    let baselines = Baselines::read(request, &config.settings)?;
-    for unused in baselines.unused() {
-        monitor.note(&unused.message);
-    }
-    let (scans, _) = scan_with(request, &config.settings, manifest, &baselines, monitor)?;
-    Ok(scans)
-}
-
-/// The digests of the blocks of every file of a scan, for a baseline; none where the host cannot be seen from here.
-///
-/// # Errors
-/// When the settings cannot be read.
-pub fn blocks(
+pub fn scan(
     request: &Request,
     manifest: &Manifest,
-    scan: &Scan,
     monitor: &dyn Monitor,
-) -> Result<saved::Blocks, Error> {
+) -> Result<(Vec<Scan>, Vec<Diagnostic>), Error> {
     let config = definition::settings(request, clock::now())?;
-    let Some(host) = manifest.hosts.iter().find(|host| host.name == scan.host) else { return Ok(saved::Blocks::new()) };
-    let Where::Root(root) = look::place_of(host, request, &config.settings) else { return Ok(saved::Blocks::new()) };
-    let opened = LiveRoot::open(root.clone());
-    let root = opened.map_err(|failure| {
-        Error::new(Trouble::Failed, format!("`{}` cannot be opened: {}", root.display(), failure.text))
-    })?;
-    with_threads(request.jobs, || block_digests::of(&root, scan, monitor))
+    let baselines = Baselines::read(request, &config.settings)?;
+    let (scans, _) = scan_with(request, &config.settings, manifest, &baselines, monitor)?;
+    Ok((scans, baselines.unused().to_vec()))
 }
 
 /// The options of a buildout section, with how each came about: one, or all where `option` is `None`.
@@ -338,10 +321,17 @@ fn is_system(manifest: &Manifest) -> bool {
 }
 
 fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    let Some(jobs) = jobs else { return Ok(work()) };
+    Ok(match threads(jobs)? {
+        Some(pool) => pool.install(work),
+        None => work(),
+    })
+}
+
+/// Threads of our own, where a number is asked for.
+fn threads(jobs: Option<usize>) -> Result<Option<rayon::ThreadPool>, Error> {
+    let Some(jobs) = jobs else { return Ok(None) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-    let pool = pool.map_err(|error| Error::new(Trouble::Failed, format!("cannot start {jobs} threads: {error}")))?;
-    Ok(pool.install(work))
+    pool.map(Some).map_err(|error| Error::new(Trouble::Failed, format!("cannot start {jobs} threads: {error}")))
 }
 
 fn window_start(request: &Request, settings: &Settings) -> Option<i64> {

@@ -326,7 +326,7 @@ fn read_buildout(top: &mut Section<'_>, reader: &mut Reader<'_>) -> Buildout {
     let mut buildout = Buildout::default();
     let Some(mut section) = top.table("buildout", reader) else { return buildout };
     buildout.directory = section.target("directory", reader);
-    buildout.host = section.text("host", reader).map(HostName);
+    buildout.host = section.text("host", reader).map(HostName::from);
     let dialects = Dialect::ALL.map(|dialect| (dialect.number(), dialect));
     buildout.dialect = section.word("dialect", &dialects, reader);
     for text in section.texts("options", reader) {
@@ -354,7 +354,7 @@ fn read_hosts(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<HostNa
         if let Some(mut host) = section.table(&name, reader) {
             let settings = HostSettings { root: host.path("root", reader), scan: host.path("scan", reader) };
             host.finish(reader);
-            hosts.insert(HostName(name), settings);
+            hosts.insert(HostName::from(name), settings);
         }
     }
     hosts
@@ -399,7 +399,7 @@ fn read_backup(
     if path.is_none() && !section.has("path") {
         section.missing("path", reader);
     }
-    let hosts: Vec<HostName> = section.texts("hosts", reader).into_iter().map(HostName).collect();
+    let hosts: Vec<HostName> = section.texts("hosts", reader).into_iter().map(HostName::from).collect();
     let prefix = section.text("prefix", reader).unwrap_or_default();
     let words = [("name", false), ("mtime", true)];
     let by_mtime = section.word("time", &words, reader).unwrap_or(false);
@@ -444,7 +444,7 @@ fn read_data(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Data> 
     let changes = section.word("changes", &words, reader).unwrap_or(Changes::Any);
     let owner = section.text("owner", reader);
     let sound = section.finish(reader);
-    Some(Data { host: HostName(host?), path: path?, changes, owner }).filter(|_| sound)
+    Some(Data { host: HostName::from(host?), path: path?, changes, owner }).filter(|_| sound)
 }
 
 fn read_tree(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Tree> {
@@ -457,7 +457,7 @@ fn read_tree(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Tree> 
         section.missing("kind", reader);
     }
     let kind = section.word("kind", &words, reader);
-    let hosts = section.texts("hosts", reader).into_iter().map(HostName).collect();
+    let hosts = section.texts("hosts", reader).into_iter().map(HostName::from).collect();
     let sound = section.finish(reader);
     Some(Tree { path: path?, kind: kind?, hosts }).filter(|_| sound)
 }
@@ -470,7 +470,7 @@ fn read_owners(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<Strin
 
 fn read_ignore(mut section: Section<'_>, now: i64, reader: &mut Reader<'_>) -> Option<Ignore> {
     let origin = section.origin(reader);
-    let host = section.text("host", reader).map(HostName);
+    let host = section.text("host", reader).map(HostName::from);
     let path = section.required_text("path", reader);
     if let Some(path) = &path {
         if let Err(error) = globset::GlobBuilder::new(path).literal_separator(true).build() {

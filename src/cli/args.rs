@@ -221,7 +221,7 @@ impl Global {
                 Way::Native => Evaluate::Native,
             },
             python: self.python.clone(),
-            hosts: self.hosts.iter().map(|host| HostName(host.clone())).collect(),
+            hosts: self.hosts.iter().map(|host| HostName::from(host.clone())).collect(),
             only: self.only.clone(),
             since: self.since,
             until: self.until,

@@ -86,10 +86,23 @@ pub(super) fn data(path: &Path, data: impl AsRef<[u8]>) -> Result<(), Trouble> {
     Ok(output::write_atomically(path, data.as_ref())?)
 }
 
+/// [`data`] that is made while it is written.
+pub(super) fn stream(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Trouble> {
+    if path.as_os_str() != "-" {
+        return Ok(output::write_piecewise(path, write)?);
+    }
+    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    said(write(&mut stdout).and_then(|()| stdout.flush()))
+}
+
 /// Standard output. A closed pipe is the reader's right; a full disk is an error, lest half a plan passes for a whole.
 pub(super) fn to_stdout(data: impl AsRef<[u8]>) -> Result<(), Trouble> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
+    said(stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()))
+}
+
+fn said(result: std::io::Result<()>) -> Result<(), Trouble> {
+    match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Trouble::failed(format!("cannot write to standard output: {error}")))
         }

@@ -164,7 +164,7 @@ pub(super) fn deployer_id() -> DeployerId {
 
 /// One root: its unit, and everything that its components claim.
 fn deploy(model: &BatouModel, project: &Project, root: &Root, manifest: &mut Manifest) {
-    let id = UnitId(root.id.clone());
+    let id = UnitId::from(root.id.clone());
     let workdir = TargetPath::new(&root.workdir);
     manifest.units.push(Unit {
         id: id.clone(),
@@ -241,7 +241,7 @@ fn walk(tree: &Node, mut context: Context<'_>) {
 /// A component as a unit of its own inside the current one.
 fn add_unit(kind: UnitKind, node: &Node, context: &mut Context<'_>) -> UnitId {
     let name = node.breadcrumb.split_once(" > ").map_or(node.breadcrumb.as_str(), |(_, rest)| rest).to_owned();
-    let root = UnitId(context.root.id.clone());
+    let root = UnitId::from(context.root.id.clone());
     let wanted = match (kind, &node.path) {
         (UnitKind::Buildout, _) => root.within("#buildout"),
         // The place tells clones of one repository apart, and a URL may hold a password.
@@ -282,7 +282,7 @@ fn requirements(model: &BatouModel) -> Vec<Edge> {
     let known: BTreeSet<&str> = deployed(model).map(|root| root.id.as_str()).collect();
     let edge = |from: &str, to: &str, label: &str| {
         let usable = from != to && known.contains(from) && known.contains(to);
-        let (from, to) = (UnitId(from.to_owned()), UnitId(to.to_owned()));
+        let (from, to) = (UnitId::from(from), UnitId::from(to));
         usable.then(|| Edge { from, to, kind: EdgeKind::Requires, label: label.to_owned() })
     };
     let resource = model.edges.iter().filter_map(|resource| {

@@ -52,7 +52,7 @@ pub fn manifest(
     place: &Place,
 ) -> Result<Manifest, serde_json::Error> {
     let mut manifest = Manifest::new(definition);
-    let deployer = DeployerId(format!("{}#buildout", place.host));
+    let deployer = DeployerId::from(format!("{}#buildout", place.host));
     manifest.hosts.push(Host {
         name: place.host.clone(),
         ignored: false,
@@ -69,7 +69,7 @@ pub fn manifest(
         parts: BTreeMap::new(),
         one_by_one: false,
     });
-    let unit = UnitId(format!("{}#buildout", place.host));
+    let unit = UnitId::from(format!("{}#buildout", place.host));
     add(
         &mut manifest,
         configuration,

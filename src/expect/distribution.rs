@@ -149,7 +149,13 @@ impl Distribution<'_> {
             if wheel_record::is_byte_code(&row.path) || !path.is_below(self.fence) {
                 continue;
             }
-            let absent = matches!(&*self.scan.sighting(&path), Sighting::Absent);
+            // What was seen there and what is claimed share one path.
+            let (path, absent) = if let Some((known, sighting)) = self.scan.observations.get_key_value(&path) {
+                (known.clone(), *sighting == Sighting::Absent)
+            } else {
+                let absent = *self.scan.sighting(&path) == Sighting::Absent;
+                (path, absent)
+            };
             if absent && self.may_be_absent(row, &directories) {
                 continue;
             }

@@ -23,7 +23,7 @@ mod packages;
 mod python_format;
 pub mod recipes;
 #[cfg(test)]
-pub(crate) mod sample;
+mod sample;
 mod script_text;
 mod supervisor_lines;
 pub mod trees;

@@ -68,15 +68,15 @@ fn reinstallation() -> Mend {
 
 /// The unit of a package, with the deployer that installs it anew.
 fn unit(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
-    let deployer = DeployerId(format!("{host}!{}", package.database));
-    let id = UnitId(format!("{host}!{}:{}", package.database, package.name));
+    let deployer = DeployerId::from(format!("{host}!{}", package.database));
+    let id = UnitId::from(format!("{host}!{}:{}", package.database, package.name));
     add_unit(manifest, host, package, (id, deployer, &package.reinstall))
 }
 
 /// The unit of a package's configuration that is gone.
 fn configuration(manifest: &mut Manifest, host: &HostName, package: &Package) -> UnitId {
-    let deployer = DeployerId(format!("{host}!{}+configuration", package.database));
-    let id = UnitId(format!("{host}!{}:{}+configuration", package.database, package.name));
+    let deployer = DeployerId::from(format!("{host}!{}+configuration", package.database));
+    let id = UnitId::from(format!("{host}!{}:{}+configuration", package.database, package.name));
     if manifest.units.iter().any(|known| known.id == id) {
         return id;
     }

@@ -43,6 +43,6 @@ fn seen(kind: Kind, text: Option<&str>) -> Sighting {
 /// A row of RECORD.
 pub(crate) fn row(path: &str, text: &str) -> String {
     let digest = digest_of(Algorithm::Sha256, text.as_bytes());
-    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest.bytes);
+    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&*digest.bytes);
     format!("{path},sha256={encoded},{}\n", text.len())
 }

@@ -7,7 +7,7 @@ use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
 
 /// Has a directory of a host looked at: as a git checkout, or for Python distributions anywhere below.
 pub fn add(manifest: &mut Manifest, host: &HostName, path: &TargetPath, kind: TreeKind) {
-    let unit = UnitId(format!("{host}!tree:{path}"));
+    let unit = UnitId::from(format!("{host}!tree:{path}"));
     let (kind, rule, input, look) = match kind {
         TreeKind::Git => {
             let input = git_checkout::Input {

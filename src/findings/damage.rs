@@ -1,8 +1,8 @@
 //! The kind of damage, from evidence: whole contents first, then blocks.
 
-use super::{Case, Revision};
 use super::claim::Claim;
 use super::known::{self, Known};
+use super::{Case, Revision};
 use crate::model::artifact::{Artifact, Authority, Expected, Vigilance};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
@@ -92,8 +92,7 @@ fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) 
 /// Size and time of an earlier state in a file that should have moved on.
 fn old_inode(case: Case<'_>, artifact: &Artifact, seen: &Seen) -> Option<String> {
     let stamp = Some((seen.mtime, seen.size));
-    let revision =
-        case.revisions.iter().find(|revision| revision.stamp(&artifact.host, &artifact.path) == stamp)?;
+    let revision = case.revisions.iter().find(|revision| revision.stamp(&artifact.host, &artifact.path) == stamp)?;
     Some(format!("size and modification time are those of {}", revision.name))
 }
 
@@ -128,8 +127,9 @@ fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'
 fn written_since(case: Case<'_>, then: &Revision, artifact: &Artifact, seen: &Seen) -> Option<String> {
     let mend = case.manifest.mends.get(usize::try_from(artifact.mend.0).ok()?)?;
     let (time, _) = then.stamp(&artifact.host, &artifact.path)?;
-    (mend.vigilance == Vigilance::Content && seen.mtime > time)
-        .then(|| "it was written later than that, by a deployer that writes only what differs: this write was lost".into())
+    (mend.vigilance == Vigilance::Content && seen.mtime > time).then(|| {
+        "it was written later than that, by a deployer that writes only what differs: this write was lost".into()
+    })
 }
 
 /// Content that a backup has. If a later backup has another one, a write was lost; if not, it has been so all the time
@@ -341,7 +341,7 @@ mod tests {
             let run = |(at, class): (u64, &BlockClass)| Run { at, len: 1, class: *class, from: None };
             let runs = (0..).zip(classes).map(run).collect();
             let closer = Closer { text: false, utf8: false, runs, bytes: None, tells: Some(code.clone()), whole };
-            let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
+            let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(Box::new(closer)) };
             from_blocks(&Seen { size: 9, content: Some(content), ..Seen::new(Kind::File) }).damage
         };
         let (foreign, absent) = (BlockClass::Foreign, BlockClass::Absent);

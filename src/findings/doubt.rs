@@ -38,7 +38,8 @@ fn is_doubtful(finding: &Finding) -> bool {
 
 /// Whether something else says so, too.
 fn is_proved(case: Case<'_>, finding: &Finding) -> bool {
-    let damaged = |class| matches!(class, BlockClass::Zero | BlockClass::Foreign | BlockClass::Torn | BlockClass::Random);
+    let damaged =
+        |class| matches!(class, BlockClass::Zero | BlockClass::Foreign | BlockClass::Torn | BlockClass::Random);
     if finding.blocks.iter().any(|run| damaged(run.class)) {
         return true;
     }
@@ -80,13 +81,12 @@ fn unverified(finding: Finding) -> Unverified {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expect::sample;
     use crate::findings::Revision;
     use crate::model::artifact::{Artifact, Durability, Mend, Vigilance};
     use crate::model::content::Algorithm;
     use crate::model::hasher::digest_of;
     use crate::model::manifest::{Definition, Evaluation, Host, Manifest};
-    use crate::model::observation::{Run, Scan, SeenContent, Sighting};
+    use crate::model::observation::{Closer, Kind, Run, Scan, Seen, SeenContent, Sighting};
     use crate::model::path::TargetPath;
     use crate::model::restore::RestorePoints;
     use std::sync::Arc;
@@ -97,8 +97,22 @@ mod tests {
         digest_of(Algorithm::Sha256, text.as_bytes())
     }
 
+    /// A host where these files are, and nothing else.
+    fn scan(files: &[(&str, &str)]) -> Scan {
+        let mut scan = Scan::new("h".into(), 0);
+        let mut root = Seen::new(Kind::Directory);
+        root.listed = true;
+        scan.observations.insert(TargetPath::root(), Sighting::Present(Box::new(root)));
+        for (path, text) in files {
+            let content = SeenContent::Read { digests: vec![sha(text)], captured: None, closer: None };
+            let seen = Seen { size: text.len() as u64, content: Some(content), ..Seen::new(Kind::File) };
+            scan.observations.insert(TargetPath::new(path), Sighting::Present(Box::new(seen)));
+        }
+        scan
+    }
+
     /// Judges a file whose row, of a RECORD that is damaged, says "as noted".
-    fn judged(scan: &Scan, before: &[(&str, &str)]) -> Findings {
+    fn judged(live: &Scan, before: &[(&str, &str)]) -> Findings {
         let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
         manifest.hosts.push(Host {
             name: "h".into(),
@@ -122,13 +136,13 @@ mod tests {
             secret: false,
             origin: None,
         });
-        let mut then = sample::scan(before);
+        let mut then = scan(before);
         for sighting in then.observations.values_mut() {
             if let Sighting::Present(seen) = sighting {
                 (seen.mtime, seen.size) = (7, 7);
             }
         }
-        let scans = [scan.clone()];
+        let scans = [live.clone()];
         let revisions = if before.is_empty() {
             Vec::new()
         } else {
@@ -145,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_row_that_may_be_old_accuses_nobody() {
-        let live = sample::scan(&[(MODULE, "as it is now")]);
+        let live = scan(&[(MODULE, "as it is now")]);
         let findings = judged(&live, &[(MODULE, "as noted")]);
         assert_eq!((findings.findings.len(), findings.checked, findings.intact), (0, 0, 0));
         assert_eq!(findings.unverified.len(), 1);
@@ -154,13 +168,13 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_may_have_been_removed_on_purpose() {
-        let live = sample::scan(&[("/env/lib/pack/other.py", "x")]);
+        let live = scan(&[("/env/lib/pack/other.py", "x")]);
         assert_eq!(judged(&live, &[(MODULE, "as noted")]).unverified.len(), 1);
     }
 
     #[test]
     fn a_row_that_cannot_be_old_is_believed() {
-        let live = sample::scan(&[(MODULE, "as it is now")]);
+        let live = scan(&[(MODULE, "as it is now")]);
         assert_eq!(judged(&live, &[(MODULE, "as it was then")]).findings.len(), 1);
         assert_eq!(judged(&live, &[("/env/lib/pack/other.py", "x")]).findings.len(), 1);
     }
@@ -168,7 +182,7 @@ mod tests {
     #[test]
     fn blocks_and_times_prove_it_without_the_row() {
         let before = [(MODULE, "as noted")];
-        let mut live = sample::scan(&[(MODULE, "as it is now")]);
+        let mut live = scan(&[(MODULE, "as it is now")]);
         let Some(Sighting::Present(seen)) = live.observations.get_mut(&TargetPath::new(MODULE)) else {
             panic!("it is there")
         };
@@ -181,14 +195,8 @@ mod tests {
         (seen.mtime, seen.size) = stamp;
         let Some(SeenContent::Read { closer, .. }) = &mut seen.content else { panic!("it was read") };
         let runs = vec![Run { at: 0, len: 1, class: BlockClass::Zero, from: None }];
-        *closer = Some(crate::model::observation::Closer {
-            text: false,
-            utf8: false,
-            runs,
-            bytes: None,
-            tells: None,
-            whole: false,
-        });
+        let zeros = Closer { text: false, utf8: false, runs, bytes: None, tells: None, whole: false };
+        *closer = Some(Box::new(zeros));
         assert_eq!(judged(&live, &before).findings.len(), 1);
     }
 }

@@ -215,7 +215,7 @@ mod tests {
             tells: None,
             whole: false,
         };
-        let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(closer) };
+        let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(Box::new(closer)) };
         let seen = Seen { mode: 0o644, size: text.len() as u64, content: Some(content), ..Seen::new(Kind::File) };
         let mut scan = Scan::new("h".into(), 0);
         scan.observations.insert(TargetPath::new(path), Sighting::Present(Box::new(seen)));

@@ -80,7 +80,7 @@ fn scan_of<'a>(case: Case<'a>, host: &HostName) -> Option<&'a Scan> {
 }
 
 fn unit_without_host(entry: &Unverified) -> String {
-    entry.unit.0.strip_prefix(&entry.host.0).unwrap_or(&entry.unit.0).to_owned()
+    entry.unit.0.strip_prefix(&*entry.host.0).unwrap_or(&entry.unit.0).to_owned()
 }
 
 /// The content that more than half of the hosts have.
@@ -96,7 +96,7 @@ fn majority<'a>(places: &[(&HostName, &'a Digest)]) -> Option<&'a Digest> {
 }
 
 fn names(hosts: &[&HostName]) -> String {
-    hosts.iter().map(|host| host.0.as_str()).collect::<Vec<_>>().join(", ")
+    hosts.iter().map(|host| &*host.0).collect::<Vec<_>>().join(", ")
 }
 
 fn finding(
@@ -132,7 +132,7 @@ mod tests {
         let mut findings = Findings::default();
         let mut scans = Vec::new();
         for (number, content) in contents.iter().enumerate() {
-            let host = HostName(format!("app{number}"));
+            let host = HostName::from(format!("app{number}"));
             let mut scan = Scan::new(host.clone(), 0);
             let digests = vec![sha(Algorithm::Sha256, content.as_bytes())];
             let seen = Seen {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn whoever_differs_from_the_majority_is_named_and_the_others_agree() {
         let findings = judged(&["right", "right", "wrong", "right"]);
-        let named: Vec<&str> = findings.findings.iter().map(|finding| finding.host.0.as_str()).collect();
+        let named: Vec<&str> = findings.findings.iter().map(|finding| &*finding.host.0).collect();
         assert_eq!((named, findings.intact), (vec!["app2"], 3));
         assert!(findings.unverified.is_empty());
     }

@@ -65,7 +65,9 @@ impl Revision {
         match &self.held {
             Held::Made(hosts) => Box::new(hosts.get(host).into_iter().flatten()),
             Held::Seen(scan) if scan.host == *host => Box::new(
-                scan.observations.iter().filter_map(|(path, seen)| Some((path, file(seen)?.digest(Algorithm::Sha256)?))),
+                scan.observations
+                    .iter()
+                    .filter_map(|(path, seen)| Some((path, file(seen)?.digest(Algorithm::Sha256)?))),
             ),
             Held::Seen(_) => Box::new(std::iter::empty()),
         }

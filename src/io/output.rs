@@ -21,13 +21,28 @@ pub struct WriteError {
 ///
 /// # Errors
 /// When the directory is missing or not writable, or the disk is full.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
 pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    write_piecewise(path, |out| out.write_all(content))
+}
+
+/// [`write_atomically`] what is made while it is written.
+///
+/// # Errors
+/// As there, and when `write` fails.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that writes")]
+pub fn write_piecewise(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), WriteError> {
     use std::os::unix::fs::OpenOptionsExt;
     let fail = |source| WriteError { path: path.to_owned(), source };
+    let write = |file: &std::fs::File| {
+        let mut out = std::io::BufWriter::with_capacity(1 << 18, file);
+        write(&mut out).and_then(|()| out.flush())
+    };
     if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
         let file = std::fs::OpenOptions::new().write(true).truncate(true).open(path);
-        return file.and_then(|mut file| file.write_all(content)).map_err(fail);
+        return file.and_then(|file| write(&file)).map_err(fail);
     }
     let name = path.file_name().ok_or_else(|| fail(std::io::Error::other("this names no file")))?;
     let mut hidden = std::ffi::OsString::from(".");
@@ -39,7 +54,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> Result<(), WriteError> {
         .create_new(true)
         .mode(0o600)
         .open(&temporary)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|file| write(&file).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path));
     result.map_err(|source| {
         // Nothing half-written stays behind; if even this fails there is nothing more to do about it.

@@ -33,7 +33,7 @@ impl<'a> Absence<'a> {
             match self.root.open_directory(&parent) {
                 Ok(Some(directory)) => return self.missing_in(&directory, &parent, &place, place == *path),
                 Ok(None) => place = parent,
-                Err(failure) => return Sighting::Unseen(failure),
+                Err(failure) => return failure.into(),
             }
         }
         Sighting::Absent
@@ -49,11 +49,11 @@ impl<'a> Absence<'a> {
         last: bool,
     ) -> Sighting {
         match self.lists(directory, parent, place.name()) {
-            Err(failure) => Sighting::Unseen(failure),
+            Err(failure) => failure.into(),
             Ok(false) => Sighting::Absent,
             Ok(true) if last => listed_only(),
             Ok(true) => match directory.look(place.name()) {
-                Err(failure) => Sighting::Unseen(failure),
+                Err(failure) => failure.into(),
                 Ok(None) => listed_only(),
                 Ok(Some(seen)) => match &seen.target {
                     Some(target) => self.beyond(parent, place, &target.0),
@@ -90,7 +90,7 @@ impl<'a> Absence<'a> {
 /// What is said of a name that its directory lists and that cannot be looked up.
 fn listed_only() -> Sighting {
     let text = "the directory lists it but it cannot be looked up".to_owned();
-    Sighting::Unseen(Failure { errno: EUCLEAN, text })
+    Failure { errno: EUCLEAN, text }.into()
 }
 
 /// "Structure needs cleaning" (`include/uapi/asm-generic/errno.h` of Linux).
@@ -103,5 +103,5 @@ fn below(place: &TargetPath, kind: Kind) -> Sighting {
         Kind::Link => format!("`{place}` is a symbolic link that leads nowhere"),
         Kind::File | Kind::Fifo | Kind::Socket | Kind::Device => return Sighting::Absent,
     };
-    Sighting::Unseen(Failure { errno: 0, text })
+    Sighting::unseen(text)
 }

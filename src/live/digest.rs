@@ -4,11 +4,9 @@
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::live::engine::{self, Algorithms, Files, Pace, Task};
 use crate::live::journal::Journal;
-use crate::model::content::Algorithm;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
 use crate::monitor::Monitor;
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Mutex;
 
@@ -24,7 +22,7 @@ pub(super) struct FileToRead {
     /// The last change of its inode when it was listed.
     pub(super) ctime: i64,
     /// The digests.
-    pub(super) algorithms: BTreeSet<Algorithm>,
+    pub(super) algorithms: Algorithms,
     /// Whether to keep the bytes.
     pub(super) capture: bool,
 }
@@ -49,7 +47,7 @@ impl Files for Listed<'_> {
             name,
             size: file.size,
             mtime: file.mtime,
-            algorithms: file.algorithms.iter().fold(Algorithms::default(), |all, one| all.with(*one)),
+            algorithms: file.algorithms,
             capture: file.capture,
             watched: true,
         }

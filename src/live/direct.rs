@@ -153,7 +153,7 @@ fn from_disk(
 /// `Err` with the reason when the disk cannot be asked.
 fn from_disk_one(root: &LiveRoot, wanted: &FileToRead, buffer: &mut Buffer) -> Result<SeenContent, String> {
     let mut hashers: Vec<Hasher> =
-        wanted.algorithms.iter().map(|algorithm| Hasher::new(*algorithm, wanted.size)).collect();
+        wanted.algorithms.iter().map(|algorithm| Hasher::new(algorithm, wanted.size)).collect();
     let mut captured = wanted.capture.then(Vec::new);
     let result = read_direct(root, &wanted.path, buffer, &mut |bytes| {
         for hasher in &mut hashers {
@@ -282,11 +282,11 @@ fn note(runs: &mut Vec<(u64, u64)>, block: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use crate::live::engine::Algorithms;
 
     fn file(number: usize, size: u64) -> FileToRead {
         let path = TargetPath::new(format!("/srv/{number}").as_str());
-        FileToRead { path, size, mtime: 0, ctime: 0, algorithms: BTreeSet::new(), capture: false }
+        FileToRead { path, size, mtime: 0, ctime: 0, algorithms: Algorithms::default(), capture: false }
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl FileToRead {
         match content {
             SeenContent::Read { digests, captured, .. } => {
                 let has = |algorithm| digests.iter().any(|digest| digest.algorithm == algorithm);
-                self.algorithms.iter().all(|algorithm| has(*algorithm)) && (captured.is_some() || !self.capture)
+                self.algorithms.iter().all(has) && (captured.is_some() || !self.capture)
             }
             // What could not be read is tried again.
             SeenContent::Failed(_) => false,

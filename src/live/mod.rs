@@ -49,6 +49,9 @@ pub struct Asked<'a> {
     pub journal: Option<&'a dyn journal::Journal>,
 }
 
+/// So many files are read before what was read is noted: what is on its way takes memory, too.
+const AT_A_TIME: usize = 1 << 16;
+
 /// Looks at everything that the manifest asks for on one host.
 pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &dyn Monitor) -> Scan {
     let host = asked.host;
@@ -63,11 +66,15 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     monitor.end();
     let total = files.iter().map(|file| file.size).sum();
     monitor.begin_bytes(&format!("reading {host}"), total);
-    let contents = direct::read_all(root, files, asked, monitor);
-    scan.disk = contents.disk;
-    for (path, content) in contents.files {
-        if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {
-            seen.content = Some(content);
+    let mut rest = files.into_iter();
+    while rest.len() > 0 {
+        let batch = rest.by_ref().take(AT_A_TIME).collect();
+        let contents = direct::read_all(root, batch, asked, monitor);
+        scan.disk.extend(contents.disk);
+        for (path, content) in contents.files {
+            if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {
+                seen.content = Some(content);
+            }
         }
     }
     monitor.end();

@@ -3,15 +3,16 @@
 use crate::io::disk::LiveRoot;
 use crate::live::absence::Absence;
 use crate::live::digest::FileToRead;
+use crate::live::engine::Algorithms;
 use crate::model::artifact::{Content, Expected};
-use crate::model::content::Algorithm;
+use crate::model::content::{Algorithm, Digest};
 use crate::model::manifest::{CAPTURE_LIMIT, Depth, Look, Manifest};
 use crate::model::observation::{Failure, Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Notes what exists and gives the files to read, in path order.
 pub(super) fn walk(
@@ -35,10 +36,10 @@ pub(super) fn walk(
             }
         }
     }
-    let mut wanted: BTreeMap<&TargetPath, BTreeSet<Algorithm>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&TargetPath, Algorithms> = BTreeMap::new();
     let declared = manifest.look.iter().filter(|look| look.host == *host);
     for (path, digest) in declared.filter_map(|look| look.declared.as_ref().map(|digest| (&look.path, digest))) {
-        wanted.entry(path).or_default().insert(digest.algorithm);
+        want(&mut wanted, path, digest);
     }
     let artifacts = manifest.artifacts.iter().filter(|artifact| artifact.host == *host);
     for artifact in artifacts {
@@ -46,7 +47,7 @@ pub(super) fn walk(
             walker.itself(&artifact.path);
         }
         if let Expected::File(Content::Digest { digest, .. }) = &artifact.expected {
-            wanted.entry(&artifact.path).or_default().insert(digest.algorithm);
+            want(&mut wanted, &artifact.path, digest);
         }
     }
     for data in manifest.data.iter().filter(|data| data.host == *host) {
@@ -56,9 +57,14 @@ pub(super) fn walk(
     files_to_read(scan, &wanted, &captures, &blob_ids)
 }
 
+fn want<'a>(wanted: &mut BTreeMap<&'a TargetPath, Algorithms>, path: &'a TargetPath, digest: &Digest) {
+    let algorithms = wanted.entry(path).or_default();
+    *algorithms = algorithms.with(digest.algorithm);
+}
+
 fn files_to_read(
     scan: &Scan,
-    wanted: &BTreeMap<&TargetPath, BTreeSet<Algorithm>>,
+    wanted: &BTreeMap<&TargetPath, Algorithms>,
     captures: &[Captures],
     blob_ids: &[TargetPath],
 ) -> Vec<FileToRead> {
@@ -67,10 +73,9 @@ fn files_to_read(
         if seen.kind != Kind::File {
             return None;
         }
-        let mut algorithms = wanted.get(path).cloned().unwrap_or_default();
-        algorithms.insert(Algorithm::Sha256);
+        let mut algorithms = wanted.get(path).copied().unwrap_or_default().with(Algorithm::Sha256);
         if blob_ids.iter().any(|checkout| path.is_below(checkout)) {
-            algorithms.insert(Algorithm::GitBlob);
+            algorithms = algorithms.with(Algorithm::GitBlob);
         }
         let capture = seen.size <= CAPTURE_LIMIT && captures.iter().any(|captures| captures.want(path));
         Some(FileToRead {
@@ -147,7 +152,7 @@ impl Walker<'_> {
         let sighting = match look(self.root) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
             Ok(None) => Absence::new(self.root).prove(path),
-            Err(failure) => Sighting::Unseen(failure),
+            Err(failure) => failure.into(),
         };
         let kind = if let Sighting::Present(seen) = &sighting { Some(seen.kind) } else { None };
         self.scan.observations.insert(path.clone(), sighting);
@@ -168,7 +173,7 @@ impl Walker<'_> {
             let (opened, names) = match self.root.open_and_list(&directory) {
                 Ok(opened) => opened,
                 Err(failure) => {
-                    self.scan.observations.insert(directory, Sighting::Unseen(failure));
+                    self.scan.observations.insert(directory, failure.into());
                     continue;
                 }
             };

@@ -2,7 +2,10 @@
 
 use super::path::{bytes_from_text, text_from_bytes};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::str::FromStr;
 
 /// A digest algorithm that some reference of ours uses.
@@ -52,7 +55,87 @@ pub struct Digest {
     /// How it was computed.
     pub algorithm: Algorithm,
     /// The digest itself, of the algorithm's length.
-    pub bytes: Box<[u8]>,
+    pub bytes: DigestBytes,
+}
+
+/// The bytes of a digest. Those of the usual lengths lie in place: there is one for every file.
+#[derive(Clone)]
+pub enum DigestBytes {
+    /// As many of 32 bytes as the algorithm has: the others are zero.
+    Short(u8, [u8; 32]),
+    /// More than 32 bytes.
+    Long(Box<[u8]>),
+}
+
+impl Deref for DigestBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl From<&[u8]> for DigestBytes {
+    fn from(bytes: &[u8]) -> Self {
+        let mut short = [0; 32];
+        match (u8::try_from(bytes.len()), short.get_mut(..bytes.len())) {
+            (Ok(length), Some(own)) => {
+                own.copy_from_slice(bytes);
+                Self::Short(length, short)
+            }
+            _ => Self::Long(bytes.into()),
+        }
+    }
+}
+
+impl From<Vec<u8>> for DigestBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl FromIterator<u8> for DigestBytes {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        let (mut short, mut length) = ([0; 32], 0);
+        let mut bytes = bytes.into_iter();
+        while let Some(byte) = bytes.next() {
+            let Some(place) = short.get_mut(usize::from(length)) else {
+                return Self::Long(short.into_iter().chain([byte]).chain(bytes).collect());
+            };
+            *place = byte;
+            length += 1;
+        }
+        Self::Short(length, short)
+    }
+}
+
+impl PartialEq for DigestBytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for DigestBytes {}
+
+impl PartialOrd for DigestBytes {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DigestBytes {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl Hash for DigestBytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
 }
 
 impl Digest {
@@ -65,7 +148,7 @@ impl Digest {
         if hex.len() != algorithm.digest_length() * 2 || !hex.is_ascii() {
             return Err(problem());
         }
-        let bytes: Result<Box<[u8]>, _> =
+        let bytes: Result<DigestBytes, _> =
             (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect();
         Ok(Self { algorithm, bytes: bytes.map_err(|_| problem())? })
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn names(ids: &[UnitId]) -> Vec<&str> {
-        ids.iter().map(|id| id.0.as_str()).collect()
+        ids.iter().map(|id| &*id.0).collect()
     }
 
     #[test]

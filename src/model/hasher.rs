@@ -1,6 +1,6 @@
 //! Computing digests: pure, and the one home of the hash crates.
 
-use super::content::{Algorithm, Digest};
+use super::content::{Algorithm, Digest, DigestBytes};
 use sha2::Digest as _;
 
 /// The digest of bytes in memory.
@@ -51,7 +51,7 @@ impl Hasher {
 
     /// The digest of everything that was added.
     pub fn finish(self) -> Digest {
-        let (algorithm, bytes): (Algorithm, Box<[u8]>) = match self.0 {
+        let (algorithm, bytes): (Algorithm, DigestBytes) = match self.0 {
             State::Md5(hasher) => (Algorithm::Md5, hasher.finalize().as_slice().into()),
             State::Sha1(hasher) => (Algorithm::Sha1, hasher.finalize().as_slice().into()),
             State::Sha256(hasher) => (Algorithm::Sha256, hasher.finalize().as_slice().into()),

@@ -169,7 +169,20 @@ pub enum Sighting {
     /// Nothing is there; proved by listing the directory.
     Absent,
     /// We could not look; nothing can be said.
-    Unseen(Failure),
+    Unseen(Box<Failure>),
+}
+
+impl Sighting {
+    /// We could not look, for a reason that is no error of the system.
+    pub fn unseen(reason: impl Into<String>) -> Self {
+        Failure { errno: 0, text: reason.into() }.into()
+    }
+}
+
+impl From<Failure> for Sighting {
+    fn from(failure: Failure) -> Self {
+        Self::Unseen(Box::new(failure))
+    }
 }
 
 /// An error of the operating system.
@@ -265,7 +278,7 @@ pub enum SeenContent {
         captured: Option<Blob>,
         /// A closer look, where something was wrong.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        closer: Option<Closer>,
+        closer: Option<Box<Closer>>,
     },
     /// Reading failed.
     Failed(Failure),
@@ -358,7 +371,7 @@ impl Seen {
     /// The closer look.
     pub fn closer(&self) -> Option<&Closer> {
         match self.content.as_ref()? {
-            SeenContent::Read { closer, .. } => closer.as_ref(),
+            SeenContent::Read { closer, .. } => closer.as_deref(),
             SeenContent::Failed(_) => None,
         }
     }
@@ -422,19 +435,16 @@ impl Scan {
                 Some(Sighting::Unseen(failure)) => return Sighting::Unseen(failure.clone()),
                 Some(Sighting::Present(seen)) => {
                     return match seen.kind {
-                        Kind::Directory if !seen.listed => {
-                            Sighting::Unseen(Failure { errno: 0, text: format!("`{directory}` was not listed") })
+                        Kind::Directory if !seen.listed => Sighting::unseen(format!("`{directory}` was not listed")),
+                        Kind::Link => {
+                            Sighting::unseen(format!("`{directory}` is a symbolic link, which is not followed"))
                         }
-                        Kind::Link => Sighting::Unseen(Failure {
-                            errno: 0,
-                            text: format!("`{directory}` is a symbolic link, which is not followed"),
-                        }),
                         _ => Sighting::Absent,
                     };
                 }
             }
         }
-        Sighting::Unseen(Failure { errno: 0, text: "not looked at".into() })
+        Sighting::unseen("not looked at")
     }
 
     /// What is there, if something is.
@@ -480,7 +490,7 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_an_unreadable_directory_or_a_link_is_unseen() {
-        let closed = Sighting::Unseen(Failure { errno: 13, text: "permission denied".into() });
+        let closed = Sighting::from(Failure { errno: 13, text: "permission denied".into() });
         let scan = scan(&[("/srv", directory()), ("/srv/closed", closed), ("/srv/link", thing(Kind::Link))]);
         assert!(matches!(&*scan.sighting(&TargetPath::new("/srv/closed/x")), Sighting::Unseen(_)));
         assert!(matches!(&*scan.sighting(&TargetPath::new("/srv/link/x")), Sighting::Unseen(_)));

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// An absolute, lexically normalised path on the target: no `.`, no `..`, no doubled or trailing slash.
 ///
 /// The order is by components, so everything below a directory follows it directly. In files it is text; a name
-/// that is not UTF-8 is written as NUL and base64, which no real name can be.
+/// that is not UTF-8 is written as NUL and base64, which no real name can be. Copies share one text.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TargetPath(Box<[u8]>);
+pub struct TargetPath(Arc<[u8]>);
 
 impl TargetPath {
     /// Normalises `path`, which is taken from the root even if it has no leading slash.
@@ -39,7 +40,7 @@ impl TargetPath {
 
     /// The root directory.
     pub fn root() -> Self {
-        Self(Box::from(*b"/"))
+        Self(Arc::from(&b"/"[..]))
     }
 
     /// The bytes, beginning with a slash.

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
-        pub struct $name(pub String);
+        pub struct $name(pub Arc<str>);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +22,13 @@ macro_rules! name_type {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
             }
         }
     };
@@ -45,7 +52,7 @@ impl UnitId {
     /// The id of a unit named `suffix` inside this one.
     #[must_use]
     pub fn within(&self, suffix: impl fmt::Display) -> Self {
-        Self(format!("{}{suffix}", self.0))
+        Self::from(format!("{}{suffix}", self.0))
     }
 }
 
@@ -80,7 +87,7 @@ pub struct Unit {
 impl Unit {
     /// Whether one of these names means this unit: its id or its name.
     pub fn answers_to(&self, names: &[String]) -> bool {
-        names.iter().any(|name| *name == self.id.0 || *name == self.name)
+        names.iter().any(|name| **name == *self.id.0 || *name == self.name)
     }
 }
 

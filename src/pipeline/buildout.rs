@@ -197,7 +197,7 @@ impl Checkout {
             resolve(&request, &sources)
         };
         let mut runner = runner;
-        if self.host.0 == "localhost" && self.root.base() == Path::new("/") {
+        if *self.host.0 == *"localhost" && self.root.base() == Path::new("/") {
             on_this_machine(&mut runner.facts);
         }
         let told = self.options.dialect;
@@ -264,7 +264,7 @@ impl Checkout {
         let mut manifest =
             expect::buildout::manifest(definition, configuration, &place).map_err(|error| not_json(&error))?;
         for host in &mut manifest.hosts {
-            host.local = host.name.0 == "localhost";
+            host.local = *host.name.0 == *"localhost";
         }
         Ok(manifest)
     }

@@ -68,7 +68,7 @@ pub(super) fn look_closer(
         if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path)
             && let Some(SeenContent::Read { closer, .. }) = &mut seen.content
         {
-            *closer = Some(looked);
+            *closer = Some(Box::new(looked));
         }
     }
     None

@@ -79,7 +79,7 @@ fn name_cycles(manifest: &mut Manifest) {
     manifest.diagnostics.retain(|diagnostic| diagnostic.code != code::CYCLE);
     for cycle in cycles {
         let closed: Vec<&UnitId> = cycle.iter().chain(cycle.first()).collect();
-        let names: Vec<&str> = closed.iter().map(|unit| unit.0.as_str()).collect();
+        let names: Vec<&str> = closed.iter().map(|unit| &*unit.0).collect();
         let label = |pair: &[&UnitId]| {
             let edge = required.iter().find(|edge| edge.from == *pair[0] && edge.to == *pair[1])?;
             Some(format!("`{}` requires `{}`", pair[0], edge.label))
@@ -294,7 +294,7 @@ fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
 /// Keeps the hosts that were asked for.
 pub(super) fn only_hosts(manifest: &mut Manifest, hosts: &[HostName]) -> Result<(), Error> {
     if let Some(unknown) = hosts.iter().find(|name| manifest.hosts.iter().all(|host| host.name != **name)) {
-        let known: Vec<&str> = manifest.hosts.iter().map(|host| host.name.0.as_str()).collect();
+        let known: Vec<&str> = manifest.hosts.iter().map(|host| &*host.name.0).collect();
         let what = format!("there is no host `{unknown}` in {}", manifest.definition.environment);
         return Err(Error::new(Trouble::InputMissing, what).hint(format!("the hosts are: {}", known.join(", "))));
     }

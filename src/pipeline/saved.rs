@@ -74,20 +74,44 @@ pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
 
 /// A scan as the bytes of its file.
 pub fn scan_bytes(scan: &Scan) -> Vec<u8> {
-    scan_bytes_with(scan, &Blocks::new())
+    let mut bytes = Vec::new();
+    write_scan(scan, None, &mut bytes).expect("memory takes all");
+    bytes
 }
 
-/// The digests of the blocks of files.
-pub type Blocks = BTreeMap<TargetPath, BlockDigests>;
+/// What a batch of paths that were seen is known by besides.
+pub type BlocksOf<'a> = dyn Fn(&[(&TargetPath, &Sighting)]) -> Vec<Option<BlockDigests>> + 'a;
 
-/// A scan and the digests of its files' blocks as the bytes of one file: a baseline.
-pub fn scan_bytes_with(scan: &Scan, blocks: &Blocks) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    write_head(scan.head(), scan.observations.len(), &mut bytes);
-    for (path, seen) in &scan.observations {
-        write_line(&LineOf { path, seen, blocks: blocks.get(path) }, &mut bytes);
+/// How many paths, and how many bytes of their files, are a batch.
+const BATCH: (usize, u64) = (4096, 1 << 30);
+
+/// Writes a scan, with the digests of its files' blocks where they are asked for: a baseline. The digests are much more
+/// than the rest, so they are made for a batch at a time and not kept.
+///
+/// # Errors
+/// When `out` does not take it.
+pub fn write_scan(scan: &Scan, blocks: Option<&BlocksOf<'_>>, out: &mut dyn Write) -> std::io::Result<()> {
+    write_head(scan.head(), scan.observations.len(), out)?;
+    let Some(blocks) = blocks else {
+        return scan
+            .observations
+            .iter()
+            .try_for_each(|(path, seen)| write_line(&LineOf { path, seen, blocks: None }, out));
+    };
+    let mut rest = scan.observations.iter().peekable();
+    while rest.peek().is_some() {
+        let (mut batch, mut bytes) = (Vec::new(), 0_u64);
+        while let Some((path, seen)) = rest.next_if(|_| batch.len() < BATCH.0 && bytes < BATCH.1) {
+            if let Sighting::Present(seen) = seen {
+                bytes = bytes.saturating_add(seen.size);
+            }
+            batch.push((path, seen));
+        }
+        for ((path, seen), blocks) in batch.iter().zip(blocks(&batch)) {
+            write_line(&LineOf { path, seen, blocks: blocks.as_ref() }, out)?;
+        }
     }
-    bytes
+    Ok(())
 }
 
 /// What was seen, in one digest. The times of directories tell of their neighbours only and are left out: the temporary
@@ -95,31 +119,32 @@ pub fn scan_bytes_with(scan: &Scan, blocks: &Blocks) -> Vec<u8> {
 pub(super) fn observations_digest(scans: &[Scan]) -> String {
     let mut digesting = BufWriter::with_capacity(64 << 10, Digesting(Hasher::new(Algorithm::Sha256, 0)));
     for scan in scans {
-        write_head(Scan { started_at: 0, ..scan.head() }, scan.observations.len(), &mut digesting);
+        let digested = write_head(Scan { started_at: 0, ..scan.head() }, scan.observations.len(), &mut digesting);
+        digested.expect("memory takes all");
         for (path, seen) in &scan.observations {
-            match seen {
+            let digested = match seen {
                 Sighting::Present(seen) if seen.kind == Kind::Directory => {
                     let seen = Seen { size: 0, mtime: 0, ctime: 0, ..Seen::clone(seen) };
                     let seen = &Sighting::Present(Box::new(seen));
-                    write_line(&LineOf { path, seen, blocks: None }, &mut digesting);
+                    write_line(&LineOf { path, seen, blocks: None }, &mut digesting)
                 }
                 seen => write_line(&LineOf { path, seen, blocks: None }, &mut digesting),
-            }
+            };
+            digested.expect("memory takes all");
         }
     }
     let Digesting(hasher) = digesting.into_inner().ok().expect("memory takes all");
     hasher.finish().hex()
 }
 
-fn write_head(scan: Scan, paths: usize, out: &mut impl Write) {
-    let head = Head { format: FORMAT, scan, paths };
-    serde_json::to_writer(&mut *out, &head).expect("a scan has only text keys, and memory takes all");
-    out.write_all(b"\n").expect("memory takes all");
+fn write_head(scan: Scan, paths: usize, out: &mut (impl Write + ?Sized)) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, &Head { format: FORMAT, scan, paths })?;
+    out.write_all(b"\n")
 }
 
-fn write_line(line: &LineOf<'_>, out: &mut impl Write) {
-    serde_json::to_writer(&mut *out, line).expect("an observation has only text keys, and memory takes all");
-    out.write_all(b"\n").expect("memory takes all");
+fn write_line(line: &LineOf<'_>, out: &mut (impl Write + ?Sized)) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
 }
 
 /// Digests what is written to it, and keeps nothing.

@@ -401,7 +401,7 @@ impl<'a> Folding<'a> {
                 continue;
             };
             let units: BTreeSet<&UnitId> = group.iter().map(|(finding, _)| self.root(&finding.unit)).collect();
-            let names: Vec<&str> = units.iter().map(|unit| unit.0.as_str()).collect();
+            let names: Vec<&str> = units.iter().map(|unit| &*unit.0).collect();
             let reason = format!("{} makes {} anew", deployer.tool, names.join(", "));
             let hosts: BTreeSet<&HostName> = group.iter().map(|(finding, _)| &finding.host).collect();
             let host = if hosts.len() == 1 { hosts.first().copied() } else { None };
@@ -438,7 +438,7 @@ impl<'a> Folding<'a> {
     }
 
     fn verify(&mut self) {
-        let unit = UnitId(self.input.manifest.definition.environment.clone());
+        let unit = UnitId::from(self.input.manifest.definition.environment.clone());
         let mut step = step(Action::Verify, None, &unit, "must find nothing more".to_owned());
         step.commands = vec![self.input.verify.clone()];
         self.steps.push(step);

@@ -46,7 +46,8 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
 
 /// The baselines of the scanned host.
 fn newest_first<'a>(scan: &Scan, baselines: &'a [Arc<Scan>]) -> Vec<&'a Scan> {
-    let mut of_host: Vec<&Scan> = baselines.iter().map(Arc::as_ref).filter(|baseline| baseline.host == scan.host).collect();
+    let mut of_host: Vec<&Scan> =
+        baselines.iter().map(Arc::as_ref).filter(|baseline| baseline.host == scan.host).collect();
     of_host.sort_by_key(|baseline| std::cmp::Reverse(baseline.started_at));
     of_host
 }
@@ -328,7 +329,7 @@ mod tests {
         let late = scan(20, 6, &["kept", "gone since"]);
         let expected = Gone {
             path: TargetPath::new("/srv/gone since"),
-            unit: UnitId("h".into()),
+            unit: UnitId::from("h"),
             seen_at: 20,
             directory_changed: true,
         };

@@ -53,7 +53,7 @@ pub fn of_finding(view: &View, finding: &FindingView) -> String {
 /// What is known about a unit in a plan: findings, what could not be checked, steps. `None` when the plan does not
 /// mention it.
 pub fn of_unit(view: &View, name: &str) -> Option<String> {
-    let wanted = |unit: &&super::view::UnitView| unit.id.0 == name || unit.name == name;
+    let wanted = |unit: &&super::view::UnitView| *unit.id.0 == *name || unit.name == name;
     let ids: Vec<_> = view.units.iter().filter(wanted).map(|unit| unit.id.clone()).collect();
     if ids.is_empty() {
         return None;

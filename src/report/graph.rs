@@ -168,7 +168,7 @@ impl Picture<'_> {
     fn line(&self, depth: usize, unit: &Unit) -> String {
         let mark = if self.damaged.contains(&unit.id) { "! " } else { "" };
         let needs: BTreeSet<&str> =
-            self.edges.iter().filter(|edge| edge.from == unit.id).map(|edge| edge.to.0.as_str()).collect();
+            self.edges.iter().filter(|edge| edge.from == unit.id).map(|edge| &*edge.to.0).collect();
         let needs: Vec<_> = needs.into_iter().map(plain).collect();
         let needs = if needs.is_empty() { String::new() } else { format!("  needs {}", needs.join(", ")) };
         let opaque = if unit.opaque.is_some() { "  (?)" } else { "" };

@@ -23,7 +23,7 @@ pub(super) fn waves(view: &View, options: Options) -> String {
 }
 
 fn host(step: &StepView) -> &str {
-    step.host.as_ref().map_or("all", |host| host.0.as_str())
+    step.host.as_ref().map_or("all", |host| &*host.0)
 }
 
 fn step_lines(view: &View, step: &StepView, (width, options): (usize, Options), lines: &mut Vec<String>) {
@@ -77,7 +77,7 @@ fn warning_lines(step: &StepView, options: Options, lines: &mut Vec<String>) {
 fn with_place(command: &CommandView) -> String {
     let place = match &command.place {
         PlaceView::Control => "control machine",
-        PlaceView::Host(host) => host.0.as_str(),
+        PlaceView::Host(host) => &*host.0,
     };
     format!("[{}] {}", plain(place), shell_line(command))
 }

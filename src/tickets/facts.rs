@@ -75,7 +75,7 @@ pub(super) fn of(view: &View, group: &Group<'_>) -> Facts {
             group.ask.word(),
             view.incident.as_ref().and_then(|incident| incident.id.as_deref()).unwrap_or(""),
         ]),
-        host: group.host.0.clone(),
+        host: group.host.to_string(),
         severity: severity(group),
         impact: impact(group, &unit),
         deployment: view.definition.deployment.clone(),
@@ -175,7 +175,7 @@ fn step(view: &View, step: &StepView) -> StepFacts {
     StepFacts {
         id: step.id.clone(),
         wave: step.wave,
-        host: step.host.as_ref().map_or("all hosts", |host| host.0.as_str()).to_owned(),
+        host: step.host.as_ref().map_or("all hosts", |host| &*host.0).to_owned(),
         unit: view.unit_name(&step.unit).to_owned(),
         action: step.action.word(),
         reason: step.reason.clone(),
@@ -191,7 +191,7 @@ fn step(view: &View, step: &StepView) -> StepFacts {
 fn command(command: &CommandView) -> String {
     let place = match &command.place {
         PlaceView::Control => "the control machine",
-        PlaceView::Host(host) => host.0.as_str(),
+        PlaceView::Host(host) => &*host.0,
     };
     format!("# on {}\n{}", plain(place), shell_line(command))
 }

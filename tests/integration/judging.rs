@@ -43,7 +43,7 @@ fn manifest() -> Manifest {
             origin: None,
             directory: Some(path(place)),
             parent: None,
-            deployer: Some(DeployerId("batou".into())),
+            deployer: Some(DeployerId::from("batou")),
             opaque: None,
         });
     }
@@ -54,7 +54,7 @@ fn manifest() -> Manifest {
         label: "port".into(),
     });
     manifest.deployers.push(Deployer {
-        id: DeployerId("batou".into()),
+        id: DeployerId::from("batou"),
         tool: "batou".into(),
         commands: vec![Command::at(Place::Control, ["./batou", "deploy", "e"].map(str::to_owned))],
         aborts_on_first_failure: true,
@@ -118,7 +118,7 @@ fn blocks(text: bool, runs: &[(BlockClass, u64)]) -> Seen {
     };
     let closer =
         Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None, tells: None, whole: false };
-    let read = SeenContent::Read { digests: vec![sha(b"wrong")], captured: None, closer: Some(closer) };
+    let read = SeenContent::Read { digests: vec![sha(b"wrong")], captured: None, closer: Some(Box::new(closer)) };
     Seen { size: at * BLOCK, content: Some(read), ..thing(Kind::File) }
 }
 

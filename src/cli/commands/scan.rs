@@ -7,9 +7,8 @@ use crate::cli::progress;
 use crate::cli::trouble::Trouble;
 use crate::model::manifest::Manifest;
 use crate::model::observation::Scan;
-use crate::model::unit::HostName;
 use crate::monitor::Monitor;
-use crate::pipeline::{self, Request, saved};
+use crate::pipeline::{self, Request, ScanFile, saved};
 use crate::report::escape::plain;
 use std::path::{Path, PathBuf};
 
@@ -45,49 +44,45 @@ pub(super) fn run(args: &Args, global: &Global, output: &Output) -> Result<Exit,
         Some(path) => saved::read_manifest(path)?,
         None => pipeline::manifest(&request, monitor.as_ref())?,
     };
-    let scans = pipeline::scan(&request, &manifest, monitor.as_ref())?;
+    let (scans, warnings) = pipeline::scan(&request, &manifest, monitor.as_ref())?;
+    for warning in warnings {
+        output.note(&format!("warning: {}", plain(&warning.message)));
+    }
     let (unseen, seen): (Vec<Scan>, Vec<Scan>) = scans.into_iter().partition(|scan| scan.unseen.is_some());
-    let none_seen = seen.is_empty();
-    write(&args.output, &files(args, &request, &manifest, seen, monitor.as_ref())?)?;
+    write(args, &request, &manifest, &seen, monitor.as_ref())?;
     for scan in &unseen {
         let why = scan.unseen.as_deref().unwrap_or_default();
         output.note(&format!("{} was not seen: {}", plain(&scan.host.0), plain(why)));
     }
     // A host sees itself and no other: that is no failure unless the others were asked for by name.
     let asked = |scan: &Scan| request.hosts.contains(&scan.host);
-    Ok(if none_seen || unseen.iter().any(asked) { Exit::Incomplete } else { Exit::InSync })
+    Ok(if seen.is_empty() || unseen.iter().any(asked) { Exit::Incomplete } else { Exit::InSync })
 }
 
-/// The bytes of each host's file.
-fn files(
+/// Writes the file of each host.
+fn write(
     args: &Args,
     request: &Request,
     manifest: &Manifest,
-    scans: Vec<Scan>,
+    scans: &[Scan],
     monitor: &dyn Monitor,
-) -> Result<Vec<(HostName, Vec<u8>)>, Trouble> {
-    let bytes = |scan: Scan| {
-        let blocks =
-            if args.blocks { pipeline::blocks(request, manifest, &scan, monitor)? } else { saved::Blocks::new() };
-        Ok((scan.host.clone(), saved::scan_bytes_with(&scan, &blocks)))
+) -> Result<(), Trouble> {
+    let file = |scan, path: &Path| {
+        let file = if args.blocks { ScanFile::with_blocks(scan, request, manifest)? } else { ScanFile::new(scan) };
+        output::stream(path, |out| file.write(monitor, out))
     };
-    scans.into_iter().map(bytes).collect()
-}
-
-fn write(path: &Path, files: &[(HostName, Vec<u8>)]) -> Result<(), Trouble> {
-    match files {
+    match scans {
         [] => Ok(()),
-        [(_, bytes)] => output::data(path, bytes.clone()),
-        _ if path.as_os_str() == "-" => {
+        [scan] => file(scan, &args.output),
+        _ if args.output.as_os_str() == "-" => {
             Err(Trouble::usage("several hosts were seen, and each needs a file").hint("name a directory with -o DIR"))
         }
         several => {
-            crate::io::output::make_directory(path)?;
-            for (host, bytes) in several {
-                let name = host.0.replace(['/', '\0'], "_");
-                output::data(&path.join(format!("{name}.jsonl")), bytes.clone())?;
-            }
-            Ok(())
+            crate::io::output::make_directory(&args.output)?;
+            several.iter().try_for_each(|scan| {
+                let name = scan.host.0.replace(['/', '\0'], "_");
+                file(scan, &args.output.join(format!("{name}.jsonl")))
+            })
         }
     }
 }

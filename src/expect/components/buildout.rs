@@ -93,7 +93,7 @@ fn resolve(
         let inside = Inside {
             unit: context.unit.clone(),
             parent: unit.and_then(|unit| unit.parent.clone()),
-            deployer: DeployerId("batou".into()),
+            deployer: DeployerId::from("batou"),
             runs: Runs::AfterForcing(vec![Force::Remove(marker)]),
         };
         expect_buildout::add(context.manifest, configuration, &place, &inside)
@@ -197,7 +197,7 @@ mod tests {
         let sources = [("components/web/profiles".to_owned(), Eval::Known(vec![member]))].into();
         let read = Project { sources, configurations: [(digest, base)].into(), ..Project::default() };
         let known = manifest(&model, &read);
-        assert!(known.unit(&UnitId("h/web#buildout:app".into())).is_some(), "{:?}", known.diagnostics);
+        assert!(known.unit(&UnitId::from("h/web#buildout:app")).is_some(), "{:?}", known.diagnostics);
         let unread = manifest(&model, &Project { configurations: BTreeMap::new(), ..read });
         let messages: Vec<_> = unread.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
         assert!(messages.iter().any(|message| message.contains("is not known")), "{messages:?}");
@@ -207,9 +207,9 @@ mod tests {
     fn a_rendered_configuration_becomes_units_of_parts_inside_the_root() {
         let config = "[buildout]\nparts = app\n\n[app]\nrecipe = zc.recipe.egg\neggs = app\n";
         let manifest = manifest(&model(config), &Project::default());
-        let unit = |id: &str| manifest.unit(&UnitId(id.to_owned()));
+        let unit = |id: &str| manifest.unit(&UnitId::from(id));
         let buildout = unit("h/web#buildout").expect("the buildout is a unit");
-        assert_eq!(buildout.parent, Some(UnitId("h/web".into())));
+        assert_eq!(buildout.parent, Some(UnitId::from("h/web")));
         assert!(buildout.opaque.is_none(), "{:?}", buildout.opaque);
         assert!(unit("h/web#buildout:app").is_some_and(|part| part.deployer == buildout.deployer));
         assert!(manifest.derivations.iter().any(|derivation| derivation.rule == "buildout"));

@@ -109,8 +109,8 @@ fn unit(
     manifest: &mut Manifest,
 ) -> UnitId {
     let host = &derivation.host;
-    let deployer = DeployerId(format!("{host}!pip:{site}"));
-    let id = UnitId(format!("{host}!python:{site}/{name}"));
+    let deployer = DeployerId::from(format!("{host}!pip:{site}"));
+    let id = UnitId::from(format!("{host}!python:{site}/{name}"));
     let python = environment.map_or_else(|| "python3".to_owned(), |place| place.join("bin/python").to_string());
     let mut argv = vec![python];
     argv.extend(["-m", "pip", "install", "--ignore-installed", "--no-deps", "--no-compile"].map(str::to_owned));

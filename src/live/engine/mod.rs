@@ -59,14 +59,14 @@ pub(super) struct Task<'a> {
 
 /// A set of algorithms, in one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Algorithms(u8);
+pub(in crate::live) struct Algorithms(u8);
 
 impl Algorithms {
-    pub(super) fn with(self, algorithm: Algorithm) -> Self {
+    pub(in crate::live) fn with(self, algorithm: Algorithm) -> Self {
         Self(self.0 | 1 << algorithm as u8)
     }
 
-    pub(super) fn iter(self) -> impl Iterator<Item = Algorithm> {
+    pub(in crate::live) fn iter(self) -> impl Iterator<Item = Algorithm> {
         Algorithm::ALL.into_iter().map(|(algorithm, _)| algorithm).filter(move |one| self.0 & (1 << *one as u8) != 0)
     }
 

@@ -115,12 +115,12 @@ impl Opened {
         let directory = match &self.directory {
             Ok(Some(directory)) => directory,
             Ok(None) => return self.nothing.get_or_insert_with(|| absence.prove(&job.claims.path(index))).clone(),
-            Err(failure) => return Sighting::Unseen(failure.clone()),
+            Err(failure) => return failure.clone().into(),
         };
         match directory.look(job.claims.name(index)) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
             Ok(None) => absence.missing_in(directory, &self.path, &job.claims.path(index), true),
-            Err(failure) => Sighting::Unseen(failure),
+            Err(failure) => failure.into(),
         }
     }
 }

@@ -101,7 +101,7 @@ fn unverified(view: &View) -> Option<String> {
 }
 
 fn step(view: &View, step: &StepView) -> String {
-    let host = step.host.as_ref().map_or("all hosts", |host| host.0.as_str());
+    let host = step.host.as_ref().map_or("all hosts", |host| &*host.0);
     let name = markdown(view.unit_name(&step.unit));
     let mut text = format!(
         "- [ ] **{}** wave {}, {}: {} {name}\n",
@@ -125,7 +125,7 @@ fn step(view: &View, step: &StepView) -> String {
     let commands = step.commands.iter().chain(&step.check).map(|command| {
         let place = match &command.place {
             PlaceView::Control => "control machine",
-            PlaceView::Host(host) => host.0.as_str(),
+            PlaceView::Host(host) => &*host.0,
         };
         format!("# on {place}\n{}", shell_line(command))
     });

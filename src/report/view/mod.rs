@@ -505,7 +505,7 @@ impl View {
 
     /// A unit's name for people.
     pub fn unit_name<'a>(&'a self, id: &'a UnitId) -> &'a str {
-        self.unit(id).map_or(id.0.as_str(), |unit| unit.name.as_str())
+        self.unit(id).map_or(&*id.0, |unit| unit.name.as_str())
     }
 
     /// The outermost unit that contains this one.

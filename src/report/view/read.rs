@@ -74,7 +74,7 @@ fn words(states: Option<&Vec<State<'_>>>) -> String {
 fn by_place(view: &View) -> BTreeMap<Place<'_>, Vec<State<'_>>> {
     let mut places: BTreeMap<Place<'_>, Vec<State<'_>>> = BTreeMap::new();
     for finding in &view.findings {
-        let place = (finding.host.0.as_str(), finding.path.as_str(), finding.unit.0.as_str());
+        let place = (&*finding.host.0, finding.path.as_str(), &*finding.unit.0);
         places.entry(place).or_default().push((
             finding.damage.as_str(),
             finding.detail.as_deref(),

@@ -261,7 +261,7 @@ fn edges(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
 
 /// The unit of an egg in a directory that several buildouts use: it belongs to none of them.
 fn shared_unit(buildout: &Buildout<'_>, egg: &TargetPath) -> UnitId {
-    UnitId(format!("{}!{egg}", buildout.derivation.host))
+    UnitId::from(format!("{}!{egg}", buildout.derivation.host))
 }
 
 fn unit_id(buildout: &Buildout<'_>, dist: &Dist) -> UnitId {

@@ -77,7 +77,7 @@ fn refined(changes: &[(&str, Option<&str>)], runs: Runs) -> Manifest {
         python: Some("3.11.7".into()),
         version: Some("6.0.1".into()),
     };
-    let inside = Inside { unit: "h#b".into(), parent: None, deployer: DeployerId("d".into()), runs };
+    let inside = Inside { unit: "h#b".into(), parent: None, deployer: DeployerId::from("d"), runs };
     let mut manifest = empty();
     add(&mut manifest, configuration("1.0"), &place, &inside).expect("it is JSON");
     refine(&mut manifest, &[scan(&files)]);
@@ -113,17 +113,17 @@ fn an_egg_that_two_buildouts_share_is_one_unit_that_both_use() {
             python: Some("3.11.7".into()),
             version: Some("6.0.1".into()),
         };
-        let unit = UnitId(format!("h#{name}"));
-        let inside = Inside { unit, parent: None, deployer: DeployerId("d".into()), runs: Runs::Always };
+        let unit = UnitId::from(format!("h#{name}"));
+        let inside = Inside { unit, parent: None, deployer: DeployerId::from("d"), runs: Runs::Always };
         let mut configuration = configuration("1.0");
         configuration.directories.eggs = Eval::Known("/shared/eggs/v5".to_owned());
         add(&mut manifest, configuration, &place, &inside).expect("it is JSON");
     }
     refine(&mut manifest, &[scan(&files)]);
     let eggs: Vec<_> = manifest.units.iter().filter(|unit| unit.kind == UnitKind::Egg).collect();
-    assert_eq!(eggs.iter().map(|unit| unit.id.0.clone()).collect::<Vec<_>>(), [format!("h!{}", shared(EGG))]);
+    assert_eq!(eggs.iter().map(|unit| unit.id.to_string()).collect::<Vec<_>>(), [format!("h!{}", shared(EGG))]);
     assert_eq!(eggs[0].parent, None);
-    let users: Vec<_> = manifest.edges.iter().filter(|edge| edge.to == eggs[0].id).map(|edge| &edge.from.0).collect();
+    let users: Vec<_> = manifest.edges.iter().filter(|edge| edge.to == eggs[0].id).map(|edge| &*edge.from.0).collect();
     assert_eq!(users, ["h#one:app", "h#two:app"]);
     assert_eq!(manifest.broken.len(), 1, "{:?}", manifest.broken);
     let hazards = &manifest.mend(manifest.broken[0].mend).hazards;
@@ -184,7 +184,7 @@ fn a_pinned_egg_that_is_gone_is_missed_where_the_scripts_say_it_was() {
     changes.push(("/b/eggs/v5/other.txt", Some("")));
     let manifest = refined(&changes, Runs::Always);
     assert!(matches!(at(&manifest, EGG).expected, Expected::Directory { .. }));
-    assert!(manifest.edges.iter().any(|edge| edge.from.0 == "h#b:app" && edge.to.0 == "h#b!demo"));
+    assert!(manifest.edges.iter().any(|edge| *edge.from.0 == *"h#b:app" && *edge.to.0 == *"h#b!demo"));
 }
 
 #[test]

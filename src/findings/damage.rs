@@ -96,39 +96,40 @@ fn old_inode(case: Case<'_>, artifact: &Artifact, seen: &Seen) -> Option<String>
     Some(format!("size and modification time are those of {}", revision.name))
 }
 
-/// The content of an earlier state: an older revision of the definition, or an earlier scan. Not deployed yet, unless other
-/// files of the same root unit are those of the later one, or somebody else than the definition says what should be.
+/// The content of an earlier state: an older revision of the definition, or an earlier scan. Not deployed yet, unless
+/// something shows that it was: other files of the same root unit, or its own time; or somebody else than the definition
+/// says what should be.
 fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
     let artifact = claim.artifact;
     let live = live(seen)?;
-    let is_it = |revision: &Revision| revision.content(&artifact.host, &artifact.path) == Some(live);
-    let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| is_it(revision))?;
-    let mut evidence = vec![format!("the content is that of {}", revision.name)];
+    let holds = |revision: &Revision| revision.content(&artifact.host, &artifact.path) == Some(live);
+    let (index, newest) = case.revisions.iter().enumerate().find(|(_, revision)| holds(revision))?;
+    let name = &newest.name;
+    let mut evidence = vec![format!("the content is that of {name}")];
     evidence.extend(old_inode(case, artifact, seen));
-    let stale = Damage::Stale { as_of: revision.name.clone() };
-    if let Some(newer) = known.advanced(index, &artifact.unit) {
-        evidence.push(format!("{newer}: this write was lost"));
-        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
+    // Against older ones it says nothing that others of the unit are newer: they all may be of the newest that has it.
+    let newer = known.advanced(index, &artifact.unit).map(|newer| format!("{newer}: this write was lost"));
+    let written = || {
+        let mut states = case.revisions.iter().filter(|revision| holds(revision));
+        states.find_map(|then| written_since(case, then, artifact, seen))
+    };
+    let lost = newer.or_else(written);
+    let noted = || "what is noted on the target itself is newer: this write was lost".to_owned();
+    if let Some(lost) = lost.or_else(|| (artifact.authority != Authority::Definition).then(noted)) {
+        evidence.push(lost);
+        return Some(Diagnosis::damage(Damage::Stale { as_of: name.clone() }, Certainty::Likely, evidence));
     }
-    if let Some(written) = written_since(case, revision, artifact, seen) {
-        evidence.push(written);
-        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
-    }
-    if artifact.authority != Authority::Definition {
-        evidence.push("what is noted on the target itself is newer: this write was lost".to_owned());
-        return Some(Diagnosis::damage(stale, Certainty::Likely, evidence));
-    }
-    let damage = Damage::NotDeployed { revision: revision.name.clone() };
+    let damage = Damage::NotDeployed { revision: name.clone() };
     Some(Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence))
 }
 
 /// That a file was written after an earlier scan and has the content of then all the same, though its deployer leaves
 /// alone what is right: the time reached the disk and the content did not.
 fn written_since(case: Case<'_>, then: &Revision, artifact: &Artifact, seen: &Seen) -> Option<String> {
-    let mend = case.manifest.mends.get(usize::try_from(artifact.mend.0).ok()?)?;
     let (time, _) = then.stamp(&artifact.host, &artifact.path)?;
-    (mend.vigilance == Vigilance::Content && seen.mtime > time).then(|| {
-        "it was written later than that, by a deployer that writes only what differs: this write was lost".into()
+    let vigilance = case.manifest.mend(artifact.mend).vigilance;
+    (vigilance == Vigilance::Content && seen.mtime > time).then(|| {
+        format!("it was written after {}, by a deployer that writes only what differs: this write was lost", then.name)
     })
 }
 

@@ -1,7 +1,7 @@
 //! From manifest and scan to findings and plan, without any file: what is said, and what is done about it.
 
 use proptest::prelude::*;
-use rectify::findings::{Case, judge};
+use rectify::findings::{Case, Revision, judge};
 use rectify::model::artifact::{
     Aborts, Artifact, Authority, Content, Durability, Expected, Force, Mend, Ownership, Vigilance,
 };
@@ -18,6 +18,7 @@ use rectify::model::restore::{RestorePoint, RestorePoints};
 use rectify::model::unit::{Deployer, DeployerId, Edge, EdgeKind, Unit, UnitKind};
 use rectify::plan::{Input, Prefer, plan};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 const RIGHT: &[u8] = b"the right content of a file that is long enough to tell\n";
 
@@ -155,6 +156,38 @@ fn points(points: Vec<RestorePoint>) -> RestorePoints {
 
 fn found(manifest: &Manifest, scan: Scan, points: &RestorePoints) -> Findings {
     judge(Case { manifest, scans: &[scan], points, revisions: &[] })
+}
+
+/// What is said of `/srv/web/a` where a scan before saw `then`.
+fn since(manifest: &Manifest, then: Scan, now: Scan) -> Damage {
+    let revisions = [Revision::seen("the baseline".to_owned(), Arc::new(then))];
+    let found = judge(Case { manifest, scans: &[now], points: &RestorePoints::default(), revisions: &revisions });
+    let finding = found.findings.iter().find(|finding| finding.path == path("/srv/web/a"));
+    finding.expect("it is wrong").damage.clone()
+}
+
+#[test]
+fn an_old_content_is_not_deployed_yet_unless_its_unit_was_written_since() {
+    let (old, new) = (b"the content of before", b"the content that is declared");
+    let mut manifest = manifest();
+    add(&mut manifest, "/srv/web/a", bytes(new), attentive());
+    let then = || scan(vec![("/srv/web/a", file(old))]);
+    let undeployed = Damage::NotDeployed { revision: "the baseline".to_owned() };
+    let stale = Damage::Stale { as_of: "the baseline".to_owned() };
+    assert_eq!(since(&manifest, then(), then()), undeployed);
+
+    // A deployer that writes only what differs wrote it, and what it wrote is not there.
+    let written = || scan(vec![("/srv/web/a", Seen { mtime: 6, ..file(old) })]);
+    assert_eq!(since(&manifest, then(), written()), stale);
+    let mut rewriting = manifest.clone();
+    rewriting.artifacts[0].mend = rewriting.add_mend(mend(Vigilance::Absence, Aborts::Never, Vec::new()));
+    assert_eq!(since(&rewriting, then(), written()), undeployed);
+
+    // Another file of the unit was not there before: whatever it holds, the unit was deployed.
+    add(&mut manifest, "/srv/web/b", bytes(b"a file that is new"), attentive());
+    let grown = || scan(vec![("/srv/web/a", file(old)), ("/srv/web/b", file(b"garbage"))]);
+    assert_eq!(since(&manifest, then(), grown()), stale);
+    assert_eq!(since(&manifest, grown(), grown()), undeployed);
 }
 
 fn planned(manifest: &Manifest, findings: &Findings, points: &RestorePoints) -> Plan {

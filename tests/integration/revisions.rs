@@ -88,6 +88,26 @@ fn an_old_file_beside_a_new_one_of_its_unit_is_a_lost_write() {
 }
 
 #[test]
+fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    judged(top, "one", "one");
+    let call = rectify(top, &["scan", "e", "-o", "before.jsonl", "--python", &python]);
+    assert_eq!(call.code, 0, "{}", call.stderr);
+    put(&top.join("rectify.toml"), "baseline = \"before.jsonl\"\n");
+    let second = top.join("work/site/second.conf");
+    let before = std::fs::metadata(&second).and_then(|seen| seen.modified()).expect("it is there");
+    let (_, findings) = judged(top, "one", "one");
+    assert!(findings.iter().all(|(_, class, damage)| (&**class, &**damage) == ("damage", "stale")), "{findings:?}");
+    // Nobody has written the second one since; the first tells that the unit was deployed.
+    std::fs::File::options().write(true).open(&second).and_then(|file| file.set_modified(before)).expect("it is ours");
+    put(&top.join("work/site/first.conf"), "first of two, long enough to be told\n");
+    let call = rectify(top, &["check", "e", "--json", "--python", &python]);
+    assert!(call.stdout.contains("\"stale\"") && !call.stdout.contains("\"not_deployed\""), "{}", call.stdout);
+}
+
+#[test]
 fn what_no_revision_makes_was_edited() {
     let Some(project) = project() else { return };
     let (code, findings) = judged(project.path(), "two", "nobody's making");

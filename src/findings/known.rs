@@ -145,11 +145,16 @@ impl<'a> Known<'a> {
         advanced
     }
 
-    /// Whether a claimed name is there. What it holds may be damaged; that there is such a name tells enough.
+    /// Whether a name is there that only a deployment makes. What it holds may be damaged; that there is such a name tells
+    /// enough. Directories and what nobody knows the content of may also be made by what was deployed.
     fn is_there(&self, artifact: &Artifact) -> bool {
-        let claimed = matches!(artifact.authority, Authority::Definition | Authority::Vendor)
-            && !matches!(artifact.expected, Expected::Absent);
-        claimed && self.scan.seen(&artifact.path).is_some()
+        let made = match &artifact.expected {
+            Expected::File(content) => !matches!(content, Content::Unknown(_)),
+            Expected::Link { .. } => true,
+            Expected::Directory { .. } | Expected::Absent | Expected::Present => false,
+        };
+        made && matches!(artifact.authority, Authority::Definition | Authority::Vendor)
+            && self.scan.seen(&artifact.path).is_some()
     }
 
     /// When the youngest sound file of a unit was written, nanoseconds since 1970 UTC.

@@ -1,15 +1,14 @@
 //! The files of one installed Python distribution, by its own RECORD.
 //!
 //! Takes where the distribution lies and how its installer changed the paths, gives an artifact per file. RECORD lies
-//! on the target and may be damaged itself: then it becomes [`Manifest::broken`], and what can still be read of it counts
-//! as noted on the target ([`Authority::Record`]) where it may be of an earlier version. A RECORD that is whole is
-//! believed: were one of its digests wrong, its file would not match, and the remedy of both is the same.
+//! on the target and may be damaged itself: then it becomes [`Manifest::broken`], and what can still be read of it but may
+//! be of an earlier version is [`Manifest::doubtful`]. A RECORD that is whole is believed: were one of its digests wrong, its file would not match, and the remedy of both is the same.
 
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId, Ownership};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::manifest::{Broken, Manifest, Proof};
+use crate::model::manifest::{Broken, Doubtful, Manifest, Proof};
 use crate::model::observation::{Kind, Member, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
@@ -47,20 +46,6 @@ pub(crate) struct Distribution<'a> {
 /// What the RECORD of a distribution vouches for.
 pub(crate) type Claims = BTreeMap<TargetPath, Content>;
 
-/// What a RECORD vouches for that may be damaged.
-#[derive(Debug, Default)]
-pub(crate) struct Salvaged {
-    pub(crate) claims: Claims,
-    /// The paths whose rows may be those of an earlier version's RECORD.
-    pub(crate) doubtful: BTreeSet<TargetPath>,
-}
-
-impl From<Claims> for Salvaged {
-    fn from(claims: Claims) -> Self {
-        Self { claims, doubtful: BTreeSet::new() }
-    }
-}
-
 impl Distribution<'_> {
     /// Reads RECORD; `None` when it tells nothing, which is then noted in the manifest.
     pub(crate) fn claims(&self, manifest: &mut Manifest) -> Option<Claims> {
@@ -86,31 +71,28 @@ impl Distribution<'_> {
     }
 
     /// What RECORD says; where it is damaged, what it still has.
-    pub(crate) fn claims_or_salvage(&self, manifest: &mut Manifest) -> Option<Salvaged> {
+    pub(crate) fn claims_or_salvage(&self, manifest: &mut Manifest) -> Option<Claims> {
         let path = self.info.join("RECORD");
         let Note::Bytes(bytes) = evidence::note(self.scan, &path) else {
-            return self.claims(manifest).map(Salvaged::from);
+            return self.claims(manifest);
         };
         let problem = match wheel_record::parse(&bytes.0) {
             Ok(record) => match self.stranger(&record) {
-                None => return Some(self.of_record(&record).into()),
+                None => return Some(self.of_record(&record)),
                 Some(problem) => problem,
             },
             Err(error) => error.to_string(),
         };
-        self.broken(manifest, path, problem);
-        let salvaged = wheel_record::salvage(&bytes.0, &String::from_utf8_lossy(self.info.name()));
-        let mut doubtful = BTreeSet::new();
-        let mut rows = Vec::with_capacity(salvaged.len());
-        for wheel_record::Salvaged { row, certain } in salvaged {
-            if wheel_record::is_own(&row.path) {
-                continue;
+        self.broken(manifest, path.clone(), problem);
+        let mut rows = Vec::new();
+        for piece in wheel_record::salvage(&bytes.0, &String::from_utf8_lossy(self.info.name())) {
+            if !piece.certain {
+                let paths = piece.rows.iter().filter_map(|row| self.place(&row.path)).collect();
+                manifest.doubtful.push(Doubtful { host: self.host.clone(), note: path.clone(), paths });
             }
-            doubtful.extend(self.place(&row.path).filter(|_| !certain));
-            rows.push(row);
+            rows.extend(piece.rows.into_iter().filter(|row| !wheel_record::is_own(&row.path)));
         }
-        let claims = self.of_record(&Record { rows, refused: Vec::new() });
-        (!claims.is_empty()).then_some(Salvaged { claims, doubtful })
+        (!rows.is_empty()).then(|| self.of_record(&Record { rows, refused: Vec::new() }))
     }
 
     /// Whether RECORD is that of another distribution, as its row for itself tells.

@@ -211,18 +211,26 @@ fn told(closer: &Closer, bad: &BTreeSet<BlockClass>, mut evidence: Vec<String>) 
     let path = closer.tells.as_ref()?;
     let all = |wanted: fn(&Run) -> bool| closer.runs.iter().all(wanted);
     // Where it is shorter than what it should be, it is so as a whole, too.
-    let whole =
+    let sized =
         closer.whole && all(|run| !matches!(run.class, BlockClass::Expected | BlockClass::Older | BlockClass::Zero));
+    // What it got along with the name and size of the other file may have lost writes of its own. Byte code of equal sources
+    // has blocks in common; but it has none of a source.
+    let intruder = closer.runs.iter().filter_map(|run| run.from.as_ref()).find(|from| *from != path && !is_code(from));
+    let whole = sized && intruder.is_none();
     // A block of it may be known from elsewhere: byte code of equal sources begins alike.
     let own = closer.runs.iter().all(|run| run.from.as_ref().is_none_or(|from| from == path));
     let strange = own && all(|run| matches!(run.class, BlockClass::Absent | BlockClass::Foreign));
     let nothing_else = bad.iter().all(|class| matches!(class, BlockClass::Absent | BlockClass::Random));
-    if !whole && !strange && !nothing_else {
+    if !sized && !strange && !nothing_else {
         return None;
     }
     evidence.push(format!("the content itself says that it is {path}"));
     if whole {
         return Some(Diagnosis::damage(Damage::OtherFile { path: path.clone() }, Certainty::Likely, evidence));
+    }
+    if let Some(intruder) = intruder.filter(|_| sized) {
+        evidence.push(format!("and a part of it is of {intruder}"));
+        return Some(Diagnosis::damage(Damage::Foreign { from: Some(path.clone()) }, Certainty::Likely, evidence));
     }
     if !closer.whole {
         evidence.push("it has another size than that: only blocks of it are here".to_owned());
@@ -230,6 +238,10 @@ fn told(closer: &Closer, bad: &BTreeSet<BlockClass>, mut evidence: Vec<String>) 
     let cut = !all(|run| run.class != BlockClass::Absent);
     let damage = if cut { Damage::Mixed } else { Damage::Foreign { from: Some(path.clone()) } };
     Some(Diagnosis::damage(damage, Certainty::Likely, evidence))
+}
+
+fn is_code(path: &TargetPath) -> bool {
+    path.as_bytes().ends_with(b".pyc")
 }
 
 /// The file that foreign blocks belong to: the one that most of them name, of several the first.
@@ -339,7 +351,8 @@ mod tests {
     fn byte_code_of_its_own_size_is_the_other_file_and_otherwise_blocks_of_it() {
         let code = TargetPath::new("/lib/__pycache__/m.cpython-311.pyc");
         let of = |whole, classes: &[BlockClass]| {
-            let run = |(at, class): (u64, &BlockClass)| Run { at, len: 1, class: *class, from: None };
+            let from = |at| (at == 2).then(|| TargetPath::new("/lib/other.py"));
+            let run = |(at, class): (u64, &BlockClass)| Run { at, len: 1, class: *class, from: from(at) };
             let runs = (0..).zip(classes).map(run).collect();
             let closer = Closer { text: false, utf8: false, runs, bytes: None, tells: Some(code.clone()), whole };
             let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(Box::new(closer)) };
@@ -351,5 +364,7 @@ mod tests {
         assert_eq!(of(true, &[foreign, absent]), other);
         assert_eq!(of(false, &[foreign]), Damage::Foreign { from: Some(code.clone()) });
         assert_eq!(of(false, &[foreign, absent]), Damage::Mixed);
+        // The third block is that of a source: the whole is no other file.
+        assert_eq!(of(true, &[foreign, BlockClass::Torn, foreign]), Damage::Foreign { from: Some(code.clone()) });
     }
 }

@@ -1,37 +1,94 @@
-//! What a damaged note accuses, and whether it may. Pure.
+//! What a damaged note says, and whether it may. Pure.
 //!
-//! A damaged RECORD may have got a block of an earlier version's RECORD, whose rows say what was right then. A file that
-//! is not what such a row says is damaged only where something else proves it: what its blocks are, its size and time, or
-//! that the row cannot be that old, because an earlier scan saw another content or nothing there. Everything else that it
-//! accuses cannot be told.
+//! A damaged RECORD may have got a block of an earlier version's RECORD, whose rows say what was right then. A piece of it
+//! is of now if one of its rows cannot be old: the file is as it says, and an earlier scan saw another content, or nothing
+//! there. Of the other pieces nothing is believed. A file that is as such a row says may be old with it; a file that is
+//! not is damaged only where something else proves it: what its blocks are, its size and time, or that just this row
+//! cannot be old. Everything else cannot be told.
 
 use super::{Case, known};
-use crate::model::artifact::{Authority, Content, Expected};
-use crate::model::content::Digest;
+use crate::model::artifact::{Artifact, Content, Expected};
+use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Damage, Finding, Findings, Unverified};
+use crate::model::manifest::Doubtful;
 use crate::model::observation::BlockClass;
+use crate::model::path::TargetPath;
+use crate::model::unit::{HostName, UnitId};
+use std::collections::BTreeSet;
 
-/// Takes back what only a doubtful row of a damaged note says.
+/// A file of a host.
+type Place<'a> = (&'a HostName, &'a TargetPath);
+
+/// Takes back what only a doubtful piece of a damaged note says.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
-    let all = std::mem::take(&mut findings.findings);
-    let doubted = |finding: &Finding| is_doubtful(finding) && !is_proved(case, finding);
-    let (doubted, kept): (Vec<Finding>, Vec<Finding>) = all.into_iter().partition(doubted);
-    findings.findings = kept;
-    if doubted.is_empty() {
+    let doubtful = case.manifest.doubtful.iter().filter(|piece| !is_of_now(case, piece));
+    let rows: Vec<(Place<'_>, &Artifact)> = doubtful.flat_map(|piece| rows(case, piece)).collect();
+    if rows.is_empty() {
         return;
     }
-    findings.checked -= doubted.len() as u64;
-    findings.unverified.extend(doubted.into_iter().map(unverified));
+    let doubted: BTreeSet<Place<'_>> = rows.iter().map(|(place, _)| *place).collect();
+    let all = std::mem::take(&mut findings.findings);
+    let is_doubted = |finding: &Finding| {
+        doubted.contains(&(&finding.host, &finding.path)) && is_about_content(finding) && !is_proved(case, finding)
+    };
+    let (taken_back, kept): (Vec<Finding>, Vec<Finding>) = all.into_iter().partition(is_doubted);
+    findings.findings = kept;
+    findings.checked -= taken_back.len() as u64;
+    findings.unverified.extend(taken_back.iter().map(|one| entry(&one.host, &one.unit, &one.path)));
+    let wrong: BTreeSet<Place<'_>> = findings.findings.iter().map(|finding| (&finding.host, &finding.path)).collect();
+    for (place, artifact) in rows {
+        if is_as_noted(case, place, artifact) && !wrong.contains(&place) {
+            findings.checked -= 1;
+            findings.intact -= 1;
+            findings.unverified.push(entry(&artifact.host, &artifact.unit, &artifact.path));
+        }
+    }
     findings.unverified.sort();
     findings.number();
 }
 
-/// Whether it rests on a row of a damaged RECORD that may be of an earlier version.
-fn is_doubtful(finding: &Finding) -> bool {
-    finding.authority == Authority::Record
-        && matches!(finding.expected, Some(Expected::File(Content::Digest { .. })))
-        && !finding.damage.is_metadata()
+/// What a piece tells, as it is claimed: where nobody says more.
+fn rows<'a>(case: Case<'a>, piece: &'a Doubtful) -> impl Iterator<Item = (Place<'a>, &'a Artifact)> {
+    piece.paths.iter().filter_map(move |path| Some(((&piece.host, path), claim(case, &piece.host, path)?)))
+}
+
+/// The only claim on a path, if it is one by digest.
+fn claim<'a>(case: Case<'a>, host: &HostName, path: &TargetPath) -> Option<&'a Artifact> {
+    let artifacts = &case.manifest.artifacts;
+    let from = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < (host, path));
+    let mut claims = artifacts[from..].iter().take_while(|artifact| (&artifact.host, &artifact.path) == (host, path));
+    let claim = claims.next().filter(|artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. })))?;
+    claims.next().is_none().then_some(claim)
+}
+
+/// Whether a row of the piece proves that it is no older one.
+fn is_of_now(case: Case<'_>, piece: &Doubtful) -> bool {
+    rows(case, piece).any(|(place, artifact)| is_as_noted(case, place, artifact) && is_new(case, place, artifact))
+}
+
+/// Whether the file has the content that is noted.
+fn is_as_noted(case: Case<'_>, (host, path): Place<'_>, artifact: &Artifact) -> bool {
+    let scan = case.scans.iter().find(|scan| scan.host == *host);
+    let live = scan.and_then(|scan| scan.seen(path)).and_then(|seen| seen.digest(Algorithm::Sha256));
+    live.is_some() && live == known::sha256(&artifact.expected).as_ref()
+}
+
+/// Whether what is noted is no earlier content: then there was another one there, or nothing.
+fn is_new(case: Case<'_>, place: Place<'_>, artifact: &Artifact) -> bool {
+    known::sha256(&artifact.expected).is_some_and(|row| is_new_row(case, place, &row))
+}
+
+fn is_new_row(case: Case<'_>, (host, path): Place<'_>, row: &Digest) -> bool {
+    let mut then = case.revisions.iter().filter_map(|revision| revision.content(host, path)).peekable();
+    if then.peek().is_some() {
+        return then.all(|then| then != row);
+    }
+    case.revisions.iter().any(|revision| revision.lacks(host, path))
+}
+
+fn is_about_content(finding: &Finding) -> bool {
+    !finding.damage.is_metadata()
         && !finding.damage.is_about_cache()
         && !matches!(finding.damage, Damage::Unreadable(_) | Damage::WrongKind)
 }
@@ -44,16 +101,7 @@ fn is_proved(case: Case<'_>, finding: &Finding) -> bool {
         return true;
     }
     let Some(row) = finding.expected.as_ref().and_then(known::sha256) else { return false };
-    is_of_now(case, finding, &row) || is_unwritten(case, finding, &row)
-}
-
-/// Whether the row cannot be that of an earlier version: then there was another content there, or nothing.
-fn is_of_now(case: Case<'_>, Finding { host, path, .. }: &Finding, row: &Digest) -> bool {
-    let mut then = case.revisions.iter().filter_map(|revision| revision.content(host, path)).peekable();
-    if then.peek().is_some() {
-        return then.all(|then| then != row);
-    }
-    case.revisions.iter().any(|revision| revision.lacks(host, path))
+    is_new_row(case, (&finding.host, &finding.path), &row) || is_unwritten(case, finding, &row)
 }
 
 /// Whether nobody wrote it since an earlier scan saw what the row says.
@@ -67,31 +115,25 @@ fn is_unwritten(case: Case<'_>, Finding { host, path, .. }: &Finding, row: &Dige
         .any(|revision| revision.content(host, path) == Some(row) && revision.stamp(host, path) == stamp)
 }
 
-fn unverified(finding: Finding) -> Unverified {
+fn entry(host: &HostName, unit: &UnitId, path: &TargetPath) -> Unverified {
     let text = "the RECORD that lists it is damaged, and this row may be one of an earlier version";
-    Unverified {
-        host: finding.host,
-        unit: finding.unit,
-        path: Some(finding.path),
-        why: Why::new(WhyKind::NoReference, text),
-        unseen: false,
-    }
+    let why = Why::new(WhyKind::NoReference, text);
+    Unverified { host: host.clone(), unit: unit.clone(), path: Some(path.clone()), why, unseen: false }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::Revision;
-    use crate::model::artifact::{Artifact, Durability, Mend, Vigilance};
-    use crate::model::content::Algorithm;
+    use crate::model::artifact::{Authority, Durability, Mend, Vigilance};
     use crate::model::hasher::digest_of;
     use crate::model::manifest::{Definition, Evaluation, Host, Manifest};
     use crate::model::observation::{Closer, Kind, Run, Scan, Seen, SeenContent, Sighting};
-    use crate::model::path::TargetPath;
     use crate::model::restore::RestorePoints;
     use std::sync::Arc;
 
     const MODULE: &str = "/env/lib/pack/module.py";
+    const WITNESS: &str = "/env/lib/pack/witness.py";
 
     fn sha(text: &str) -> Digest {
         digest_of(Algorithm::Sha256, text.as_bytes())
@@ -111,31 +153,29 @@ mod tests {
         scan
     }
 
-    /// Judges a file whose row, of a RECORD that is damaged, says "as noted".
+    /// Judges a file whose row, of a RECORD that is damaged, says "as noted", and another one of the same piece.
     fn judged(live: &Scan, before: &[(&str, &str)]) -> Findings {
         let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
-        manifest.hosts.push(Host {
-            name: "h".into(),
-            ignored: false,
-            directory: None,
-            service_user: None,
-            local: true,
-        });
+        let (ignored, local) = (false, true);
+        manifest.hosts.push(Host { name: "h".into(), ignored, directory: None, service_user: None, local });
         let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Nothing));
-        manifest.artifacts.push(Artifact {
+        let row = |path: &str| Artifact {
             host: "h".into(),
-            path: TargetPath::new(MODULE),
+            path: TargetPath::new(path),
             unit: "h!env".into(),
             expected: Expected::File(Content::Digest { digest: sha("as noted"), size: None }),
             mode: None,
             owner: None,
             group: None,
-            authority: Authority::Record,
+            authority: Authority::Vendor,
             durability: Durability::Reproducible,
             mend,
             secret: false,
             origin: None,
-        });
+        };
+        manifest.artifacts = vec![row(MODULE), row(WITNESS)];
+        let paths = vec![TargetPath::new(MODULE), TargetPath::new(WITNESS)];
+        manifest.doubtful.push(Doubtful { host: "h".into(), note: TargetPath::new("/env/lib/RECORD"), paths });
         let mut then = scan(before);
         for sighting in then.observations.values_mut() {
             if let Sighting::Present(seen) = sighting {
@@ -151,9 +191,10 @@ mod tests {
         let case =
             Case { manifest: &manifest, scans: &scans, points: &RestorePoints::default(), revisions: &revisions };
         let mut findings = crate::findings::judge(case);
-        assert_eq!(findings.findings.len(), 1, "{findings:?}");
         judge(case, &mut findings);
-        findings.unverified.retain(|entry| entry.path == Some(TargetPath::new(MODULE)));
+        let about = |path: &TargetPath| *path == TargetPath::new(MODULE);
+        findings.findings.retain(|finding| about(&finding.path));
+        findings.unverified.retain(|entry| entry.path.as_ref().is_some_and(about));
         findings
     }
 
@@ -161,9 +202,22 @@ mod tests {
     fn a_row_that_may_be_old_accuses_nobody() {
         let live = scan(&[(MODULE, "as it is now")]);
         let findings = judged(&live, &[(MODULE, "as noted")]);
-        assert_eq!((findings.findings.len(), findings.checked, findings.intact), (0, 0, 0));
+        assert_eq!((findings.findings.len(), findings.checked, findings.intact), (0, 1, 0), "the witness is missing");
         assert_eq!(findings.unverified.len(), 1);
         assert_eq!(judged(&live, &[]).unverified.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_as_an_old_row_says_may_be_old_with_it() {
+        let live = scan(&[(MODULE, "as noted"), (WITNESS, "as noted")]);
+        let old = judged(&live, &[(MODULE, "as noted"), (WITNESS, "as noted")]);
+        assert_eq!((old.unverified.len(), old.checked, old.intact), (1, 0, 0));
+        // An earlier scan saw another content of the second one: the whole piece is of now.
+        let new = judged(&live, &[(MODULE, "as noted"), (WITNESS, "as it was then")]);
+        assert_eq!((new.unverified.len(), new.checked, new.intact), (0, 2, 2));
+        let damaged = scan(&[(MODULE, "garbage"), (WITNESS, "as noted")]);
+        let found = judged(&damaged, &[(MODULE, "as noted"), (WITNESS, "as it was then")]);
+        assert_eq!((found.findings.len(), found.unverified.len()), (1, 0));
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Manifest {
     /// What the target's own notes prove to be broken; filled when derivations are carried out.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub broken: Vec<Broken>,
+    /// Pieces of such notes that may be of an earlier state of the note; filled with [`Self::broken`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubtful: Vec<Doubtful>,
     /// Declared data.
     pub data: Vec<Data>,
     /// What is wrong with the definition.
@@ -199,6 +202,17 @@ pub struct Broken {
     pub expected: Option<Expected>,
 }
 
+/// A piece of a damaged note, all of one state of it: as it is now or as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubtful {
+    /// On which host.
+    pub host: HostName,
+    /// The note.
+    pub note: TargetPath,
+    /// The paths of which it tells the content.
+    pub paths: Vec<TargetPath>,
+}
+
 /// What vouches for the files of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreeKind {
@@ -260,6 +274,7 @@ impl Manifest {
             look: Vec::new(),
             derivations: Vec::new(),
             broken: Vec::new(),
+            doubtful: Vec::new(),
             data: Vec::new(),
             diagnostics: Vec::new(),
         }

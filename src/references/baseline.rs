@@ -106,6 +106,8 @@ struct Told {
     never_changed: Vec<TargetPath>,
     /// Directories that are missing because a baseline says so: with all that was in them.
     lost: BTreeSet<TargetPath>,
+    /// Damaged RECORDs, and the directories in which their distributions lie.
+    records: Vec<(TargetPath, TargetPath)>,
 }
 
 impl Told {
@@ -129,6 +131,10 @@ impl Told {
         }
         told.much
             .extend(manifest.broken.iter().filter(|broken| broken.host == scan.host).map(|broken| broken.path.clone()));
+        let broken =
+            manifest.broken.iter().filter(|broken| broken.host == scan.host && broken.path.name() == b"RECORD");
+        told.records =
+            broken.filter_map(|broken| Some((broken.path.clone(), broken.path.parent()?.parent()?))).collect();
         let units = manifest.units.iter().filter(|unit| unit.host == scan.host);
         told.units = units.filter_map(|unit| Some((unit.directory.clone()?, unit.id.clone()))).collect();
         told.units.sort();
@@ -146,6 +152,13 @@ impl Told {
 
     fn knows(&self, path: &TargetPath) -> bool {
         self.much.contains(path) || self.little.contains_key(path)
+    }
+
+    /// Whether a file may be of a distribution that was installed after a baseline and whose RECORD is damaged: what was
+    /// there before tells nothing then, also where the file still has that content.
+    fn is_superseded(&self, path: &TargetPath, baseline: &Scan) -> bool {
+        self.little.contains_key(path)
+            && self.records.iter().any(|(record, site)| path.is_below(site) && baseline.seen(record).is_none())
     }
 
     /// Whether a path is gone, and nobody says anything about that.
@@ -197,6 +210,9 @@ struct Claim<'a> {
 impl Claim<'_> {
     fn artifact(&self) -> Option<Artifact> {
         if self.told.much.contains(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
+            return None;
+        }
+        if self.told.is_superseded(self.path, self.baseline) {
             return None;
         }
         let (expected, unchanged) = match &*self.scan.sighting(self.path) {

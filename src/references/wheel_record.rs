@@ -17,7 +17,7 @@ use base64::{
 
 use std::collections::HashMap;
 
-pub use salvage::{Salvaged, salvage};
+pub use salvage::{Piece, salvage};
 
 /// URL-safe base64; the standard says "no padding", old wheels pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::definition::markers::same_version;
-use crate::expect::distribution::{self, Claims, Distribution, Layout, Salvaged, named};
+use crate::expect::distribution::{self, Claims, Distribution, Layout, named};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, MendId};
 use crate::model::eval::{Eval, Why, WhyKind};
@@ -183,21 +183,16 @@ impl Environment<'_> {
         let plain = manifest.add_mend(mend.clone());
         let contradicted =
             wanted.and_then(|wanted| wanted.version.as_ref()).is_some_and(|wanted| !same_version(wanted, version));
-        let Salvaged { claims, doubtful } = if contradicted {
-            self.leftover(&of(plain), manifest).into()
+        let claims = if contradicted {
+            self.leftover(&of(plain), manifest)
         } else {
             match of(plain).claims_or_salvage(manifest) {
-                Some(salvaged) => salvaged,
+                Some(claims) => claims,
                 None => return Vec::new(),
             }
         };
         let mend = manifest.add_mend(if self.input.remove_first { remove_modules(mend, site, &claims) } else { mend });
-        let artifact = |(path, content)| {
-            let doubtful = doubtful.contains(&path);
-            let artifact = of(mend).artifact(path, content);
-            if doubtful { Artifact { authority: Authority::Record, ..artifact } } else { artifact }
-        };
-        claims.into_iter().map(artifact).collect()
+        claims.into_iter().map(|(path, content)| of(mend).artifact(path, content)).collect()
     }
 
     /// A version that the definition does not ask for: not deployed yet, or a name that came back with an old directory.

@@ -4,8 +4,9 @@
 //! sorted by path (`pip/_internal/operations/install/wheel.py`, `_normalized_outrows`), so that rows which came from
 //! elsewhere, say with a block of an older RECORD, mostly stand out of order. A RECORD that is not sorted gives nothing.
 //!
-//! Some fit in all the same: a block of an older RECORD of the same distribution lists much the same paths. Certain are
-//! only the rows that stand in one piece with those of the metadata directory, whose name has the version.
+//! Some fit in all the same: a block of an older RECORD of the same distribution lists much the same paths. Certain is
+//! only the piece with the rows of the metadata directory, whose name has the version; what the others are worth is for
+//! the contents to tell.
 
 use super::{Row, csv_row, row};
 
@@ -15,27 +16,23 @@ const PIECES: usize = 512;
 /// Fewer rows in a piece may be in order by chance.
 const ROWS: usize = 3;
 
-/// A row that a damaged RECORD still has.
+/// Rows that a damaged RECORD still has, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Salvaged {
-    /// The row.
-    pub row: Row,
-    /// Whether it is certainly of this RECORD: otherwise it may be one of an earlier version's.
+pub struct Piece {
+    /// The rows in file order.
+    pub rows: Vec<Row>,
+    /// Whether they are certainly of this RECORD: otherwise all of them may be of an earlier version's.
     pub certain: bool,
 }
 
-/// The rows that can be believed, in file order. `info` is the name of the metadata directory, with the version.
-pub fn salvage(bytes: &[u8], info: &str) -> Vec<Salvaged> {
+/// The pieces that can be believed, in file order. `info` is the name of the metadata directory, with the version.
+pub fn salvage(bytes: &[u8], info: &str) -> Vec<Piece> {
     let pieces = pieces(bytes);
     if pieces.len() > PIECES {
         return Vec::new();
     }
     let is_own = |row: &Row| row.path.strip_prefix(info).is_some_and(|rest| rest.starts_with('/'));
-    let told = |piece: Vec<Row>| {
-        let certain = piece.iter().any(is_own);
-        piece.into_iter().map(move |row| Salvaged { row, certain })
-    };
-    chain(pieces).into_iter().flat_map(told).collect()
+    chain(pieces).into_iter().map(|rows| Piece { certain: rows.iter().any(is_own), rows }).collect()
 }
 
 /// The rows between two places where there is none or where the order breaks. At such a place the rows beside it may be
@@ -111,7 +108,7 @@ mod tests {
     }
 
     fn paths(bytes: &[u8]) -> Vec<String> {
-        salvage(bytes, "pack-2.0.dist-info").into_iter().map(|salvaged| salvaged.row.path).collect()
+        salvage(bytes, "pack-2.0.dist-info").into_iter().flat_map(|piece| piece.rows).map(|row| row.path).collect()
     }
 
     #[test]
@@ -151,13 +148,14 @@ mod tests {
         let old = info("1.10") + &record("m", 1..300);
         let mut bytes = new.clone().into_bytes();
         bytes[8192..12288].copy_from_slice(&old.as_bytes()[8192..12288]);
-        let rows = salvage(&bytes, "Pack-2.0.dist-info");
+        let pieces = salvage(&bytes, "Pack-2.0.dist-info");
         let name = |at: usize| new[..at].lines().last().expect("a line").split(',').next().expect("a path").to_owned();
-        let certain: Vec<&str> =
-            rows.iter().filter(|salvaged| salvaged.certain).map(|salvaged| salvaged.row.path.as_str()).collect();
+        let of =
+            |certain: bool| pieces.iter().filter(move |piece| piece.certain == certain).flat_map(|piece| &piece.rows);
+        let certain: Vec<&str> = of(true).map(|row| row.path.as_str()).collect();
         assert!(certain.len() > 100, "{} rows", certain.len());
         assert!(certain.iter().all(|path| *path < name(8192).as_str()), "{:?}", certain.last());
-        let doubtful = rows.iter().filter(|salvaged| !salvaged.certain).count();
-        assert!(doubtful > 100, "{doubtful} rows");
+        assert!(of(false).count() > 100, "{} rows", of(false).count());
+        assert_eq!(pieces.len(), 3, "the block of the older one is a piece by itself");
     }
 }

@@ -51,8 +51,8 @@
 //!
 //! What it means:
 //!
-//! - [`findings`]: manifest and observations to findings; then what belongs together, what other hosts say, and when it
-//!   happened. Pure.
+//! - [`findings`]: manifest and observations to findings; then what belongs together, what other hosts and damaged notes
+//!   say, and when it happened. Pure.
 //! - [`plan`]: findings, graph and restore points to ordered steps. Pure.
 //!
 //! What people and programs see:

@@ -2,7 +2,8 @@
 //!
 //! Takes where the distribution lies and how its installer changed the paths, gives an artifact per file. RECORD lies
 //! on the target and may be damaged itself: then it becomes [`Manifest::broken`], and what can still be read of it but may
-//! be of an earlier version is [`Manifest::doubtful`]. A RECORD that is whole is believed: were one of its digests wrong, its file would not match, and the remedy of both is the same.
+//! be of an earlier version is [`Manifest::doubtful`]. A RECORD that is whole is believed: were one of its digests wrong, its
+//! file would not match, and the remedy of both is the same.
 
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId, Ownership};

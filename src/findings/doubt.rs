@@ -15,7 +15,7 @@ use crate::model::manifest::Doubtful;
 use crate::model::observation::BlockClass;
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of a host.
 type Place<'a> = (&'a HostName, &'a TargetPath);
@@ -23,14 +23,14 @@ type Place<'a> = (&'a HostName, &'a TargetPath);
 /// Takes back what only a doubtful piece of a damaged note says.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
     let doubtful = case.manifest.doubtful.iter().filter(|piece| !is_of_now(case, piece));
-    let rows: Vec<(Place<'_>, &Artifact)> = doubtful.flat_map(|piece| rows(case, piece)).collect();
+    // Two damaged notes may list one path: it counts once.
+    let rows: BTreeMap<Place<'_>, &Artifact> = doubtful.flat_map(|piece| rows(case, piece)).collect();
     if rows.is_empty() {
         return;
     }
-    let doubted: BTreeSet<Place<'_>> = rows.iter().map(|(place, _)| *place).collect();
     let all = std::mem::take(&mut findings.findings);
     let is_doubted = |finding: &Finding| {
-        doubted.contains(&(&finding.host, &finding.path)) && is_about_content(finding) && !is_proved(case, finding)
+        rows.contains_key(&(&finding.host, &finding.path)) && is_about_content(finding) && !is_proved(case, finding)
     };
     let (taken_back, kept): (Vec<Finding>, Vec<Finding>) = all.into_iter().partition(is_doubted);
     findings.findings = kept;
@@ -55,11 +55,8 @@ fn rows<'a>(case: Case<'a>, piece: &'a Doubtful) -> impl Iterator<Item = (Place<
 
 /// The only claim on a path, if it is one by digest.
 fn claim<'a>(case: Case<'a>, host: &HostName, path: &TargetPath) -> Option<&'a Artifact> {
-    let artifacts = &case.manifest.artifacts;
-    let from = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < (host, path));
-    let mut claims = artifacts[from..].iter().take_while(|artifact| (&artifact.host, &artifact.path) == (host, path));
-    let claim = claims.next().filter(|artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. })))?;
-    claims.next().is_none().then_some(claim)
+    let [claim] = case.manifest.claims_on(host, path) else { return None };
+    matches!(claim.expected, Expected::File(Content::Digest { .. })).then_some(claim)
 }
 
 /// Whether a row of the piece proves that it is no older one.
@@ -153,7 +150,7 @@ mod tests {
         scan
     }
 
-    /// Judges a file whose row, of a RECORD that is damaged, says "as noted", and another one of the same piece.
+    /// Judges a file whose row, of a RECORD that is damaged, says "as noted", and another one of the same piece; two such RECORDs list both.
     fn judged(live: &Scan, before: &[(&str, &str)]) -> Findings {
         let mut manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
         let (ignored, local) = (false, true);
@@ -175,7 +172,10 @@ mod tests {
         };
         manifest.artifacts = vec![row(MODULE), row(WITNESS)];
         let paths = vec![TargetPath::new(MODULE), TargetPath::new(WITNESS)];
-        manifest.doubtful.push(Doubtful { host: "h".into(), note: TargetPath::new("/env/lib/RECORD"), paths });
+        for note in ["/env/lib/a.dist-info/RECORD", "/env/lib/b.dist-info/RECORD"] {
+            let paths = paths.clone();
+            manifest.doubtful.push(Doubtful { host: "h".into(), note: TargetPath::new(note), paths });
+        }
         let mut then = scan(before);
         for sighting in then.observations.values_mut() {
             if let Sighting::Present(seen) = sighting {

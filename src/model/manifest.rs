@@ -280,6 +280,13 @@ impl Manifest {
         }
     }
 
+    /// What is claimed of one path. The artifacts have to be sorted ([`Self::sort`]).
+    pub fn claims_on(&self, host: &HostName, path: &TargetPath) -> &[Artifact] {
+        let from = self.artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < (host, path));
+        let to = self.artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) <= (host, path));
+        &self.artifacts[from..to]
+    }
+
     /// The mend of an artifact.
     pub fn mend(&self, id: MendId) -> &Mend {
         &self.mends[id.0 as usize]

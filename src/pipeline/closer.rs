@@ -278,16 +278,12 @@ impl<'a> Suspects<'a> {
 
     /// Whether a live file is what a digest says it should be, or what it was before.
     fn is_right(&self, path: &TargetPath) -> bool {
-        let artifacts = &self.known.manifest.artifacts;
         let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
         let states = self.known.baselines.states();
         if live.is_some() && states.iter().any(|state| state.content(&self.scan.host, path) == live) {
             return true;
         }
-        let key = (&self.scan.host, path);
-        let from = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < key);
-        let to = artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) <= key);
-        artifacts[from..to].iter().any(|artifact| {
+        self.known.manifest.claims_on(&self.scan.host, path).iter().any(|artifact| {
             matches!(
                 artifact.expected,
                 Expected::File(Content::Digest { .. } | Content::Bytes(_) | Content::Unordered { .. })

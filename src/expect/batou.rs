@@ -308,7 +308,7 @@ fn look_outside(manifest: &mut Manifest) {
     for look in manifest.look.iter().filter(|look| look.depth == Depth::Whole || look.depth == Depth::Checkout) {
         whole.entry(&look.host).or_default().push(&look.path);
     }
-    let covered = |host, path: &TargetPath| {
+    let covered = |host: &HostName, path: &TargetPath| {
         whole.get(host).is_some_and(|walked| walked.iter().any(|directory| path.is_below(directory)))
     };
     let outside = manifest.artifacts.iter().filter(|artifact| !covered(&artifact.host, &artifact.path));

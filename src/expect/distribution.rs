@@ -132,14 +132,7 @@ impl Distribution<'_> {
             if wheel_record::is_byte_code(&row.path) || !path.is_below(self.fence) {
                 continue;
             }
-            // What was seen there and what is claimed share one path.
-            let (path, absent) = if let Some((known, sighting)) = self.scan.observations.get_key_value(&path) {
-                (known.clone(), *sighting == Sighting::Absent)
-            } else {
-                let absent = *self.scan.sighting(&path) == Sighting::Absent;
-                (path, absent)
-            };
-            if absent && self.may_be_absent(row, &directories) {
+            if self.may_be_absent(row, &directories) && *self.scan.sighting(&path) == Sighting::Absent {
                 continue;
             }
             if let Some(content) = self.content(row, &path) {
@@ -196,7 +189,7 @@ impl Distribution<'_> {
     }
 
     fn seen_digest(&self, path: &TargetPath) -> Option<Digest> {
-        self.scan.seen(path)?.digest(Algorithm::Sha256).cloned()
+        self.scan.digest(path, Algorithm::Sha256)
     }
 
     /// An artifact of this distribution.
@@ -219,8 +212,8 @@ impl Distribution<'_> {
     }
 
     /// The files below the base that no claim covers, byte code apart.
-    pub(crate) fn unclaimed<'s>(&'s self, claims: &'s Claims) -> impl Iterator<Item = &'s TargetPath> {
-        files(self.scan, self.base).filter(|path| !claims.contains_key(*path) && !is_byte_code(path))
+    pub(crate) fn unclaimed<'s>(&'s self, claims: &'s Claims) -> impl Iterator<Item = TargetPath> + use<'s> {
+        files(self.scan, self.base).filter(|path| !claims.contains_key(path) && !is_byte_code(path))
     }
 
     /// A RECORD that was cut between two rows: its size is a whole number of disk sectors, and files that it does not
@@ -228,7 +221,7 @@ impl Distribution<'_> {
     pub(crate) fn cut_off(&self, claims: &Claims) -> Option<String> {
         let size = self.scan.seen(&self.info.join("RECORD"))?.size;
         let last = claims.keys().next_back()?;
-        let beyond: BTreeSet<&TargetPath> = self.unclaimed(claims).filter(|path| *path > last).collect();
+        let beyond: BTreeSet<TargetPath> = self.unclaimed(claims).filter(|path| path > last).collect();
         (size > 0 && size.is_multiple_of(512) && !beyond.is_empty()).then(|| {
             format!("it ends at byte {size}, a sector's end, and {} files come after its last row", beyond.len())
         })
@@ -236,8 +229,8 @@ impl Distribution<'_> {
 }
 
 /// Regular files below a directory.
-pub(crate) fn files<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = &'a TargetPath> {
-    scan.below(directory).filter_map(|(path, sighting)| match sighting {
+pub(crate) fn files<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
+    scan.below(directory).filter_map(|(path, sighting)| match &*sighting {
         Sighting::Present(seen) if seen.kind == Kind::File => Some(path),
         Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
     })
@@ -258,10 +251,10 @@ pub(crate) fn byte_code(
 ) -> Vec<Artifact> {
     let why = Why::new(WhyKind::NoReference, "byte code has no recorded digest; Python makes it anew when it is gone");
     files(scan, directory)
-        .filter(|path| is_byte_code(path))
+        .filter(is_byte_code)
         .map(|path| Artifact {
             durability: Durability::Derived,
-            ..file(host, unit, path.clone(), Content::Unknown(why.clone()), Authority::Record, mend)
+            ..file(host, unit, path, Content::Unknown(why.clone()), Authority::Record, mend)
         })
         .collect()
 }

@@ -20,32 +20,34 @@ pub(crate) enum Note<'a> {
 
 /// A file as evidence.
 pub(crate) fn note<'a>(scan: &'a Scan, path: &TargetPath) -> Note<'a> {
-    match &*scan.sighting(path) {
+    if let Some(bytes) = scan.captured(path) {
+        return Note::Bytes(bytes);
+    }
+    let sighting = scan.sighting(path);
+    let seen = match &*sighting {
         Sighting::Absent => return Note::Absent,
         Sighting::Unseen(failure) => {
             return Note::Unknown(Why::new(WhyKind::Unreadable, format!("`{path}` was not seen: {}", failure.text)));
         }
-        Sighting::Present(_) => {}
-    }
-    let Some(seen) = scan.seen(path) else { return Note::Absent };
+        Sighting::Present(seen) => seen,
+    };
     if seen.kind != Kind::File {
         return Note::WrongKind;
     }
     match &seen.content {
-        Some(SeenContent::Read { captured: Some(bytes), .. }) => Note::Bytes(bytes),
         Some(SeenContent::Failed(failure)) => {
             Note::Unknown(Why::new(WhyKind::Unreadable, format!("`{path}` cannot be read: {}", failure.text)))
         }
-        Some(SeenContent::Read { captured: None, .. }) | None => {
+        Some(SeenContent::Read { .. }) | None => {
             Note::Unknown(Why::new(WhyKind::Unreadable, format!("the scan did not keep the bytes of `{path}`")))
         }
     }
 }
 
 /// The directories and files directly in a directory.
-pub(crate) fn entries<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = &'a TargetPath> {
+pub(crate) fn entries<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
     scan.below(directory)
-        .filter(|(_, sighting)| matches!(sighting, Sighting::Present(_)))
+        .filter(|(_, sighting)| matches!(**sighting, Sighting::Present(_)))
         .map(|(path, _)| path)
         .filter(move |path| path.parent().as_ref() == Some(directory))
 }

@@ -124,7 +124,7 @@ fn add_unit(
 fn artifact(scan: &Scan, unit: &UnitId, deviation: &Deviation, mend: MendId) -> Artifact {
     let seen = scan.seen(&deviation.path);
     let expected = match &deviation.expected {
-        Expected::File(Content::Digest { .. }) if deviation.config && seen.is_some_and(may_be_edited) => {
+        Expected::File(Content::Digest { .. }) if deviation.config && seen.as_deref().is_some_and(may_be_edited) => {
             let why = "it is configuration, and was changed since its package was installed";
             Expected::File(Content::Unknown(Why::new(WhyKind::NoReference, why)))
         }

@@ -3,13 +3,13 @@
 use crate::model::content::{Algorithm, Blob};
 use crate::model::hasher::digest_of;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::observations::Observations;
 use crate::model::path::TargetPath;
 use base64::Engine as _;
-use std::collections::BTreeMap;
 
 /// A scan that looked at everything below `/`, and kept all bytes.
 pub(crate) fn scan(files: &[(&str, &str)]) -> Scan {
-    let mut observations = BTreeMap::new();
+    let mut observations = Observations::new();
     for (path, text) in files {
         let path = TargetPath::new(path);
         for directory in path.ancestors().skip(1) {

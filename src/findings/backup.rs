@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a claimed path whose content the definition does not tell.
-pub(super) fn judge_claim(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, why: Option<&Why>) -> Verdict {
+pub(super) fn judge_claim(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, why: Option<&Why>) -> Verdict {
     let points = case.points.of(&scan.host, &claim.artifact.path);
     match judge(case.points, points, seen, Changes::Any) {
         Verdict::Unknown(reason) if points.is_empty() => Verdict::Unknown(why.cloned().unwrap_or(reason)),

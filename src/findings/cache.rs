@@ -4,7 +4,7 @@
 //! programs wrote, and the disk lost it. A wrong guess costs a copy.
 
 use super::Case;
-use super::claim::Claim;
+use super::claim::Claims;
 use super::damage::Diagnosis;
 use super::{compare, unclaimed};
 use crate::model::content::Digest;
@@ -17,17 +17,12 @@ use std::collections::BTreeMap;
 
 /// Adds what differs between memory and disk to the findings of a host; what is only wrong in memory replaces the
 /// finding about its content, which the disk has right.
-pub(super) fn judge(
-    case: Case<'_>,
-    scan: &Scan,
-    claims: &BTreeMap<&TargetPath, Claim<'_>>,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, findings: &mut Vec<Finding>) {
     for (path, on_disk) in &scan.disk {
         let Some(seen) = scan.seen(path) else { continue };
         let claim = claims.get(path);
         let Some(diagnosis) =
-            diagnose(claim.and_then(|claim| claim.artifact.expected.digest()).as_ref(), seen, on_disk)
+            diagnose(claim.as_ref().and_then(|claim| claim.artifact.expected.digest()).as_ref(), &seen, on_disk)
         else {
             continue;
         };
@@ -35,8 +30,8 @@ pub(super) fn judge(
             findings.retain(|known| known.host != scan.host || known.path != *path || known.damage.is_metadata());
         }
         findings.push(match claim {
-            Some(claim) => compare::finding(claim, Some(seen), diagnosis),
-            None => unclaimed::finding(case, scan, claims, (path, seen), diagnosis),
+            Some(claim) => compare::finding(&claim, Some(&seen), diagnosis),
+            None => unclaimed::finding(case, scan, claims, (path, &seen), diagnosis),
         });
     }
 }

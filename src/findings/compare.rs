@@ -24,7 +24,7 @@ enum Verdict {
 pub(super) fn compare(
     case: Case<'_>,
     scan: &Scan,
-    (claim, sighting): (&Claim<'_>, &Sighting),
+    (claim, sighting): (&Claim, &Sighting),
     known: &Known<'_>,
 ) -> Judged {
     if claim.artifact.durability == Durability::Derived && says_nothing(&claim.artifact.expected) {
@@ -53,7 +53,7 @@ pub(super) fn compare(
         (false, _) => Judged::Wrong(found),
         (true, None) => Judged::Intact,
         (true, Some((why, unseen))) => {
-            let artifact = claim.artifact;
+            let artifact = &claim.artifact;
             let (host, unit, path) = (artifact.host.clone(), artifact.unit.clone(), Some(artifact.path.clone()));
             Judged::Unverified(Unverified { host, unit, path, why, unseen })
         }
@@ -71,7 +71,7 @@ fn unseen(failure: &Failure) -> Verdict {
     Verdict::Unknown(Why::new(WhyKind::Unreadable, failure.text.clone()), true)
 }
 
-fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
+fn absent(case: Case<'_>, claim: &Claim) -> Verdict {
     match &claim.artifact.expected {
         Expected::Absent => Verdict::Right,
         // What nobody knows anything about may also have been removed in ordinary operation.
@@ -99,7 +99,7 @@ fn absent(case: Case<'_>, claim: &Claim<'_>) -> Verdict {
 }
 
 /// A name that an earlier scan did not see either, though it saw others of the same directory: the directory is as it was.
-fn old_listing(case: Case<'_>, claim: &Claim<'_>) -> Option<String> {
+fn old_listing(case: Case<'_>, claim: &Claim) -> Option<String> {
     let (host, path) = (&claim.artifact.host, &claim.artifact.path);
     let directory = path.parent()?;
     let lacks_only_this = |revision: &&Revision| {
@@ -113,7 +113,7 @@ fn old_listing(case: Case<'_>, claim: &Claim<'_>) -> Option<String> {
     ))
 }
 
-fn present(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Verdict {
+fn present(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Verdict {
     let wanted = match &claim.artifact.expected {
         Expected::Absent => {
             let evidence = vec!["the deployment removes it".to_owned()];
@@ -138,13 +138,7 @@ fn present(case: Case<'_>, scan: &Scan, claim: &Claim<'_>, seen: &Seen, known: &
     }
 }
 
-fn file(
-    case: Case<'_>,
-    scan: &Scan,
-    claim: &Claim<'_>,
-    (content, seen): (&Content, &Seen),
-    known: &Known<'_>,
-) -> Verdict {
+fn file(case: Case<'_>, scan: &Scan, claim: &Claim, (content, seen): (&Content, &Seen), known: &Known<'_>) -> Verdict {
     match &seen.content {
         Some(SeenContent::Failed(failure)) => return unseen(failure),
         Some(SeenContent::Read { .. }) => {}
@@ -187,7 +181,7 @@ fn equal_but_for_order(expected: &[u8], live: &[u8], from: usize, to: usize) -> 
     sorted(middle) == sorted(&live[from..to])
 }
 
-fn metadata(scan: &Scan, claim: &Claim<'_>, seen: &Seen) -> Vec<Finding> {
+fn metadata(scan: &Scan, claim: &Claim, seen: &Seen) -> Vec<Finding> {
     let mut found = Vec::new();
     // Links have no mode of their own on Linux.
     if let (Some(mode), true) = (claim.mode, seen.kind != Kind::Link && seen.mode != claim.mode.unwrap_or(seen.mode)) {
@@ -195,8 +189,8 @@ fn metadata(scan: &Scan, claim: &Claim<'_>, seen: &Seen) -> Vec<Finding> {
         let diagnosis = Diagnosis::new(Damage::WrongMode, Class::Drift, Certainty::Proved, evidence);
         found.push(metadata_finding(claim, seen, diagnosis));
     }
-    let owner = differs(claim.owner, seen.uid, &scan.users).map(|text| format!("owner {text}"));
-    let group = differs(claim.group, seen.gid, &scan.groups).map(|text| format!("group {text}"));
+    let owner = differs(claim.owner.as_ref(), seen.uid, &scan.users).map(|text| format!("owner {text}"));
+    let group = differs(claim.group.as_ref(), seen.gid, &scan.groups).map(|text| format!("group {text}"));
     let evidence: Vec<String> = owner.into_iter().chain(group).collect();
     if !evidence.is_empty() {
         let diagnosis = Diagnosis::new(Damage::WrongOwner, Class::Drift, Certainty::Proved, evidence);
@@ -206,7 +200,7 @@ fn metadata(scan: &Scan, claim: &Claim<'_>, seen: &Seen) -> Vec<Finding> {
 }
 
 /// A mode that nobody declares, but that a backup knows otherwise.
-fn undeclared_mode(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Finding> {
+fn undeclared_mode(case: Case<'_>, claim: &Claim, seen: &Seen) -> Option<Finding> {
     if claim.mode.is_some() {
         return None;
     }
@@ -233,7 +227,7 @@ fn differs(declared: Option<&Principal>, number: u32, names: &BTreeMap<u32, Stri
     }
 }
 
-fn metadata_finding(claim: &Claim<'_>, seen: &Seen, diagnosis: Diagnosis) -> Finding {
+fn metadata_finding(claim: &Claim, seen: &Seen, diagnosis: Diagnosis) -> Finding {
     let mut finding = finding(claim, Some(seen), diagnosis);
     finding.mend = Some(claim.metadata_mend);
     finding.durability = Durability::Reproducible;
@@ -243,8 +237,8 @@ fn metadata_finding(claim: &Claim<'_>, seen: &Seen, diagnosis: Diagnosis) -> Fin
 }
 
 /// A finding about a claimed path.
-pub(super) fn finding(claim: &Claim<'_>, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
-    let artifact = claim.artifact;
+pub(super) fn finding(claim: &Claim, seen: Option<&Seen>, diagnosis: Diagnosis) -> Finding {
+    let artifact = &claim.artifact;
     let closer = seen.and_then(Seen::closer);
     let durable = artifact.durability == Durability::Durable;
     Finding {
@@ -292,8 +286,8 @@ pub(super) fn broken_record(scan: &Scan, broken: &Broken) -> Finding {
         expected_mode: None,
         secret: false,
         live: None,
-        size: seen.map(|seen| seen.size),
-        blocks: seen.and_then(Seen::closer).map(|closer| closer.runs.clone()).unwrap_or_default(),
+        size: seen.as_ref().map(|seen| seen.size),
+        blocks: seen.as_ref().and_then(|seen| seen.closer()).map(|closer| closer.runs.clone()).unwrap_or_default(),
         origin: None,
     }
 }

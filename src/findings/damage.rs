@@ -31,8 +31,8 @@ impl Diagnosis {
 }
 
 /// Names what is wrong with a file whose content is not the expected one.
-pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Diagnosis {
-    let artifact = claim.artifact;
+pub(super) fn diagnose(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Diagnosis {
+    let artifact = &claim.artifact;
     let whole = earlier_state(case, claim, seen, known)
         .or_else(|| earlier_backup(case, claim, seen))
         .or_else(|| other_file(claim, seen, known));
@@ -53,9 +53,9 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &K
 }
 
 /// The whole content is that of another file.
-fn other_file(claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
+fn other_file(claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
     let other = known.other(seen, &claim.artifact.path)?;
-    let path = other.path;
+    let path = &other.path;
     let mut evidence = vec![format!("the whole content is that of {path}")];
     if other.total > 1 {
         evidence.push(format!("{path} is one of {} files with this content", other.total));
@@ -64,8 +64,8 @@ fn other_file(claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagn
 }
 
 /// Why nobody can have edited it, and how sure that is.
-fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<(String, Certainty)> {
-    let artifact = claim.artifact;
+fn unwritten(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<(String, Certainty)> {
+    let artifact = &claim.artifact;
     let stamp = (seen.mtime, seen.size);
     let points = case.points.of(&artifact.host, &artifact.path);
     let backed_up =
@@ -73,7 +73,7 @@ fn unwritten(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) 
     let (host, path) = (&artifact.host, &artifact.path);
     let right = known::sha256(&artifact.expected);
     let scanned = case.revisions.iter().any(|revision| {
-        revision.stamp(host, path) == Some(stamp) && right.is_some() && revision.content(host, path) == right.as_ref()
+        revision.stamp(host, path) == Some(stamp) && right.is_some() && revision.content(host, path) == right
     });
     if backed_up || scanned {
         let text = "size and modification time are those of the right content: nobody wrote this";
@@ -99,10 +99,10 @@ fn old_inode(case: Case<'_>, artifact: &Artifact, seen: &Seen) -> Option<String>
 /// The content of an earlier state: an older revision of the definition, or an earlier scan. Not deployed yet, unless
 /// something shows that it was: other files of the same root unit, or its own time; or somebody else than the definition
 /// says what should be.
-fn earlier_state(case: Case<'_>, claim: &Claim<'_>, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
-    let artifact = claim.artifact;
+fn earlier_state(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<Diagnosis> {
+    let artifact = &claim.artifact;
     let live = live(seen)?;
-    let holds = |revision: &Revision| revision.content(&artifact.host, &artifact.path) == Some(live);
+    let holds = |revision: &Revision| revision.content(&artifact.host, &artifact.path).as_ref() == Some(live);
     let (index, newest) = case.revisions.iter().enumerate().find(|(_, revision)| holds(revision))?;
     let name = &newest.name;
     let mut evidence = vec![format!("the content is that of {name}")];
@@ -135,7 +135,7 @@ fn written_since(case: Case<'_>, then: &Revision, artifact: &Artifact, seen: &Se
 
 /// Content that a backup has. If a later backup has another one, a write was lost; if not, it has been so all the time
 /// and only the definition is newer.
-fn earlier_backup(case: Case<'_>, claim: &Claim<'_>, seen: &Seen) -> Option<Diagnosis> {
+fn earlier_backup(case: Case<'_>, claim: &Claim, seen: &Seen) -> Option<Diagnosis> {
     let live = live(seen)?;
     let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
     let at = points.iter().rposition(|point| point.digest.as_ref() == Some(live))?;

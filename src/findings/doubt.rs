@@ -24,7 +24,7 @@ type Place<'a> = (&'a HostName, &'a TargetPath);
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
     let doubtful = case.manifest.doubtful.iter().filter(|piece| !is_of_now(case, piece));
     // Two damaged notes may list one path: it counts once.
-    let rows: BTreeMap<Place<'_>, &Artifact> = doubtful.flat_map(|piece| rows(case, piece)).collect();
+    let rows: BTreeMap<Place<'_>, Artifact> = doubtful.flat_map(|piece| rows(case, piece)).collect();
     if rows.is_empty() {
         return;
     }
@@ -38,7 +38,7 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
     findings.unverified.extend(taken_back.iter().map(|one| entry(&one.host, &one.unit, &one.path)));
     let wrong: BTreeSet<Place<'_>> = findings.findings.iter().map(|finding| (&finding.host, &finding.path)).collect();
     for (place, artifact) in rows {
-        if is_as_noted(case, place, artifact) && !wrong.contains(&place) {
+        if is_as_noted(case, place, &artifact) && !wrong.contains(&place) {
             findings.checked -= 1;
             findings.intact -= 1;
             findings.unverified.push(entry(&artifact.host, &artifact.unit, &artifact.path));
@@ -49,26 +49,26 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
 }
 
 /// What a piece tells, as it is claimed: where nobody says more.
-fn rows<'a>(case: Case<'a>, piece: &'a Doubtful) -> impl Iterator<Item = (Place<'a>, &'a Artifact)> {
+fn rows<'a>(case: Case<'a>, piece: &'a Doubtful) -> impl Iterator<Item = (Place<'a>, Artifact)> {
     piece.paths.iter().filter_map(move |path| Some(((&piece.host, path), claim(case, &piece.host, path)?)))
 }
 
 /// The only claim on a path, if it is one by digest.
-fn claim<'a>(case: Case<'a>, host: &HostName, path: &TargetPath) -> Option<&'a Artifact> {
-    let [claim] = case.manifest.claims_on(host, path) else { return None };
+fn claim(case: Case<'_>, host: &HostName, path: &TargetPath) -> Option<Artifact> {
+    let [claim] = <[Artifact; 1]>::try_from(case.manifest.artifacts.on(host, path)).ok()?;
     matches!(claim.expected, Expected::File(Content::Digest { .. })).then_some(claim)
 }
 
 /// Whether a row of the piece proves that it is no older one.
 fn is_of_now(case: Case<'_>, piece: &Doubtful) -> bool {
-    rows(case, piece).any(|(place, artifact)| is_as_noted(case, place, artifact) && is_new(case, place, artifact))
+    rows(case, piece).any(|(place, artifact)| is_as_noted(case, place, &artifact) && is_new(case, place, &artifact))
 }
 
 /// Whether the file has the content that is noted.
 fn is_as_noted(case: Case<'_>, (host, path): Place<'_>, artifact: &Artifact) -> bool {
     let scan = case.scans.iter().find(|scan| scan.host == *host);
-    let live = scan.and_then(|scan| scan.seen(path)).and_then(|seen| seen.digest(Algorithm::Sha256));
-    live.is_some() && live == known::sha256(&artifact.expected).as_ref()
+    let live = scan.and_then(|scan| scan.digest(path, Algorithm::Sha256));
+    live.is_some() && live == known::sha256(&artifact.expected)
 }
 
 /// Whether what is noted is no earlier content: then there was another one there, or nothing.
@@ -79,7 +79,7 @@ fn is_new(case: Case<'_>, place: Place<'_>, artifact: &Artifact) -> bool {
 fn is_new_row(case: Case<'_>, (host, path): Place<'_>, row: &Digest) -> bool {
     let mut then = case.revisions.iter().filter_map(|revision| revision.content(host, path)).peekable();
     if then.peek().is_some() {
-        return then.all(|then| then != row);
+        return then.all(|then| then != *row);
     }
     case.revisions.iter().any(|revision| revision.lacks(host, path))
 }
@@ -109,7 +109,7 @@ fn is_unwritten(case: Case<'_>, Finding { host, path, .. }: &Finding, row: &Dige
     let stamp = Some((seen.mtime, seen.size));
     case.revisions
         .iter()
-        .any(|revision| revision.content(host, path) == Some(row) && revision.stamp(host, path) == stamp)
+        .any(|revision| revision.content(host, path).as_ref() == Some(row) && revision.stamp(host, path) == stamp)
 }
 
 fn entry(host: &HostName, unit: &UnitId, path: &TargetPath) -> Unverified {
@@ -170,17 +170,16 @@ mod tests {
             secret: false,
             origin: None,
         };
-        manifest.artifacts = vec![row(MODULE), row(WITNESS)];
+        manifest.artifacts.extend([row(MODULE), row(WITNESS)]);
         let paths = vec![TargetPath::new(MODULE), TargetPath::new(WITNESS)];
         for note in ["/env/lib/a.dist-info/RECORD", "/env/lib/b.dist-info/RECORD"] {
             let paths = paths.clone();
             manifest.doubtful.push(Doubtful { host: "h".into(), note: TargetPath::new(note), paths });
         }
         let mut then = scan(before);
-        for sighting in then.observations.values_mut() {
-            if let Sighting::Present(seen) = sighting {
-                (seen.mtime, seen.size) = (7, 7);
-            }
+        let paths: Vec<TargetPath> = then.observations.iter().map(|(path, _)| path).collect();
+        for path in paths {
+            then.observations.update(&path, |seen| (seen.mtime, seen.size) = (7, 7));
         }
         let scans = [live.clone()];
         let revisions = if before.is_empty() {
@@ -237,20 +236,17 @@ mod tests {
     fn blocks_and_times_prove_it_without_the_row() {
         let before = [(MODULE, "as noted")];
         let mut live = scan(&[(MODULE, "as it is now")]);
-        let Some(Sighting::Present(seen)) = live.observations.get_mut(&TargetPath::new(MODULE)) else {
-            panic!("it is there")
-        };
-        let stamp = (seen.mtime, seen.size);
-        (seen.mtime, seen.size) = (7, 7);
+        let module = TargetPath::new(MODULE);
+        let stamp = live.seen(&module).map(|seen| (seen.mtime, seen.size)).expect("it is there");
+        live.observations.update(&module, |seen| (seen.mtime, seen.size) = (7, 7));
         assert_eq!(judged(&live, &before).findings.len(), 1);
-        let Some(Sighting::Present(seen)) = live.observations.get_mut(&TargetPath::new(MODULE)) else {
-            panic!("it is there")
-        };
-        (seen.mtime, seen.size) = stamp;
-        let Some(SeenContent::Read { closer, .. }) = &mut seen.content else { panic!("it was read") };
-        let runs = vec![Run { at: 0, len: 1, class: BlockClass::Zero, from: None }];
-        let zeros = Closer { text: false, utf8: false, runs, bytes: None, tells: None, whole: false };
-        *closer = Some(Box::new(zeros));
+        live.observations.update(&module, |seen| {
+            (seen.mtime, seen.size) = stamp;
+            let Some(SeenContent::Read { closer, .. }) = &mut seen.content else { panic!("it was read") };
+            let runs = vec![Run { at: 0, len: 1, class: BlockClass::Zero, from: None }];
+            let zeros = Closer { text: false, utf8: false, runs, bytes: None, tells: None, whole: false };
+            *closer = Some(Box::new(zeros));
+        });
         assert_eq!(judged(&live, &before).findings.len(), 1);
     }
 }

@@ -90,7 +90,8 @@ fn is_plausible(damage: &Damage) -> bool {
 /// The version that a package's own metadata tells, where it is one of the files that differ: `package.json` (npm),
 /// `PKG-INFO` and `METADATA` (Python, PEP 566).
 fn version(scan: &Scan, finding: &Finding) -> Option<String> {
-    let text = scan.seen(&finding.path)?.closer()?.bytes.as_ref()?.text()?;
+    let seen = scan.seen(&finding.path)?;
+    let text = seen.closer()?.bytes.as_ref()?.text()?;
     match finding.path.name() {
         b"package.json" => {
             let metadata: serde_json::Value = serde_json::from_str(text).ok()?;

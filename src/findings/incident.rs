@@ -6,6 +6,7 @@ use crate::model::observation::{Kind, Scan, Seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
+use std::borrow::Cow;
 
 /// What nothing can vouch for and was touched in the window, sorted by host and path.
 pub fn at_risk(window: Window, scans: &[Scan], findings: &Findings) -> Vec<AtRisk> {
@@ -33,12 +34,12 @@ fn scan_of<'a>(scans: &'a [Scan], host: &HostName) -> Option<&'a Scan> {
 fn touched(window: Window, scan: &Scan, path: &TargetPath) -> Option<(Touched, i64)> {
     let seen = scan.seen(path);
     let inside = |touched: Touched, time: Option<i64>| Some((touched, time.filter(|time| window.contains(*time))?));
-    inside(Touched::Content, seen.map(|seen| seen.mtime))
-        .or_else(|| inside(Touched::Inode, seen.map(|seen| seen.ctime)))
+    inside(Touched::Content, seen.as_ref().map(|seen| seen.mtime))
+        .or_else(|| inside(Touched::Inode, seen.as_ref().map(|seen| seen.ctime)))
         .or_else(|| inside(Touched::Directory, directory(scan, path).map(|seen| seen.mtime)))
 }
 
-fn directory<'a>(scan: &'a Scan, path: &TargetPath) -> Option<&'a Seen> {
+fn directory<'a>(scan: &'a Scan, path: &TargetPath) -> Option<Cow<'a, Seen>> {
     scan.seen(&path.parent()?).filter(|seen| seen.kind == Kind::Directory)
 }
 

@@ -1,17 +1,17 @@
 //! Files that nothing vouches for, but whose own format proves them damaged.
 
 use super::Case;
-use super::claim::Claim;
+use super::claim::Claims;
 use super::damage::Diagnosis;
 use super::{compare, unclaimed};
 use crate::model::artifact::Authority;
 use crate::model::finding::{Certainty, Damage, Findings};
 use crate::model::observation::Scan;
 use crate::model::path::TargetPath;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Turns what could not be judged, and is damaged in itself, into findings.
-pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &BTreeMap<&TargetPath, Claim<'_>>, findings: &mut Findings) {
+pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, findings: &mut Findings) {
     let known: BTreeSet<TargetPath> = findings
         .findings
         .iter()
@@ -25,8 +25,8 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &BTreeMap<&TargetPath, 
             vec![format!("it is damaged in itself, says the check `{}`{place}: {}", proof.check, proof.text)];
         let diagnosis = Diagnosis::damage(Damage::Inconsistent, Certainty::Proved, evidence);
         let mut finding = match claims.get(path) {
-            Some(claim) => compare::finding(claim, Some(seen), diagnosis),
-            None => unclaimed::finding(case, scan, claims, (path, seen), diagnosis),
+            Some(claim) => compare::finding(&claim, Some(&seen), diagnosis),
+            None => unclaimed::finding(case, scan, claims, (path, &seen), diagnosis),
         };
         finding.authority = Authority::Intrinsic;
         findings.unverified.retain(|entry| entry.host != scan.host || entry.path.as_ref() != Some(path));

@@ -4,18 +4,17 @@
 //! "this is another file" and "this is older than its neighbours". Both tables are made when the first wrong file asks.
 
 use super::Case;
-use super::claim::Claim;
+use super::claim::{Claims, Place};
 use crate::model::artifact::{Artifact, Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
-use crate::model::observation::{Scan, Seen};
+use crate::model::observation::{Scan, Seen, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-
-type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
 
 /// Contents shorter than this are equal by chance too often to name a file by them, in bytes.
 const TELLING: u64 = 32;
@@ -28,22 +27,22 @@ const KEPT: usize = 64;
 pub(super) struct Known<'a> {
     case: Case<'a>,
     scan: &'a Scan,
-    claims: &'a Claims<'a>,
-    contents: OnceCell<HashMap<Digest, Vec<&'a TargetPath>>>,
-    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Newer<'a>>>,
-    youngest: OnceCell<BTreeMap<&'a UnitId, i64>>,
+    claims: Claims<'a>,
+    contents: OnceCell<HashMap<Digest, Vec<TargetPath>>>,
+    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Newer>>,
+    youngest: OnceCell<BTreeMap<UnitId, i64>>,
 }
 
 /// A file of a unit that shows that it has moved on from an earlier state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Newer<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Newer {
     /// It has the content that the definition makes now, and had another one then.
-    Changed(&'a TargetPath),
+    Changed(TargetPath),
     /// The definition makes it now, and it was not there then.
-    New(&'a TargetPath),
+    New(TargetPath),
 }
 
-impl fmt::Display for Newer<'_> {
+impl fmt::Display for Newer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(path) => write!(f, "{path} is of a later one"),
@@ -54,14 +53,14 @@ impl fmt::Display for Newer<'_> {
 
 /// Whose content it is.
 #[derive(Debug)]
-pub(super) struct Other<'a> {
-    pub(super) path: &'a TargetPath,
+pub(super) struct Other {
+    pub(super) path: TargetPath,
     /// How many other paths have it, as far as they are kept.
     pub(super) total: usize,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: &'a Claims<'a>) -> Self {
+    pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: Claims<'a>) -> Self {
         let (contents, advanced, youngest) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         Self { case, scan, claims, contents, advanced, youngest }
     }
@@ -69,103 +68,94 @@ impl<'a> Known<'a> {
     /// The other path whose content it is that was seen: there now, in an earlier state, or as it should be. Of several the
     /// one in the same directory, or the first. A live file that nobody vouches for is no witness: it may have lost its own
     /// content in the same way, to the same file.
-    pub(super) fn other(&self, seen: &Seen, own: &TargetPath) -> Option<Other<'a>> {
+    pub(super) fn other(&self, seen: &Seen, own: &TargetPath) -> Option<Other> {
         if seen.size < TELLING {
             return None;
         }
         let holders = self.contents.get_or_init(|| self.contents()).get(seen.digest(Algorithm::Sha256)?)?;
         let directory = own.parent();
-        let others: Vec<&'a TargetPath> = holders.iter().copied().filter(|path| *path != own).collect();
+        let others: Vec<&TargetPath> = holders.iter().filter(|path| *path != own).collect();
         let path = others.iter().min_by_key(|path| (path.parent() != directory, **path))?;
-        Some(Other { path, total: others.len() })
+        Some(Other { path: (*path).clone(), total: others.len() })
     }
 
-    fn contents(&self) -> HashMap<Digest, Vec<&'a TargetPath>> {
-        let mut contents: HashMap<Digest, Vec<&'a TargetPath>> = HashMap::new();
-        let mut add = |digest: Digest, path: &'a TargetPath| {
-            let holders = contents.entry(digest).or_default();
-            if holders.len() < KEPT && !holders.contains(&path) {
-                holders.push(path);
+    /// Who holds the contents that files have and should not have. Those of all others are too many to keep.
+    fn contents(&self) -> HashMap<Digest, Vec<TargetPath>> {
+        let mut contents: HashMap<Digest, Vec<TargetPath>> = HashMap::new();
+        for (artifact, seen) in self.claimed_and_seen() {
+            if let Some(live) = seen.digest(Algorithm::Sha256)
+                && !is_right(&artifact.expected, &seen)
+            {
+                contents.entry(live.clone()).or_default();
+            }
+        }
+        let mut add = |digest: &Digest, path: &TargetPath| {
+            if let Some(holders) = contents.get_mut(digest)
+                && holders.len() < KEPT
+                && !holders.contains(path)
+            {
+                holders.push(path.clone());
             }
         };
-        for artifact in self.case.manifest.artifacts.iter().filter(|artifact| artifact.host == self.scan.host) {
+        for artifact in self.case.manifest.artifacts.of(&self.scan.host) {
             if let Some(digest) = sha256(&artifact.expected) {
-                add(digest, &artifact.path);
+                add(&digest, &artifact.path);
             }
         }
         for revision in self.case.revisions {
             for (path, digest) in revision.contents(&self.scan.host) {
-                add(digest.clone(), path);
+                add(&digest, &path);
             }
         }
-        for claim in self.claims.values() {
+        for (artifact, seen) in self.claimed_and_seen() {
             // Where they vouch by another digest, the live file tells its SHA-256.
-            if let Expected::File(Content::Digest { digest, .. }) = &claim.artifact.expected
-                && let Some(seen) = self.scan.seen(&claim.artifact.path)
-                && seen.digest(digest.algorithm) == Some(digest)
-                && let Some(digest) = seen.digest(Algorithm::Sha256)
-            {
-                add(digest.clone(), &claim.artifact.path);
+            if let Some(digest) = seen.digest(Algorithm::Sha256).filter(|_| is_right(&artifact.expected, &seen)) {
+                add(digest, &artifact.path);
             }
         }
         contents
     }
 
     /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state.
-    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Newer<'a>> {
+    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Newer> {
         let advanced = self.advanced.get_or_init(|| self.advances());
-        advanced.get(&(revision, self.root(unit)?)).copied()
+        advanced.get(&(revision, self.root(unit)?)).cloned()
     }
 
-    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Newer<'a>> {
+    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Newer> {
         let mut advanced = BTreeMap::new();
         if self.case.revisions.is_empty() {
             return advanced;
         }
-        for artifact in self.artifacts_in_place() {
+        for (artifact, _) in self.in_place() {
             let Some(made) = sha256(&artifact.expected) else { continue };
             let Some(root) = self.root(&artifact.unit) else { continue };
             for (index, revision) in self.case.revisions.iter().enumerate() {
-                if revision.content(&artifact.host, &artifact.path).is_some_and(|then| *then != made) {
-                    advanced.entry((index, root)).or_insert(Newer::Changed(&artifact.path));
+                let differed = || revision.content(&artifact.host, &artifact.path).is_some_and(|then| then != made);
+                if !advanced.contains_key(&(index, root)) && differed() {
+                    advanced.insert((index, root), Newer::Changed(artifact.path.clone()));
                 }
             }
         }
-        for artifact in self.claims.values().map(|claim| claim.artifact) {
-            if !self.is_there(artifact) {
-                continue;
-            }
+        for (artifact, _) in self.claimed_and_seen().filter(|(artifact, _)| is_only_made(artifact)) {
             let Some(root) = self.root(&artifact.unit) else { continue };
             for (index, revision) in self.case.revisions.iter().enumerate() {
-                if revision.lacks(&artifact.host, &artifact.path) {
-                    advanced.entry((index, root)).or_insert(Newer::New(&artifact.path));
+                let known = advanced.contains_key(&(index, root));
+                if !known && revision.lacks(&artifact.host, &artifact.path) {
+                    advanced.insert((index, root), Newer::New(artifact.path.clone()));
                 }
             }
         }
         advanced
     }
 
-    /// Whether a name is there that only a deployment makes. What it holds may be damaged; that there is such a name tells
-    /// enough. Directories and what nobody knows the content of may also be made by what was deployed.
-    fn is_there(&self, artifact: &Artifact) -> bool {
-        let made = match &artifact.expected {
-            Expected::File(content) => !matches!(content, Content::Unknown(_)),
-            Expected::Link { .. } => true,
-            Expected::Directory { .. } | Expected::Absent | Expected::Present => false,
-        };
-        made && matches!(artifact.authority, Authority::Definition | Authority::Vendor)
-            && self.scan.seen(&artifact.path).is_some()
-    }
-
     /// When the youngest sound file of a unit was written, nanoseconds since 1970 UTC.
     pub(super) fn youngest(&self, unit: &UnitId) -> Option<i64> {
         let youngest = || {
-            let mut youngest: BTreeMap<&'a UnitId, i64> = BTreeMap::new();
-            for artifact in self.artifacts_in_place() {
-                if let Some(seen) = self.scan.seen(&artifact.path) {
-                    let time = youngest.entry(&artifact.unit).or_insert(seen.mtime);
-                    *time = seen.mtime.max(*time);
-                }
+            let mut youngest: BTreeMap<UnitId, i64> = BTreeMap::new();
+            for (artifact, seen) in self.in_place() {
+                let time = youngest.entry(artifact.unit).or_insert(seen.mtime);
+                *time = seen.mtime.max(*time);
             }
             youngest
         };
@@ -173,16 +163,40 @@ impl<'a> Known<'a> {
     }
 
     /// The files that are what is known of them.
-    fn artifacts_in_place(&self) -> impl Iterator<Item = &'a Artifact> {
-        let in_place = |artifact: &&'a Artifact| {
-            let live = self.scan.seen(&artifact.path).and_then(|seen| seen.digest(Algorithm::Sha256));
+    fn in_place(&self) -> impl Iterator<Item = (Artifact, Cow<'a, Seen>)> + use<'a> {
+        self.claimed_and_seen().filter(|(artifact, seen)| {
+            let live = seen.digest(Algorithm::Sha256);
             live.is_some() && live == sha256(&artifact.expected).as_ref()
-        };
-        self.claims.values().map(|claim| claim.artifact).filter(in_place)
+        })
+    }
+
+    /// What decides about each path that is claimed, and what is there, where something is.
+    fn claimed_and_seen(&self) -> impl Iterator<Item = (Artifact, Cow<'a, Seen>)> + use<'a> {
+        let both = |place: Place<'a>| Some((place.claim?.artifact, seen(place.sighting?)?));
+        self.claims.beside(self.scan).filter_map(both)
     }
 
     fn root(&self, unit: &UnitId) -> Option<&'a UnitId> {
         self.case.manifest.lineage(unit).last().map(|root| &root.id)
+    }
+}
+
+/// Whether it is a name that only a deployment makes. What it holds may be damaged; that there is such a name tells
+/// enough. Directories and what nobody knows the content of may also be made by what was deployed.
+fn is_only_made(artifact: &Artifact) -> bool {
+    let made = match &artifact.expected {
+        Expected::File(content) => !matches!(content, Content::Unknown(_)),
+        Expected::Link { .. } => true,
+        Expected::Directory { .. } | Expected::Absent | Expected::Present => false,
+    };
+    made && matches!(artifact.authority, Authority::Definition | Authority::Vendor)
+}
+
+/// Whether a file has the digest that is claimed.
+fn is_right(expected: &Expected, seen: &Seen) -> bool {
+    match expected {
+        Expected::File(Content::Digest { digest, .. }) => seen.digest(digest.algorithm) == Some(digest),
+        expected => sha256(expected).is_some_and(|digest| seen.digest(Algorithm::Sha256) == Some(&digest)),
     }
 }
 

@@ -31,7 +31,6 @@ use crate::model::observation::Scan;
 use crate::model::package::Packages;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::UnitId;
-use std::borrow::Cow;
 
 pub use revision::Revision;
 
@@ -80,15 +79,15 @@ fn seen_host<'a>(case: Case<'a>, host: &Host) -> Result<&'a Scan, Unverified> {
 }
 
 fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
-    let claims = claim::claims(case.manifest, &scan.host);
-    let known = known::Known::new(case, scan, &claims);
-    // Both are sorted: they are walked side by side.
-    let mut observations = scan.observations.iter().peekable();
-    for (path, claim) in &claims {
-        while observations.next_if(|(seen, _)| seen < path).is_some() {}
-        let itself = observations.peek().filter(|(seen, _)| seen == path);
-        let sighting = itself.map_or_else(|| scan.sighting(path), |(_, sighting)| Cow::Borrowed(*sighting));
-        record(compare::compare(case, scan, (claim, &sighting), &known), findings);
+    let claims = claim::Claims::new(case.manifest, &scan.host);
+    let known = known::Known::new(case, scan, claims);
+    let mut rest = unclaimed::Rest::default();
+    for place in claims.beside(scan) {
+        rest.note(&place);
+        if let Some(claim) = place.claim {
+            let sighting = place.sighting.unwrap_or_else(|| scan.sighting(&place.path));
+            record(compare::compare(case, scan, (&claim, &sighting), &known), findings);
+        }
     }
     if let Some(packages) = &scan.packages {
         // What differs is among the claims.
@@ -99,13 +98,13 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
     }
-    for judged in unclaimed::judge(case, scan, &claims) {
+    for judged in unclaimed::judge(case, scan, claims, &rest) {
         record(judged, findings);
     }
-    intrinsic::judge(case, scan, &claims, findings);
-    cache::judge(case, scan, &claims, &mut findings.findings);
+    intrinsic::judge(case, scan, claims, findings);
+    cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));
-    let kept = unclaimed::irreplaceable(case, scan, &claims, &findings.findings);
+    let kept = unclaimed::irreplaceable(case, scan, claims, (rest, &findings.findings));
     findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
 }
 

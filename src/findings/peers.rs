@@ -3,7 +3,7 @@
 //! Only for what nothing else can vouch for. Three hosts at least have to have the file, and more than half of them the
 //! same content; content that belongs to its host alone differs everywhere and proves nothing.
 
-use super::claim::{self, Claim};
+use super::claim::Claims;
 use super::{Case, compare, unclaimed};
 use crate::findings::damage::Diagnosis;
 use crate::model::artifact::{Authority, Content, Expected};
@@ -18,11 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Fewer hosts have no majority that means anything.
 const FEWEST: usize = 3;
 
-/// The claims on one host.
-type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
-
 /// The places of one path in one unit on several hosts.
-type Peers<'a> = BTreeMap<(String, &'a TargetPath), Vec<(&'a HostName, &'a Digest)>>;
+type Peers<'a> = BTreeMap<(String, &'a TargetPath), Vec<(&'a HostName, Digest)>>;
 
 /// Judges by majority what could not be judged host by host.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
@@ -36,26 +33,24 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
             peers.entry((unit_without_host(entry), path)).or_default().push((&entry.host, digest));
         }
     }
-    let mut claims: BTreeMap<&HostName, Claims<'_>> = BTreeMap::new();
     let mut settled: BTreeSet<(HostName, TargetPath)> = BTreeSet::new();
     for ((_, path), places) in peers {
         let Some(majority) = majority(&places) else { continue };
         let agreeing: Vec<&HostName> =
-            places.iter().filter(|(_, digest)| *digest == majority).map(|(host, _)| *host).collect();
+            places.iter().filter(|(_, digest)| digest == majority).map(|(host, _)| *host).collect();
         for (host, digest) in &places {
             findings.checked += 1;
             settled.insert(((*host).clone(), path.clone()));
-            if *digest == majority {
+            if digest == majority {
                 findings.intact += 1;
             } else {
-                let claims = claims.entry(host).or_insert_with(|| claim::claims(case.manifest, host));
                 let evidence = format!(
                     "{} of {} hosts with this unit have another content: {}",
                     agreeing.len(),
                     places.len(),
                     names(&agreeing)
                 );
-                findings.findings.extend(finding(case, (host, path), claims, (majority, evidence)));
+                findings.findings.extend(finding(case, (host, path), (majority, evidence)));
             }
         }
     }
@@ -68,11 +63,11 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
 }
 
 /// Where the content of a path that could not be judged is known, and is no data of a host.
-fn digest_of<'a>(case: Case<'a>, entry: &'a Unverified) -> Option<(&'a TargetPath, &'a Digest)> {
+fn digest_of<'a>(case: Case<'a>, entry: &'a Unverified) -> Option<(&'a TargetPath, Digest)> {
     let path = entry.path.as_ref()?;
     let is_data = case.manifest.data.iter().any(|data| data.host == entry.host && path.is_below(&data.path));
     let scan = scan_of(case, &entry.host)?;
-    scan.seen(path)?.digest(Algorithm::Sha256).filter(|_| !is_data).map(|digest| (path, digest))
+    scan.digest(path, Algorithm::Sha256).filter(|_| !is_data).map(|digest| (path, digest))
 }
 
 fn scan_of<'a>(case: Case<'a>, host: &HostName) -> Option<&'a Scan> {
@@ -84,7 +79,7 @@ fn unit_without_host(entry: &Unverified) -> String {
 }
 
 /// The content that more than half of the hosts have.
-fn majority<'a>(places: &[(&HostName, &'a Digest)]) -> Option<&'a Digest> {
+fn majority<'a>(places: &'a [(&HostName, Digest)]) -> Option<&'a Digest> {
     if places.len() < FEWEST {
         return None;
     }
@@ -102,15 +97,15 @@ fn names(hosts: &[&HostName]) -> String {
 fn finding(
     case: Case<'_>,
     (host, path): (&HostName, &TargetPath),
-    claims: &Claims<'_>,
     (majority, evidence): (&Digest, String),
 ) -> Option<Finding> {
     let scan = scan_of(case, host)?;
     let seen = scan.seen(path)?;
     let diagnosis = Diagnosis::damage(Damage::Changed, Certainty::Guess, vec![evidence]);
+    let claims = Claims::new(case.manifest, host);
     let mut finding = match claims.get(path) {
-        Some(claim) => compare::finding(claim, Some(seen), diagnosis),
-        None => unclaimed::finding(case, scan, claims, (path, seen), diagnosis),
+        Some(claim) => compare::finding(&claim, Some(&seen), diagnosis),
+        None => unclaimed::finding(case, scan, claims, (path, &seen), diagnosis),
     };
     finding.authority = Authority::Peers;
     finding.expected = Some(Expected::File(Content::Digest { digest: majority.clone(), size: None }));

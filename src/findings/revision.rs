@@ -1,9 +1,10 @@
 //! An earlier state to hold against: what one revision of the definition makes, or what an earlier scan saw.
 
 use crate::model::content::{Algorithm, Digest};
-use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,10 +40,10 @@ impl Revision {
     }
 
     /// The SHA-256 of a file then.
-    pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<&Digest> {
+    pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<Digest> {
         match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.get(path),
-            Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256),
+            Held::Made(hosts) => hosts.get(host)?.get(path).cloned(),
+            Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256).cloned(),
         }
     }
 
@@ -61,40 +62,41 @@ impl Revision {
     }
 
     /// All contents on one host.
-    pub fn contents<'a>(&'a self, host: &HostName) -> Box<dyn Iterator<Item = (&'a TargetPath, &'a Digest)> + 'a> {
+    pub fn contents<'a>(&'a self, host: &HostName) -> Box<dyn Iterator<Item = (TargetPath, Digest)> + 'a> {
         match &self.held {
-            Held::Made(hosts) => Box::new(hosts.get(host).into_iter().flatten()),
+            Held::Made(hosts) => {
+                let of_host = hosts.get(host).into_iter().flatten();
+                Box::new(of_host.map(|(path, digest)| (path.clone(), digest.clone())))
+            }
             Held::Seen(scan) if scan.host == *host => Box::new(
                 scan.observations
                     .iter()
-                    .filter_map(|(path, seen)| Some((path, file(seen)?.digest(Algorithm::Sha256)?))),
+                    .filter_map(|(path, seen)| Some((path, file(seen)?.digest(Algorithm::Sha256)?.clone()))),
             ),
             Held::Seen(_) => Box::new(std::iter::empty()),
         }
     }
 
     /// The files from a path on, in path order, where it was a scan.
-    pub fn files_from<'a>(&'a self, host: &HostName, path: &TargetPath) -> impl Iterator<Item = &'a TargetPath> {
+    pub fn files_from<'a>(&'a self, host: &HostName, path: &TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
         let scan = match &self.held {
             Held::Seen(scan) if scan.host == *host => Some(scan),
             Held::Seen(_) | Held::Made(_) => None,
         };
         let from = path.clone();
-        let files = scan.into_iter().flat_map(move |scan| scan.observations.range(from.clone()..));
+        let files = scan.into_iter().flat_map(move |scan| scan.observations.range(&from));
         files.filter_map(|(path, seen)| file(seen).map(|_| path))
     }
 
-    fn file(&self, host: &HostName, path: &TargetPath) -> Option<&Seen> {
+    fn file(&self, host: &HostName, path: &TargetPath) -> Option<Cow<'_, Seen>> {
         match &self.held {
             Held::Made(_) => None,
-            Held::Seen(scan) => scan.observations.get(path).filter(|_| scan.host == *host).and_then(file),
+            Held::Seen(scan) if scan.host == *host => file(scan.observations.get(path)?),
+            Held::Seen(_) => None,
         }
     }
 }
 
-fn file(sighting: &Sighting) -> Option<&Seen> {
-    match sighting {
-        Sighting::Present(seen) if seen.kind == Kind::File => Some(seen),
-        Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
-    }
+fn file(sighting: Cow<'_, Sighting>) -> Option<Cow<'_, Seen>> {
+    seen(sighting).filter(|seen| seen.kind == Kind::File)
 }

@@ -1,7 +1,7 @@
 //! What nobody claims: declared data, ignored files, output that only code knows, and what should not be there.
 
 use super::backup::{self, Verdict};
-use super::claim::Claim;
+use super::claim::{Claim, Claims, Place};
 use super::damage::Diagnosis;
 use super::{Case, Judged};
 use crate::model::artifact::{Artifact, Authority, Durability, Expected, Ownership};
@@ -12,15 +12,45 @@ use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoint;
 use crate::model::unit::{Unit, UnitId, UnitKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-type Claims<'a> = BTreeMap<&'a TargetPath, Claim<'a>>;
+/// What the comparison of all that is claimed leaves over.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Paths that were seen and that nobody claims.
+    unclaimed: Vec<TargetPath>,
+    /// Directories of which the deployment decides about all that is in them.
+    complete: Vec<Artifact>,
+    /// Files and links that no deployment makes.
+    own: Vec<TargetPath>,
+}
+
+impl Rest {
+    /// Takes from a path what is needed later.
+    pub(super) fn note(&mut self, place: &Place<'_>) {
+        let artifact = place.claim.as_ref().map(|claim| &claim.artifact);
+        if let Some(artifact) = artifact
+            && matches!(artifact.expected, Expected::Directory { ownership: Ownership::Complete })
+        {
+            self.complete.push(artifact.clone());
+        }
+        let Some(sighting) = place.sighting.as_deref() else { return };
+        if artifact.is_none() {
+            self.unclaimed.push(place.path.clone());
+        }
+        if let Sighting::Present(seen) = sighting
+            && matches!(seen.kind, Kind::File | Kind::Link)
+            && artifact.is_none_or(|artifact| artifact.durability == Durability::Durable)
+        {
+            self.own.push(place.path.clone());
+        }
+    }
+}
 
 /// Judges every path that was seen, or that a backup has, and that no artifact claims.
-pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Judged> {
-    let view = View { case, scan, claims, units: units(case, scan), complete: complete(claims) };
-    let seen = with_claims(scan, claims).filter(|(_, _, claim)| claim.is_none());
-    let mut judged: Vec<Judged> = seen.map(|(path, sighting, _)| view.judge(path, sighting)).collect();
+pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, rest: &Rest) -> Vec<Judged> {
+    let view = View { case, scan, claims, units: units(case, scan), complete: &rest.complete };
+    let mut judged: Vec<Judged> = rest.unclaimed.iter().map(|path| view.judge(path, &scan.sighting(path))).collect();
     judged.extend(view.vanished());
     judged
 }
@@ -29,18 +59,23 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: &Claims<'_>) -> Vec<Jud
 pub(super) fn finding(
     case: Case<'_>,
     scan: &Scan,
-    claims: &Claims<'_>,
+    claims: Claims<'_>,
     (path, seen): (&TargetPath, &Seen),
     diagnosis: Diagnosis,
 ) -> Finding {
-    let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
+    let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
     view.finding(path, view.unit_of(path), Some(seen), diagnosis)
 }
 
 /// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
 /// place to go back to: it stays in the quarantine.
-pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, findings: &[Finding]) -> Vec<TargetPath> {
-    let view = View { case, scan, claims, units: units(case, scan), complete: Vec::new() };
+pub(super) fn irreplaceable(
+    case: Case<'_>,
+    scan: &Scan,
+    claims: Claims<'_>,
+    (rest, findings): (Rest, &[Finding]),
+) -> Vec<TargetPath> {
+    let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
     let wrong: BTreeSet<&TargetPath> =
         findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
     // What lies in something that should not be there has no place to come back to.
@@ -49,44 +84,29 @@ pub(super) fn irreplaceable(case: Case<'_>, scan: &Scan, claims: &Claims<'_>, fi
         .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
         .map(|finding| &finding.path)
         .collect();
-    let keeps = |(path, sighting, claim): &(&TargetPath, &Sighting, Option<&Claim<'_>>)| {
-        let Sighting::Present(seen) = sighting else { return false };
-        matches!(seen.kind, Kind::File | Kind::Link)
-            && claim.is_none_or(|claim| claim.artifact.durability == Durability::Durable)
-            && !wrong.contains(path)
-            && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(is_no_directory))
+    let mut kept = rest.own;
+    kept.retain(|path| {
+        !wrong.contains(path)
+            && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim)))
             && !is_derived(path)
             && !view.is_repository(path)
             && !displaced.iter().any(|displaced| path.is_below(displaced))
             && !view.belongs_to_environment(path)
-    };
-    with_claims(scan, claims).filter(keeps).map(|(path, _, _)| path.clone()).collect()
-}
-
-/// Every path that was seen, with what is claimed of it. Both are sorted: they are walked side by side.
-fn with_claims<'a>(
-    scan: &'a Scan,
-    claims: &'a Claims<'a>,
-) -> impl Iterator<Item = (&'a TargetPath, &'a Sighting, Option<&'a Claim<'a>>)> {
-    let mut claims = claims.iter().peekable();
-    scan.observations.iter().map(move |(path, sighting)| {
-        while claims.next_if(|(claimed, _)| **claimed < path).is_some() {}
-        let claim = claims.peek().filter(|(claimed, _)| **claimed == path).map(|(_, claim)| *claim);
-        (path, sighting, claim)
-    })
+    });
+    kept
 }
 
 /// Whether the deployment puts a file or a link there.
-fn is_no_directory(claim: &Claim<'_>) -> bool {
+fn is_no_directory(claim: &Claim) -> bool {
     matches!(claim.artifact.expected, Expected::File(_) | Expected::Link { .. })
 }
 
 struct View<'a> {
     case: Case<'a>,
     scan: &'a Scan,
-    claims: &'a Claims<'a>,
+    claims: Claims<'a>,
     units: Vec<(&'a TargetPath, &'a UnitId)>,
-    complete: Vec<&'a Artifact>,
+    complete: &'a [Artifact],
 }
 
 /// The units with a directory on this host, so that the deepest comes last.
@@ -95,12 +115,6 @@ fn units<'a>(case: Case<'a>, scan: &Scan) -> Vec<(&'a TargetPath, &'a UnitId)> {
     let mut units: Vec<_> = of_host.filter_map(|unit: &Unit| Some((unit.directory.as_ref()?, &unit.id))).collect();
     units.sort();
     units
-}
-
-fn complete<'a>(claims: &Claims<'a>) -> Vec<&'a Artifact> {
-    let owned =
-        |claim: &&Claim<'a>| matches!(claim.artifact.expected, Expected::Directory { ownership: Ownership::Complete });
-    claims.values().filter(owned).map(|claim| claim.artifact).collect()
 }
 
 impl View<'_> {
@@ -170,7 +184,7 @@ impl View<'_> {
         let newest = usable().filter(|point| point.host == self.scan.host).map(|point| point.taken_at).max();
         usable()
             .filter(|point| point.host == self.scan.host && Some(point.taken_at) == newest)
-            .filter(|point| !self.claims.contains_key(&point.path) && !is_derived(&point.path))
+            .filter(|point| !self.claims.has(&point.path) && !is_derived(&point.path))
             .filter(|point| !is_passing(&point.path) && !self.is_repository(&point.path))
             .filter(|point| *self.scan.sighting(&point.path) == Sighting::Absent && !self.is_told_by_others(point))
             .map(|point| {
@@ -205,8 +219,8 @@ impl View<'_> {
         let points = &self.case.points.points;
         let after = points.partition_point(|other| (&other.host, &other.path) <= (&point.host, &point.path));
         let next = points.get(after).filter(|other| other.host == point.host).map(|other| &other.path);
-        let claimed = self.claims.range::<TargetPath, _>(&point.path..).next().map(|(path, _)| *path);
-        point.kind == Kind::Directory && (below(next) || below(claimed))
+        let claimed = self.claims.next(&point.path);
+        point.kind == Kind::Directory && (below(next) || below(claimed.as_ref()))
     }
 
     fn changes(&self, path: &TargetPath) -> Changes {
@@ -221,9 +235,8 @@ impl View<'_> {
     fn intruder(&self, path: &TargetPath) -> Option<(&Artifact, TargetPath)> {
         path.ancestors().find_map(|entry| {
             let parent = entry.parent()?;
-            let owner = self.complete.iter().copied().find(|directory| directory.path == parent)?;
-            let next = self.claims.range::<TargetPath, _>(&entry..).next();
-            let known = next.is_some_and(|(claimed, _)| claimed.is_below(&entry));
+            let owner = self.complete.iter().find(|directory| directory.path == parent)?;
+            let known = self.claims.next(&entry).is_some_and(|claimed| claimed.is_below(&entry));
             (!known).then_some((owner, entry))
         })
     }

@@ -12,15 +12,20 @@ use crate::model::observation::{Kind, Sighting};
 use crate::model::path::TargetPath;
 use crate::monitor::Monitor;
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Larger files are left out: data stores, which have their own checks. In bytes.
 pub const LIMIT: u64 = 256 << 20;
 
 /// Reads files of a scan once more and gives the digests of their blocks, in their order; `None` for what is no such file.
-pub fn of(root: &LiveRoot, batch: &[(&TargetPath, &Sighting)], monitor: &dyn Monitor) -> Vec<Option<BlockDigests>> {
-    let digests = |(path, sighting): &(&TargetPath, &Sighting)| {
+pub fn of(
+    root: &LiveRoot,
+    batch: &[(TargetPath, Cow<'_, Sighting>)],
+    monitor: &dyn Monitor,
+) -> Vec<Option<BlockDigests>> {
+    let digests = |(path, sighting): &(TargetPath, Cow<'_, Sighting>)| {
         monitor.advance(1);
-        let Sighting::Present(seen) = sighting else { return None };
+        let Sighting::Present(seen) = &**sighting else { return None };
         if seen.kind != Kind::File || !(1..=LIMIT).contains(&seen.size) {
             return None;
         }

@@ -30,7 +30,7 @@ pub mod walk;
 
 use crate::io::disk::LiveRoot;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{ReadMode, Scan, Sighting};
+use crate::model::observation::{ReadMode, Scan};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
@@ -62,20 +62,18 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
         ..Scan::new(host.clone(), asked.started_at)
     };
     monitor.begin(&format!("listing {host}"), None);
-    let files = walk::walk(root, manifest, host, &mut scan, monitor);
+    let wanted = walk::walk(root, manifest, host, &mut scan, monitor);
     monitor.end();
-    let total = files.iter().map(|file| file.size).sum();
+    let total = wanted.files_after(&scan, None).map(|file| file.size).sum();
     monitor.begin_bytes(&format!("reading {host}"), total);
-    let mut rest = files.into_iter();
-    while rest.len() > 0 {
-        let batch = rest.by_ref().take(AT_A_TIME).collect();
+    let mut last = None;
+    loop {
+        let batch: Vec<_> = wanted.files_after(&scan, last.as_ref()).take(AT_A_TIME).collect();
+        let Some(end) = batch.last() else { break };
+        last = Some(end.path.clone());
         let contents = direct::read_all(root, batch, asked, monitor);
         scan.disk.extend(contents.disk);
-        for (path, content) in contents.files {
-            if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path) {
-                seen.content = Some(content);
-            }
-        }
+        scan.observations.add_contents(contents.files);
     }
     monitor.end();
     scan

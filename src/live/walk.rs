@@ -7,87 +7,91 @@ use crate::live::engine::Algorithms;
 use crate::model::artifact::{Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::manifest::{CAPTURE_LIMIT, Depth, Look, Manifest};
-use crate::model::observation::{Failure, Kind, Scan, Seen, Sighting};
+use crate::model::observation::{Failure, Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::BTreeMap;
 
-/// Notes what exists and gives the files to read, in path order.
+/// Notes what exists, and gives what is wanted of the files among it.
 pub(super) fn walk(
     root: &LiveRoot,
     manifest: &Manifest,
     host: &HostName,
     scan: &mut Scan,
     monitor: &dyn Monitor,
-) -> Vec<FileToRead> {
-    let mut walker = Walker { root, scan, monitor, captures: Vec::new(), blob_ids: Vec::new() };
+) -> Wanted {
+    let mut walker = Walker { root, scan, monitor };
+    let mut wanted = Wanted { algorithms: BTreeMap::new(), captures: Vec::new(), blob_ids: Vec::new() };
     for look in manifest.look.iter().filter(|look| look.host == *host) {
-        walker.captures.extend(Captures::new(look));
+        wanted.captures.extend(Captures::new(look));
         match look.depth {
             Depth::Itself | Depth::Archive => {
                 walker.itself(&look.path);
             }
             Depth::Whole | Depth::Archives => walker.whole(&look.path),
             Depth::Checkout => {
-                walker.blob_ids.push(look.path.clone());
+                wanted.blob_ids.push(look.path.clone());
                 walker.whole(&look.path);
             }
         }
+        if let Some(digest) = &look.declared {
+            wanted.want(&look.path, digest);
+        }
     }
-    let mut wanted: BTreeMap<&TargetPath, Algorithms> = BTreeMap::new();
-    let declared = manifest.look.iter().filter(|look| look.host == *host);
-    for (path, digest) in declared.filter_map(|look| look.declared.as_ref().map(|digest| (&look.path, digest))) {
-        want(&mut wanted, path, digest);
-    }
-    let artifacts = manifest.artifacts.iter().filter(|artifact| artifact.host == *host);
-    for artifact in artifacts {
+    for artifact in manifest.artifacts.of(host) {
         if !walker.is_known(&artifact.path) {
             walker.itself(&artifact.path);
         }
         if let Expected::File(Content::Digest { digest, .. }) = &artifact.expected {
-            want(&mut wanted, &artifact.path, digest);
+            wanted.want(&artifact.path, digest);
         }
     }
     for data in manifest.data.iter().filter(|data| data.host == *host) {
         walker.whole(&data.path);
     }
-    let (captures, blob_ids) = (walker.captures, walker.blob_ids);
-    files_to_read(scan, &wanted, &captures, &blob_ids)
+    wanted
 }
 
-fn want<'a>(wanted: &mut BTreeMap<&'a TargetPath, Algorithms>, path: &'a TargetPath, digest: &Digest) {
-    let algorithms = wanted.entry(path).or_default();
-    *algorithms = algorithms.with(digest.algorithm);
+/// What is wanted of the files that were found.
+pub(super) struct Wanted {
+    /// Digests that are declared, besides SHA-256.
+    algorithms: BTreeMap<TargetPath, Algorithms>,
+    captures: Vec<Captures>,
+    /// Checkouts, whose files git knows by their blob ids.
+    blob_ids: Vec<TargetPath>,
 }
 
-fn files_to_read(
-    scan: &Scan,
-    wanted: &BTreeMap<&TargetPath, Algorithms>,
-    captures: &[Captures],
-    blob_ids: &[TargetPath],
-) -> Vec<FileToRead> {
-    let file = |(path, sighting): (&TargetPath, &Sighting)| {
-        let Sighting::Present(seen) = sighting else { return None };
+impl Wanted {
+    fn want(&mut self, path: &TargetPath, digest: &Digest) {
+        let algorithms = self.algorithms.entry(path.clone()).or_default();
+        *algorithms = algorithms.with(digest.algorithm);
+    }
+
+    /// The files of a scan that follow a path, in path order; all without one.
+    pub(super) fn files_after<'a>(
+        &'a self,
+        scan: &'a Scan,
+        last: Option<&'a TargetPath>,
+    ) -> impl Iterator<Item = FileToRead> {
+        let root = TargetPath::root();
+        let rest = scan.observations.range(last.unwrap_or(&root)).skip_while(move |(path, _)| Some(path) == last);
+        let there = rest.filter_map(|(path, sighting)| Some((path, seen(sighting)?)));
+        there.filter_map(|(path, seen)| self.file(path, &seen))
+    }
+
+    fn file(&self, path: TargetPath, seen: &Seen) -> Option<FileToRead> {
         if seen.kind != Kind::File {
             return None;
         }
-        let mut algorithms = wanted.get(path).copied().unwrap_or_default().with(Algorithm::Sha256);
-        if blob_ids.iter().any(|checkout| path.is_below(checkout)) {
+        let mut algorithms = self.algorithms.get(&path).copied().unwrap_or_default().with(Algorithm::Sha256);
+        if self.blob_ids.iter().any(|checkout| path.is_below(checkout)) {
             algorithms = algorithms.with(Algorithm::GitBlob);
         }
-        let capture = seen.size <= CAPTURE_LIMIT && captures.iter().any(|captures| captures.want(path));
-        Some(FileToRead {
-            path: path.clone(),
-            size: seen.size,
-            mtime: seen.mtime,
-            ctime: seen.ctime,
-            algorithms,
-            capture,
-        })
-    };
-    scan.observations.iter().filter_map(file).collect()
+        let capture = seen.size <= CAPTURE_LIMIT && self.captures.iter().any(|captures| captures.want(&path));
+        Some(FileToRead { path, size: seen.size, mtime: seen.mtime, ctime: seen.ctime, algorithms, capture })
+    }
 }
 
 /// Which files below one place are kept as evidence.
@@ -114,18 +118,19 @@ impl Captures {
     }
 }
 
+/// Looks at one path.
+type Looking<'a> = dyn Fn(&LiveRoot) -> Result<Option<Seen>, Failure> + 'a;
+
 struct Walker<'a> {
     root: &'a LiveRoot,
     scan: &'a mut Scan,
     monitor: &'a dyn Monitor,
-    captures: Vec<Captures>,
-    blob_ids: Vec<TargetPath>,
 }
 
 impl Walker<'_> {
     /// Whether the path was looked at, or a listed directory tells about it.
     fn is_known(&self, path: &TargetPath) -> bool {
-        path.ancestors().any(|place| match self.scan.observations.get(&place) {
+        path.ancestors().any(|place| match self.scan.observations.get(&place).as_deref() {
             None => false,
             Some(Sighting::Present(seen)) => place == *path || seen.listed || seen.kind == Kind::Link,
             Some(Sighting::Absent | Sighting::Unseen(_)) => true,
@@ -134,21 +139,19 @@ impl Walker<'_> {
 
     /// Looks at one path.
     fn itself(&mut self, path: &TargetPath) -> Option<Kind> {
-        self.note(path, |root| root.look(path))
+        self.note(path, &|root| root.look(path))
     }
 
     /// Notes what looking at a path gives, unless it was looked at before. What is not there is proved by what is above it.
-    fn note(
-        &mut self,
-        path: &TargetPath,
-        look: impl FnOnce(&LiveRoot) -> Result<Option<Seen>, Failure>,
-    ) -> Option<Kind> {
-        if let Some(known) = self.scan.observations.get(path) {
-            return match known {
-                Sighting::Present(seen) => Some(seen.kind),
-                Sighting::Absent | Sighting::Unseen(_) => None,
-            };
+    fn note(&mut self, path: &TargetPath, look: &Looking<'_>) -> Option<Kind> {
+        match self.scan.observations.get(path) {
+            Some(known) => seen(known).map(|seen| seen.kind),
+            None => self.add(path, look),
         }
+    }
+
+    /// The same of a path that was not looked at before.
+    fn add(&mut self, path: &TargetPath, look: &Looking<'_>) -> Option<Kind> {
         let sighting = match look(self.root) {
             Ok(Some(seen)) => Sighting::Present(Box::new(seen)),
             Ok(None) => Absence::new(self.root).prove(path),
@@ -167,7 +170,7 @@ impl Walker<'_> {
         }
         let mut waiting = vec![start.clone()];
         while let Some(directory) = waiting.pop() {
-            if self.seen_mut(&directory).is_some_and(|seen| seen.listed) {
+            if self.scan.seen(&directory).is_some_and(|seen| seen.listed) {
                 continue;
             }
             let (opened, names) = match self.root.open_and_list(&directory) {
@@ -177,22 +180,15 @@ impl Walker<'_> {
                     continue;
                 }
             };
+            // Mostly nothing in it was looked at before, and need not be looked for.
+            let note = if self.scan.observations.has_below(&directory) { Self::note } else { Self::add };
             for name in names {
-                let path = directory.join(&name);
-                if self.note(&path, |_| opened.look(&name)) == Some(Kind::Directory) {
+                let path = directory.within(&name);
+                if note(self, &path, &|_| opened.look(&name)) == Some(Kind::Directory) {
                     waiting.push(path);
                 }
             }
-            if let Some(seen) = self.seen_mut(&directory) {
-                seen.listed = true;
-            }
-        }
-    }
-
-    fn seen_mut(&mut self, path: &TargetPath) -> Option<&mut Seen> {
-        match self.scan.observations.get_mut(path)? {
-            Sighting::Present(seen) => Some(seen),
-            Sighting::Absent | Sighting::Unseen(_) => None,
+            self.scan.observations.update(&directory, |seen| seen.listed = true);
         }
     }
 }

@@ -153,6 +153,11 @@ impl Digest {
         Ok(Self { algorithm, bytes: bytes.map_err(|_| problem())? })
     }
 
+    /// Whether it is as long as its algorithm's digests are.
+    pub fn is_whole(&self) -> bool {
+        self.bytes.len() == self.algorithm.digest_length()
+    }
+
     /// The digest in lower-case hex, without the algorithm.
     pub fn hex(&self) -> String {
         const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];

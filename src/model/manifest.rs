@@ -1,7 +1,8 @@
 //! The manifest: everything that should be, saved as one file between the stages.
 
 use super::{
-    artifact::{Artifact, Expected, Mend, MendId},
+    artifact::{Expected, Mend, MendId},
+    artifacts::Artifacts,
     content::Digest,
     diagnostic::Diagnostic,
     eval::Why,
@@ -30,8 +31,8 @@ pub struct Manifest {
     pub edges: Vec<Edge>,
     /// The ways to deploy.
     pub deployers: Vec<Deployer>,
-    /// What should be where, sorted by host and path. One path may have several artifacts (claims).
-    pub artifacts: Vec<Artifact>,
+    /// What should be where. One path may have several artifacts (claims).
+    pub artifacts: Artifacts,
     /// How artifacts are made anew.
     pub mends: Vec<Mend>,
     /// What a scan has to look at.
@@ -269,7 +270,7 @@ impl Manifest {
             units: Vec::new(),
             edges: Vec::new(),
             deployers: Vec::new(),
-            artifacts: Vec::new(),
+            artifacts: Artifacts::new(),
             mends: Vec::new(),
             look: Vec::new(),
             derivations: Vec::new(),
@@ -278,13 +279,6 @@ impl Manifest {
             data: Vec::new(),
             diagnostics: Vec::new(),
         }
-    }
-
-    /// What is claimed of one path. The artifacts have to be sorted ([`Self::sort`]).
-    pub fn claims_on(&self, host: &HostName, path: &TargetPath) -> &[Artifact] {
-        let from = self.artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) < (host, path));
-        let to = self.artifacts.partition_point(|artifact| (&artifact.host, &artifact.path) <= (host, path));
-        &self.artifacts[from..to]
     }
 
     /// The mend of an artifact.
@@ -320,7 +314,6 @@ impl Manifest {
         self.units.dedup_by(|a, b| a.id == b.id);
         self.edges.sort();
         self.edges.dedup();
-        self.artifacts.sort_by(|a, b| (&a.host, &a.path, a.authority).cmp(&(&b.host, &b.path, b.authority)));
         self.look.sort();
         self.look.dedup();
         self.diagnostics.sort();

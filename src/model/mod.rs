@@ -1,6 +1,7 @@
 //! The vocabulary: what the stages say to each other. Data only; no file, process, clock or terminal.
 
 pub mod artifact;
+pub mod artifacts;
 pub mod blocks;
 pub mod buildout;
 pub mod claims;
@@ -16,9 +17,11 @@ pub mod hasher;
 pub mod incident;
 pub mod manifest;
 pub mod observation;
+pub mod observations;
 pub mod origin;
 pub mod package;
 pub mod path;
+mod path_table;
 pub mod plan;
 pub mod restore;
 pub mod secrecy;

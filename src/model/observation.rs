@@ -2,6 +2,7 @@
 
 use super::{
     content::{Algorithm, Blob, Digest},
+    observations::Observations,
     path::TargetPath,
     unit::HostName,
 };
@@ -25,7 +26,7 @@ pub struct Scan {
     /// Group names by number.
     pub groups: BTreeMap<u32, String>,
     /// One observation a path. A path that is not in here was not looked at, unless its directory was listed.
-    pub observations: BTreeMap<TargetPath, Sighting>,
+    pub observations: Observations,
     /// What the archives hold that the manifest asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub archives: BTreeMap<TargetPath, Archive>,
@@ -386,7 +387,7 @@ impl Scan {
             unseen: None,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
-            observations: BTreeMap::new(),
+            observations: Observations::new(),
             archives: BTreeMap::new(),
             checkouts: BTreeMap::new(),
             read: ReadMode::Cached,
@@ -406,7 +407,7 @@ impl Scan {
             unseen: self.unseen.clone(),
             users: self.users.clone(),
             groups: self.groups.clone(),
-            observations: BTreeMap::new(),
+            observations: Observations::new(),
             archives: self.archives.clone(),
             checkouts: self.checkouts.clone(),
             read: self.read,
@@ -420,19 +421,15 @@ impl Scan {
     /// What is known about a path. A path that was not itself looked at is absent only if a directory on the way
     /// was listed without it, or is provably no directory.
     pub fn sighting(&self, path: &TargetPath) -> Cow<'_, Sighting> {
-        match self.observations.get(path) {
-            Some(sighting) => Cow::Borrowed(sighting),
-            None => Cow::Owned(self.sighting_above(path)),
-        }
+        self.observations.get(path).unwrap_or_else(|| Cow::Owned(self.sighting_above(path)))
     }
 
     /// What the directories above tell about a path that was not looked at.
     fn sighting_above(&self, path: &TargetPath) -> Sighting {
         for directory in path.ancestors().skip(1) {
-            match self.observations.get(&directory) {
+            match self.observations.get(&directory).map(Cow::into_owned) {
                 None => {}
-                Some(Sighting::Absent) => return Sighting::Absent,
-                Some(Sighting::Unseen(failure)) => return Sighting::Unseen(failure.clone()),
+                Some(known @ (Sighting::Absent | Sighting::Unseen(_))) => return known,
                 Some(Sighting::Present(seen)) => {
                     return match seen.kind {
                         Kind::Directory if !seen.listed => Sighting::unseen(format!("`{directory}` was not listed")),
@@ -448,16 +445,43 @@ impl Scan {
     }
 
     /// What is there, if something is.
-    pub fn seen(&self, path: &TargetPath) -> Option<&Seen> {
+    pub fn seen(&self, path: &TargetPath) -> Option<Cow<'_, Seen>> {
+        seen(self.observations.get(path)?)
+    }
+
+    /// The bytes that were kept of a file: they are never packed.
+    pub fn captured(&self, path: &TargetPath) -> Option<&Blob> {
         match self.observations.get(path)? {
-            Sighting::Present(seen) => Some(seen),
-            Sighting::Absent | Sighting::Unseen(_) => None,
+            Cow::Borrowed(Sighting::Present(seen)) => seen.captured(),
+            Cow::Borrowed(Sighting::Absent | Sighting::Unseen(_)) | Cow::Owned(_) => None,
         }
     }
 
+    /// Of what kind it is, if something is there.
+    pub fn kind(&self, path: &TargetPath) -> Option<Kind> {
+        self.seen(path).map(|seen| seen.kind)
+    }
+
+    /// How a file digests by an algorithm, if it was read for that.
+    pub fn digest(&self, path: &TargetPath, algorithm: Algorithm) -> Option<Digest> {
+        self.seen(path)?.digest(algorithm).cloned()
+    }
+
     /// The observations at and below a directory, in path order.
-    pub fn below<'a>(&'a self, directory: &'a TargetPath) -> impl Iterator<Item = (&'a TargetPath, &'a Sighting)> {
-        self.observations.range(directory.clone()..).take_while(move |(path, _)| path.is_below(directory))
+    pub fn below<'a>(
+        &'a self,
+        directory: &'a TargetPath,
+    ) -> impl Iterator<Item = (TargetPath, Cow<'a, Sighting>)> + use<'a> {
+        self.observations.range(directory).take_while(move |(path, _)| path.is_below(directory))
+    }
+}
+
+/// What is there, if something is.
+pub fn seen(sighting: Cow<'_, Sighting>) -> Option<Cow<'_, Seen>> {
+    match sighting {
+        Cow::Borrowed(Sighting::Present(seen)) => Some(Cow::Borrowed(seen)),
+        Cow::Owned(Sighting::Present(seen)) => Some(Cow::Owned(*seen)),
+        Cow::Borrowed(_) | Cow::Owned(Sighting::Absent | Sighting::Unseen(_)) => None,
     }
 }
 

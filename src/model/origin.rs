@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The place of a declaration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// File, relative to the definition's root where it lies below it; otherwise as it was given. Shared: a file
     /// declares many things.

@@ -38,6 +38,11 @@ impl TargetPath {
         Self(bytes.into())
     }
 
+    /// A path from bytes that were one before.
+    pub(super) fn from_normal(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     /// The root directory.
     pub fn root() -> Self {
         Self(Arc::from(&b"/"[..]))
@@ -69,6 +74,13 @@ impl TargetPath {
         joined.push(b'/');
         joined.extend_from_slice(path);
         Self::new(joined)
+    }
+
+    /// What has this name in this directory: a name as a directory lists it, one component and neither `.` nor `..`.
+    #[must_use]
+    pub fn within(&self, name: &[u8]) -> Self {
+        let own = if self.is_root() { &[][..] } else { &self.0 };
+        Self([own, b"/", name].concat().into())
     }
 
     /// The directory this lies in; `None` for the root.
@@ -114,14 +126,17 @@ impl TargetPath {
     }
 }
 
+/// The order of paths, or of their ends behind the same begin: a slash comes before every byte that a name can hold.
+pub(super) fn compare(own: &[u8], other: &[u8]) -> Ordering {
+    let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
+    // Neighbours in a tree share most of their path, and this is what maps of paths spend their time on.
+    let same = own.as_chunks::<16>().0.iter().zip(other.as_chunks::<16>().0).take_while(|(a, b)| a == b).count() * 16;
+    own[same..].iter().map(key).cmp(other[same..].iter().map(key))
+}
+
 impl Ord for TargetPath {
     fn cmp(&self, other: &Self) -> Ordering {
-        // A slash sorts before every byte that a name can hold.
-        let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-        // Neighbours in a tree share most of their path, and this is what maps of paths spend their time on.
-        let (own, theirs) = (self.0.as_chunks::<16>().0, other.0.as_chunks::<16>().0);
-        let same = own.iter().zip(theirs).take_while(|(a, b)| a == b).count() * 16;
-        self.0[same..].iter().map(key).cmp(other.0[same..].iter().map(key))
+        compare(&self.0, &other.0)
     }
 }
 

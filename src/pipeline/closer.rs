@@ -15,12 +15,16 @@ use crate::model::blocks::BlockDigests;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::finding::{Finding, Findings};
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Closer, Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::observation::{Closer, Kind, Scan, Seen, SeenContent, seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::{RestorePoint, RestorePoints};
 use crate::monitor::Monitor;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So many files are searched before the next ones are listed.
+const AT_A_TIME: usize = 4096;
 
 /// What the live files are held against.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +69,11 @@ pub(super) fn look_closer(
     };
     let closers: Vec<(TargetPath, Closer)> = drafts.into_iter().map(settle).collect();
     for (path, looked) in closers {
-        if let Some(Sighting::Present(seen)) = scan.observations.get_mut(&path)
-            && let Some(SeenContent::Read { closer, .. }) = &mut seen.content
-        {
-            *closer = Some(Box::new(looked));
-        }
+        scan.observations.update(&path, |seen| {
+            if let Some(SeenContent::Read { closer, .. }) = &mut seen.content {
+                *closer = Some(Box::new(looked));
+            }
+        });
     }
     None
 }
@@ -80,7 +84,7 @@ struct Suspects<'a> {
     scan: &'a Scan,
     findings: BTreeMap<&'a TargetPath, &'a Finding>,
     /// Where a sound live file has the content that is expected elsewhere.
-    twins: BTreeMap<&'a Digest, &'a TargetPath>,
+    twins: BTreeMap<Digest, TargetPath>,
     /// What baselines know of the blocks of contents that are expected, by digest, and of older ones, by path.
     right: BTreeMap<Digest, BlockDigests>,
     older: BTreeMap<TargetPath, Vec<BlockDigests>>,
@@ -88,8 +92,9 @@ struct Suspects<'a> {
 
 impl<'a> Suspects<'a> {
     fn new(found: &'a Findings, scan: &'a Scan, known: Known<'a>) -> Self {
-        let read =
-            |path: &TargetPath| matches!(scan.seen(path), Some(Seen { content: Some(SeenContent::Read { .. }), .. }));
+        let read = |path: &TargetPath| {
+            scan.seen(path).is_some_and(|seen| matches!(seen.content, Some(SeenContent::Read { .. })))
+        };
         let wrong = found.findings.iter().filter(|finding| finding.host == scan.host);
         let findings: BTreeMap<&TargetPath, &Finding> = wrong
             .filter(|finding| !finding.damage.is_metadata() && read(&finding.path))
@@ -99,26 +104,23 @@ impl<'a> Suspects<'a> {
         let mut suspects = Self { known, scan, findings, twins, right, older };
         let wanted: BTreeSet<Digest> =
             suspects.findings.values().filter_map(|finding| expected_digest(finding)).cloned().collect();
+        let mut twins = BTreeMap::new();
         for (path, seen) in suspects.sound_files() {
             if let Some(digest) = seen.digest(Algorithm::Sha256)
                 && wanted.contains(digest)
             {
-                suspects.twins.entry(digest).or_insert(path);
+                twins.entry(digest.clone()).or_insert(path);
             }
         }
+        suspects.twins = twins;
         suspects.ask_baselines(&wanted);
         suspects
     }
 
     /// The live files that are no suspects.
-    fn sound_files(&self) -> Vec<(&'a TargetPath, &'a Seen)> {
-        let sound = |(path, sighting): (&'a TargetPath, &'a Sighting)| match sighting {
-            Sighting::Present(seen) if seen.kind == Kind::File && !self.findings.contains_key(path) => {
-                Some((path, &**seen))
-            }
-            Sighting::Present(_) | Sighting::Absent | Sighting::Unseen(_) => None,
-        };
-        self.scan.observations.iter().filter_map(sound).collect()
+    fn sound_files(&self) -> impl Iterator<Item = (TargetPath, Cow<'a, Seen>)> {
+        let there = self.scan.observations.iter().filter_map(|(path, sighting)| Some((path, seen(sighting)?)));
+        there.filter(|(path, seen)| seen.kind == Kind::File && !self.findings.contains_key(path))
     }
 
     fn ask_baselines(&mut self, wanted: &BTreeSet<Digest>) {
@@ -145,10 +147,10 @@ impl<'a> Suspects<'a> {
             monitor.advance(1);
             let versions = self.known.points.of(&self.scan.host, path);
             let expected = self.expected_bytes(root, finding, versions);
-            let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+            let live = self.scan.digest(path, Algorithm::Sha256);
             let older: Vec<Vec<u8>> = versions
                 .iter()
-                .filter(|point| point.digest.as_ref() != live)
+                .filter(|point| point.digest != live)
                 .filter_map(bytes_of)
                 .filter(|bytes| Some(bytes) != expected.as_ref())
                 .collect();
@@ -188,17 +190,17 @@ impl<'a> Suspects<'a> {
         let made_of = |source: &TargetPath| {
             let stem = source.name().strip_suffix(b".py")?;
             let first = source.parent()?.join("__pycache__").join([stem, b"."].concat());
-            let is_it = |path: &&TargetPath| {
+            let is_it = |path: &TargetPath| {
                 path.parent() == first.parent()
                     && path.name().starts_with(first.name())
                     && path.name().ends_with(b".pyc")
             };
-            let live = self.scan.observations.range(&first..).map(|(path, _)| path).take(8).find(is_it);
+            let live = self.scan.observations.range(&first).map(|(path, _)| path).take(8).find(is_it);
             let earlier = || {
                 let states = self.known.baselines.states().iter();
                 states.flat_map(|state| state.files_from(&self.scan.host, &first).take(8)).find(is_it)
             };
-            live.or_else(earlier).cloned()
+            live.or_else(earlier)
         };
         sources.iter().find_map(made_of).filter(|path| path != own && !own.as_bytes().ends_with(b".pyc"))
     }
@@ -212,9 +214,8 @@ impl<'a> Suspects<'a> {
 
     /// Looks for the blocks that were not explained in everything else that is known.
     fn search(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) {
-        for artifact in &self.known.manifest.artifacts {
-            if artifact.host == self.scan.host
-                && !artifact.secret
+        for artifact in self.known.manifest.artifacts.of(&self.scan.host) {
+            if !artifact.secret
                 && let Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) = &artifact.expected
             {
                 let hits = needles.hits(&bytes.0);
@@ -231,9 +232,9 @@ impl<'a> Suspects<'a> {
         let unread = self.search_live(root, needles, monitor);
         // A file that still is what it was has been searched for whole blocks: its digests tell less.
         let unchanged = |path: &TargetPath, then: &Seen| {
-            let now = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+            let now = self.scan.digest(path, Algorithm::Sha256);
             let searched = then.size <= closer::LIMIT && !unread.contains(path) && !self.findings.contains_key(path);
-            now.is_some() && now == then.digest(Algorithm::Sha256) && searched
+            now.is_some() && now.as_ref() == then.digest(Algorithm::Sha256) && searched
         };
         self.known.baselines.each(&self.scan.host, &mut |path, then, blocks| {
             if let Some(blocks) = blocks
@@ -246,29 +247,29 @@ impl<'a> Suspects<'a> {
     }
 
     /// Looks for them in the sound files that are there; gives those that could not be read.
-    fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) -> BTreeSet<&'a TargetPath> {
-        let files: Vec<&TargetPath> = self
-            .sound_files()
-            .into_iter()
-            .filter(|(_, seen)| seen.size <= closer::LIMIT)
-            .map(|(path, _)| path)
-            .collect();
-        monitor.begin(&format!("searching {} for stray blocks", self.scan.host), Some(files.len() as u64));
-        let look = |path: &&'a TargetPath| {
+    fn search_live(&self, root: &LiveRoot, needles: &mut Needles, monitor: &dyn Monitor) -> BTreeSet<TargetPath> {
+        let files = || self.sound_files().filter(|(_, seen)| seen.size <= closer::LIMIT).map(|(path, _)| path);
+        monitor.begin(&format!("searching {} for stray blocks", self.scan.host), Some(files().count() as u64));
+        let look = |path: TargetPath| {
             monitor.advance(1);
             // What cannot be read now holds nothing that could be named.
-            let hits = closer::read(root, path).ok().map(|bytes| needles.hits(&bytes));
-            (*path, hits)
+            let hits = closer::read(root, &path).ok().map(|bytes| needles.hits(&bytes));
+            (path, hits)
         };
         let is_telling =
-            |(_, hits): &(&TargetPath, Option<BTreeSet<Hit>>)| !hits.as_ref().is_some_and(BTreeSet::is_empty);
-        let found: Vec<_> = files.par_iter().map(look).filter(is_telling).collect();
+            |(_, hits): &(TargetPath, Option<BTreeSet<Hit>>)| !hits.as_ref().is_some_and(BTreeSet::is_empty);
+        let mut found = Vec::new();
+        let mut rest = files().peekable();
+        while rest.peek().is_some() {
+            let batch: Vec<TargetPath> = rest.by_ref().take(AT_A_TIME).collect();
+            found.par_extend(batch.into_par_iter().map(look).filter(is_telling));
+        }
         monitor.end();
         let mut unread = BTreeSet::new();
         for (path, hits) in found {
             if let Some(hits) = hits {
-                let right = self.is_right(path);
-                needles.record(path, if right { Rank::Known } else { Rank::Unjudged }, hits);
+                let right = self.is_right(&path);
+                needles.record(&path, if right { Rank::Known } else { Rank::Unjudged }, hits);
             } else {
                 unread.insert(path);
             }
@@ -278,12 +279,12 @@ impl<'a> Suspects<'a> {
 
     /// Whether a live file is what a digest says it should be, or what it was before.
     fn is_right(&self, path: &TargetPath) -> bool {
-        let live = self.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256));
+        let live = self.scan.digest(path, Algorithm::Sha256);
         let states = self.known.baselines.states();
         if live.is_some() && states.iter().any(|state| state.content(&self.scan.host, path) == live) {
             return true;
         }
-        self.known.manifest.claims_on(&self.scan.host, path).iter().any(|artifact| {
+        self.known.manifest.artifacts.on(&self.scan.host, path).iter().any(|artifact| {
             matches!(
                 artifact.expected,
                 Expected::File(Content::Digest { .. } | Content::Bytes(_) | Content::Unordered { .. })

@@ -299,7 +299,7 @@ pub(super) fn only_hosts(manifest: &mut Manifest, hosts: &[HostName]) -> Result<
         return Err(Error::new(Trouble::InputMissing, what).hint(format!("the hosts are: {}", known.join(", "))));
     }
     manifest.hosts.retain(|host| hosts.contains(&host.name));
-    manifest.artifacts.retain(|artifact| hosts.contains(&artifact.host));
+    manifest.artifacts.retain_hosts(|host| hosts.contains(host));
     manifest.units.retain(|unit| hosts.contains(&unit.host));
     manifest.derivations.retain(|derivation| hosts.contains(&derivation.host));
     manifest.look.retain(|look| hosts.contains(&look.host));

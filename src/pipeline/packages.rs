@@ -107,12 +107,12 @@ fn deviation(path: TargetPath, claim: &Claim<'_>, package: u32) -> Deviation {
 
 /// Notes what is there, beside what was seen before.
 fn see(scan: &mut Scan, path: TargetPath, sighting: Sighting) {
-    match (scan.observations.get_mut(&path), sighting) {
-        (Some(Sighting::Present(known)), Sighting::Present(new)) => merge(known, *new),
-        (Some(_), _) => {}
-        (None, sighting) => {
-            scan.observations.insert(path, sighting);
+    match (scan.observations.get(&path).as_deref(), sighting) {
+        (Some(Sighting::Present(_)), Sighting::Present(new)) => {
+            scan.observations.update(&path, |known| merge(known, *new));
         }
+        (Some(_), _) => {}
+        (None, sighting) => scan.observations.insert(path, sighting),
     }
 }
 

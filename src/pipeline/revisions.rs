@@ -115,7 +115,7 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeM
     };
     let live = |finding: Finding| {
         let scan = scans.iter().find(|scan| scan.host == finding.host)?;
-        let digest = scan.seen(&finding.path)?.digest(Algorithm::Sha256)?.clone();
+        let digest = scan.digest(&finding.path, Algorithm::Sha256)?;
         Some(((finding.host, finding.path), digest))
     };
     found.findings.into_iter().filter(may_be_older).filter_map(live).collect()
@@ -186,7 +186,7 @@ fn revision(
 }
 
 fn contents(made: Manifest) -> Contents {
-    let contents = made.artifacts.into_iter().filter_map(|artifact| {
+    let contents = made.artifacts.iter().filter_map(|artifact| {
         let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
         Some(((artifact.host, artifact.path), digest))
     });

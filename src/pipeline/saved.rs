@@ -10,9 +10,10 @@ use crate::model::content::Algorithm;
 use crate::model::hasher::Hasher;
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::observations::Observations;
 use crate::model::path::TargetPath;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
@@ -80,7 +81,7 @@ pub fn scan_bytes(scan: &Scan) -> Vec<u8> {
 }
 
 /// What a batch of paths that were seen is known by besides.
-pub type BlocksOf<'a> = dyn Fn(&[(&TargetPath, &Sighting)]) -> Vec<Option<BlockDigests>> + 'a;
+pub type BlocksOf<'a> = dyn Fn(&[(TargetPath, Cow<'_, Sighting>)]) -> Vec<Option<BlockDigests>> + 'a;
 
 /// How many paths, and how many bytes of their files, are a batch.
 const BATCH: (usize, u64) = (4096, 1 << 30);
@@ -96,13 +97,13 @@ pub fn write_scan(scan: &Scan, blocks: Option<&BlocksOf<'_>>, out: &mut dyn Writ
         return scan
             .observations
             .iter()
-            .try_for_each(|(path, seen)| write_line(&LineOf { path, seen, blocks: None }, out));
+            .try_for_each(|(path, seen)| write_line(&LineOf { path: &path, seen: &seen, blocks: None }, out));
     };
     let mut rest = scan.observations.iter().peekable();
     while rest.peek().is_some() {
         let (mut batch, mut bytes) = (Vec::new(), 0_u64);
         while let Some((path, seen)) = rest.next_if(|_| batch.len() < BATCH.0 && bytes < BATCH.1) {
-            if let Sighting::Present(seen) = seen {
+            if let Sighting::Present(seen) = &*seen {
                 bytes = bytes.saturating_add(seen.size);
             }
             batch.push((path, seen));
@@ -122,7 +123,8 @@ pub(super) fn observations_digest(scans: &[Scan]) -> String {
         let digested = write_head(Scan { started_at: 0, ..scan.head() }, scan.observations.len(), &mut digesting);
         digested.expect("memory takes all");
         for (path, seen) in &scan.observations {
-            let digested = match seen {
+            let path = &path;
+            let digested = match &*seen {
                 Sighting::Present(seen) if seen.kind == Kind::Directory => {
                     let seen = Seen { size: 0, mtime: 0, ctime: 0, ..Seen::clone(seen) };
                     let seen = &Sighting::Present(Box::new(seen));
@@ -166,7 +168,7 @@ impl Write for Digesting {
 /// # Errors
 /// When it cannot be read, is no scan, is cut off, or is one of another format.
 pub fn read_scan(path: &Path) -> Result<Scan, Error> {
-    let mut observations = BTreeMap::new();
+    let mut observations = Observations::new();
     let mut scan = each_line(path, &mut |path, seen, _| {
         observations.insert(path, seen);
     })?;

@@ -8,6 +8,7 @@ use crate::model::manifest::Manifest;
 use crate::model::observation::{Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::monitor::Monitor;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// A scan and where the blocks of its files are read.
@@ -47,7 +48,7 @@ impl<'a> ScanFile<'a> {
     pub fn write(&self, monitor: &dyn Monitor, out: &mut dyn Write) -> std::io::Result<()> {
         let Some(root) = &self.root else { return saved::write_scan(self.scan, None, out) };
         monitor.begin(&format!("reading the blocks of {}", self.scan.host), Some(self.scan.observations.len() as u64));
-        let blocks = |batch: &[(&TargetPath, &Sighting)]| {
+        let blocks = |batch: &[(TargetPath, Cow<'_, Sighting>)]| {
             let read = || block_digests::of(root, batch, monitor);
             self.pool.as_ref().map_or_else(read, |pool| pool.install(read))
         };

@@ -11,37 +11,36 @@
 use crate::model::artifact::{
     Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Principal, Vigilance,
 };
+use crate::model::artifacts::Artifacts;
 use crate::model::content::Algorithm;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Changes, Manifest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::unit::UnitId;
+use crate::model::unit::{HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Adds to a manifest what the baselines of the scanned host say about paths that nothing else tells of. Later baselines
 /// go before earlier ones.
 pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
-    let mut known: BTreeMap<&TargetPath, (&Seen, &Scan)> = BTreeMap::new();
-    for baseline in newest_first(scan, baselines) {
+    let baselines = newest_first(scan, baselines);
+    if baselines.is_empty() {
+        return;
+    }
+    let mend = manifest.add_mend(none());
+    let told = Told::new(manifest, scan);
+    let mut claims = Artifacts::new();
+    for (index, baseline) in baselines.iter().enumerate() {
         for (path, sighting) in &baseline.observations {
-            if let Sighting::Present(seen) = sighting {
-                known.entry(path).or_insert((seen, baseline));
+            let Sighting::Present(before) = &*sighting else { continue };
+            if baselines[..index].iter().all(|later| later.seen(&path).is_none()) {
+                let claim = Claim { path: &path, before, baseline, scan, told: &told, mend };
+                claims.extend(claim.artifact());
             }
         }
     }
-    if known.is_empty() {
-        return;
-    }
-    let told = Told::new(manifest, scan);
-    let mend = manifest.add_mend(none());
-    let claims: Vec<Artifact> = known
-        .into_iter()
-        .filter_map(|(path, (before, baseline))| Claim { path, before, baseline, scan, told: &told, mend }.artifact())
-        .collect();
-    manifest.artifacts.extend(claims);
-    manifest.sort();
+    manifest.artifacts.extend(claims.iter());
 }
 
 /// The baselines of the scanned host.
@@ -74,12 +73,12 @@ pub fn gone(manifest: &Manifest, scan: &Scan, baselines: &[Arc<Scan>]) -> Vec<Go
     let mut gone: BTreeMap<TargetPath, Gone> = BTreeMap::new();
     for (index, baseline) in baselines.iter().enumerate() {
         // What a later baseline did not have either went away before the incident.
-        let looked_later = |path| baselines[..index].iter().any(|later| !is_unseen(&later.sighting(path)));
+        let looked_later = |path: &TargetPath| baselines[..index].iter().any(|later| !is_unseen(&later.sighting(path)));
         for (path, sighting) in &baseline.observations {
-            let Sighting::Present(before) = sighting else { continue };
-            let lasting = matches!(before.kind, Kind::File | Kind::Link | Kind::Directory) && !is_remade(path);
-            if lasting && told.has_lost(path, scan) && !looked_later(path) {
-                told.note_lost(path, (scan, baseline), &mut gone);
+            let Sighting::Present(before) = &*sighting else { continue };
+            let lasting = matches!(before.kind, Kind::File | Kind::Link | Kind::Directory) && !is_remade(&path);
+            if lasting && told.has_lost(&path, scan) && !looked_later(&path) {
+                told.note_lost(&path, (scan, baseline), &mut gone);
             }
         }
     }
@@ -96,69 +95,75 @@ fn none() -> Mend {
 }
 
 /// What stronger sources say.
-#[derive(Default)]
-struct Told {
-    /// Paths of which something is known.
-    much: BTreeSet<TargetPath>,
-    /// What is claimed without being known.
-    little: BTreeMap<TargetPath, Artifact>,
-    units: Vec<(TargetPath, UnitId)>,
-    never_changed: Vec<TargetPath>,
-    /// Directories that are missing because a baseline says so: with all that was in them.
-    lost: BTreeSet<TargetPath>,
+struct Told<'a> {
+    host: &'a HostName,
+    artifacts: &'a Artifacts,
+    /// What is proved to be damaged.
+    broken: BTreeSet<&'a TargetPath>,
+    units: Vec<(&'a TargetPath, &'a UnitId)>,
+    never_changed: Vec<&'a TargetPath>,
     /// Damaged RECORDs, and the directories in which their distributions lie.
-    records: Vec<(TargetPath, TargetPath)>,
+    records: Vec<(&'a TargetPath, TargetPath)>,
 }
 
-impl Told {
-    fn new(manifest: &Manifest, scan: &Scan) -> Self {
-        let mut told = Self::default();
-        for artifact in manifest.artifacts.iter().filter(|artifact| artifact.host == scan.host) {
-            let unknown = match &artifact.expected {
-                Expected::File(Content::Unknown(_)) | Expected::Present => true,
-                Expected::Link { target } => target.known().is_none(),
-                Expected::File(_) | Expected::Directory { .. } | Expected::Absent => false,
-            };
-            if unknown {
-                told.little.insert(artifact.path.clone(), artifact.clone());
-            } else {
-                told.much.insert(artifact.path.clone());
-            }
-            let directory = matches!(artifact.expected, Expected::Directory { .. });
-            if directory && artifact.authority == Authority::Baseline && scan.seen(&artifact.path).is_none() {
-                told.lost.insert(artifact.path.clone());
-            }
-        }
-        told.much
-            .extend(manifest.broken.iter().filter(|broken| broken.host == scan.host).map(|broken| broken.path.clone()));
-        let broken =
-            manifest.broken.iter().filter(|broken| broken.host == scan.host && broken.path.name() == b"RECORD");
-        told.records =
-            broken.filter_map(|broken| Some((broken.path.clone(), broken.path.parent()?.parent()?))).collect();
-        let units = manifest.units.iter().filter(|unit| unit.host == scan.host);
-        told.units = units.filter_map(|unit| Some((unit.directory.clone()?, unit.id.clone()))).collect();
-        told.units.sort();
-        let data = manifest.data.iter().filter(|data| data.host == scan.host && data.changes == Changes::Never);
-        told.never_changed = data.map(|data| data.path.clone()).collect();
-        told
+/// Whether an artifact says only that something is there.
+fn is_unknown(artifact: &Artifact) -> bool {
+    match &artifact.expected {
+        Expected::File(Content::Unknown(_)) | Expected::Present => true,
+        Expected::Link { target } => target.known().is_none(),
+        Expected::File(_) | Expected::Directory { .. } | Expected::Absent => false,
+    }
+}
+
+impl<'a> Told<'a> {
+    fn new(manifest: &'a Manifest, scan: &'a Scan) -> Self {
+        let host = &scan.host;
+        let broken: Vec<&TargetPath> =
+            manifest.broken.iter().filter(|broken| broken.host == *host).map(|broken| &broken.path).collect();
+        let records = broken.iter().filter(|path| path.name() == b"RECORD");
+        let records = records.filter_map(|path| Some((*path, path.parent()?.parent()?))).collect();
+        let units = manifest.units.iter().filter(|unit| unit.host == *host);
+        let mut units: Vec<_> = units.filter_map(|unit| Some((unit.directory.as_ref()?, &unit.id))).collect();
+        units.sort();
+        let data = manifest.data.iter().filter(|data| data.host == *host && data.changes == Changes::Never);
+        let never_changed = data.map(|data| &data.path).collect();
+        let broken = broken.into_iter().collect();
+        Self { host, artifacts: &manifest.artifacts, broken, units, never_changed, records }
+    }
+
+    /// Directories that are missing because a baseline says so: with all that was in them.
+    fn is_lost(&self, directory: &TargetPath, scan: &Scan) -> bool {
+        scan.seen(directory).is_none()
+            && self.artifacts.on(self.host, directory).iter().any(|artifact| {
+                artifact.authority == Authority::Baseline && matches!(artifact.expected, Expected::Directory { .. })
+            })
+    }
+
+    /// Whether something is known of a path.
+    fn knows_much(&self, path: &TargetPath) -> bool {
+        self.broken.contains(path) || !self.artifacts.on(self.host, path).iter().all(is_unknown)
+    }
+
+    /// What is claimed of a path without being known.
+    fn little(&self, path: &TargetPath) -> Option<Artifact> {
+        self.artifacts.on(self.host, path).into_iter().rfind(is_unknown)
     }
 
     /// Whether somebody else tells what is in a directory, and so what is gone from it.
     fn lists(&self, directory: &TargetPath) -> bool {
-        let below = |next: Option<&TargetPath>| next.is_some_and(|next| next.is_below(directory));
-        below(self.much.range(directory.clone()..).find(|path| *path != directory))
-            || below(self.little.range(directory.clone()..).map(|(path, _)| path).find(|path| *path != directory))
+        self.artifacts.lists(self.host, directory)
+            || self.broken.iter().any(|path| *path != directory && path.is_below(directory))
     }
 
     fn knows(&self, path: &TargetPath) -> bool {
-        self.much.contains(path) || self.little.contains_key(path)
+        self.broken.contains(path) || self.artifacts.claims(self.host, path)
     }
 
     /// Whether a file may be of a distribution that was installed after a baseline and whose RECORD is damaged: what was
     /// there before tells nothing then, also where the file still has that content.
     fn is_superseded(&self, path: &TargetPath, baseline: &Scan) -> bool {
-        self.little.contains_key(path)
-            && self.records.iter().any(|(record, site)| path.is_below(site) && baseline.seen(record).is_none())
+        self.records.iter().any(|(record, site)| path.is_below(site) && baseline.seen(record).is_none())
+            && self.little(path).is_some()
     }
 
     /// Whether a path is gone, and nobody says anything about that.
@@ -180,7 +185,7 @@ impl Told {
             top = parent;
         }
         let parent = top.parent();
-        if is_remade(&top) || gone.contains_key(&top) || parent.as_ref().is_some_and(|above| self.lost.contains(above))
+        if is_remade(&top) || gone.contains_key(&top) || parent.as_ref().is_some_and(|above| self.is_lost(above, scan))
         {
             return;
         }
@@ -194,7 +199,7 @@ impl Told {
 
     fn unit_of(&self, path: &TargetPath, scan: &Scan) -> UnitId {
         let deepest = self.units.iter().rev().find(|(directory, _)| path.is_below(directory));
-        deepest.map_or_else(|| UnitId(scan.host.0.clone()), |(_, unit)| unit.clone())
+        deepest.map_or_else(|| UnitId(scan.host.0.clone()), |(_, unit)| (*unit).clone())
     }
 }
 
@@ -203,13 +208,13 @@ struct Claim<'a> {
     before: &'a Seen,
     baseline: &'a Scan,
     scan: &'a Scan,
-    told: &'a Told,
+    told: &'a Told<'a>,
     mend: MendId,
 }
 
 impl Claim<'_> {
     fn artifact(&self) -> Option<Artifact> {
-        if self.told.much.contains(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
+        if self.told.knows_much(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
             return None;
         }
         if self.told.is_superseded(self.path, self.baseline) {
@@ -222,9 +227,9 @@ impl Claim<'_> {
             Sighting::Present(now) => (self.present(now)?, now.mtime == self.before.mtime),
         };
         let known = !matches!(expected, Expected::File(Content::Unknown(_)));
-        let artifact = match self.told.little.get(self.path) {
+        let artifact = match self.told.little(self.path) {
             // Whoever claims it makes it anew; and says itself why it knows nothing.
-            Some(artifact) if known => Artifact { expected, authority: Authority::Baseline, ..artifact.clone() },
+            Some(artifact) if known => Artifact { expected, authority: Authority::Baseline, ..artifact },
             Some(_) => return None,
             None => self.unclaimed(expected),
         };
@@ -361,7 +366,7 @@ mod tests {
         let told = Told::new(&manifest, &now);
         let path = TargetPath::new("/srv/a");
         let (before, claimed) = (early.seen(&path).expect("it was seen"), Expected::Absent);
-        let claim = Claim { path: &path, before, baseline: &early, scan: &now, told: &told, mend };
+        let claim = Claim { path: &path, before: &before, baseline: &early, scan: &now, told: &told, mend };
         let artifact = claim.unclaimed(claimed);
         assert_eq!(gone(&manifest, &now, std::slice::from_ref(&early)).len(), 1);
         manifest.artifacts.push(artifact);

@@ -20,12 +20,13 @@ use crate::io::disk::LiveRoot;
 use crate::model::manifest::{Depth, Manifest};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
+use std::borrow::Cow;
 
 /// Adds to a scan what archives hold and what repositories say, as the manifest asks for it.
 pub fn add(root: &LiveRoot, manifest: &Manifest, scan: &mut Scan) {
     for look in manifest.look.iter().filter(|look| look.host == scan.host) {
-        let Some(seen) = scan.seen(&look.path) else { continue };
-        match (look.depth, seen.kind) {
+        let Some(kind) = scan.kind(&look.path) else { continue };
+        match (look.depth, kind) {
             (Depth::Archive, Kind::File) => {
                 scan.archives.insert(look.path.clone(), archive::list(root, &look.path));
             }
@@ -45,10 +46,10 @@ pub fn add(root: &LiveRoot, manifest: &Manifest, scan: &mut Scan) {
 
 /// The wheels and zipped eggs directly in a directory.
 fn archives(scan: &Scan, directory: &TargetPath) -> Vec<TargetPath> {
-    let is_archive = |(path, sighting): (&TargetPath, &Sighting)| {
-        let file = matches!(sighting, Sighting::Present(seen) if seen.kind == Kind::File);
+    let is_archive = |(path, sighting): (TargetPath, Cow<'_, Sighting>)| {
+        let file = matches!(&*sighting, Sighting::Present(seen) if seen.kind == Kind::File);
         let named = path.name().ends_with(b".whl") || path.name().ends_with(b".egg");
-        (file && named && path.parent().as_ref() == Some(directory)).then(|| path.clone())
+        (file && named && path.parent().as_ref() == Some(directory)).then_some(path)
     };
     scan.below(directory).filter_map(is_archive).collect()
 }

@@ -12,6 +12,7 @@ use rectify::model::finding::{Certainty, Class, Damage, Findings};
 use rectify::model::hasher::digest_of;
 use rectify::model::manifest::{Changes, Data, Definition, Evaluation, Host, Manifest};
 use rectify::model::observation::{BLOCK, BlockClass, Closer, Failure, Kind, Run, Scan, Seen, SeenContent, Sighting};
+use rectify::model::observations::Observations;
 use rectify::model::path::TargetPath;
 use rectify::model::plan::{Action, Plan, Step};
 use rectify::model::restore::{RestorePoint, RestorePoints};
@@ -89,6 +90,13 @@ fn add(manifest: &mut Manifest, place: &str, expected: Expected, mend: Mend) {
     manifest.sort();
 }
 
+/// Changes artifacts, which are counted in their order.
+fn change(manifest: &mut Manifest, mut change: impl FnMut(usize, &mut Artifact)) {
+    let mut artifacts: Vec<Artifact> = manifest.artifacts.iter().collect();
+    artifacts.iter_mut().enumerate().for_each(|(index, artifact)| change(index, artifact));
+    manifest.artifacts = artifacts.into_iter().collect();
+}
+
 fn bytes(content: &[u8]) -> Expected {
     Expected::File(Content::Bytes(Blob(content.to_vec())))
 }
@@ -124,11 +132,11 @@ fn blocks(text: bool, runs: &[(BlockClass, u64)]) -> Seen {
 }
 
 fn scan(seen: Vec<(&str, Seen)>) -> Scan {
-    let mut observations: BTreeMap<TargetPath, Sighting> =
-        seen.into_iter().map(|(place, seen)| (path(place), Sighting::Present(Box::new(seen)))).collect();
+    let mut observations = Observations::new();
     for directory in ["/srv", "/srv/db", "/srv/web"] {
-        observations.entry(path(directory)).or_insert_with(|| Sighting::Present(Box::new(thing(Kind::Directory))));
+        observations.insert(path(directory), Sighting::Present(Box::new(thing(Kind::Directory))));
     }
+    observations.extend(seen.into_iter().map(|(place, seen)| (path(place), Sighting::Present(Box::new(seen)))));
     Scan { observations, ..Scan::new("h".into(), 0) }
 }
 
@@ -180,7 +188,8 @@ fn an_old_content_is_not_deployed_yet_unless_its_unit_was_written_since() {
     let written = || scan(vec![("/srv/web/a", Seen { mtime: 6, ..file(old) })]);
     assert_eq!(since(&manifest, then(), written()), stale);
     let mut rewriting = manifest.clone();
-    rewriting.artifacts[0].mend = rewriting.add_mend(mend(Vigilance::Absence, Aborts::Never, Vec::new()));
+    let absence = rewriting.add_mend(mend(Vigilance::Absence, Aborts::Never, Vec::new()));
+    change(&mut rewriting, |_, artifact| artifact.mend = absence);
     assert_eq!(since(&rewriting, then(), written()), undeployed);
 
     // Another file of the unit was not there before: whatever it holds, the unit was deployed.
@@ -280,10 +289,10 @@ fn the_strongest_claim_that_knows_something_decides_and_all_metadata_count() {
     let mut manifest = manifest();
     add(&mut manifest, "/srv/web/x", unknown(), attentive());
     add(&mut manifest, "/srv/web/x", bytes(RIGHT), attentive());
-    manifest.artifacts[0].mode = Some(0o600);
-    manifest.artifacts[0].secret = true;
-    manifest.artifacts[1].authority = Authority::Vendor;
-    manifest.sort();
+    change(&mut manifest, |index, artifact| match index {
+        0 => (artifact.mode, artifact.secret) = (Some(0o600), true),
+        _ => artifact.authority = Authority::Vendor,
+    });
     let found = found(&manifest, scan(vec![("/srv/web/x", file(b"wrong"))]), &RestorePoints::default());
     let kinds: Vec<_> = found.findings.iter().map(|one| (one.damage.clone(), one.authority, one.secret)).collect();
     assert_eq!(
@@ -478,7 +487,7 @@ fn files_that_are_mended_together_are_restored_all_or_none() {
 fn a_name_that_is_no_text_is_handed_over() {
     let mut manifest = manifest();
     add(&mut manifest, "/srv/web/x", bytes(RIGHT), attentive());
-    manifest.artifacts[0].path = TargetPath::new(b"/srv/web/\xff");
+    change(&mut manifest, |_, artifact| artifact.path = TargetPath::new(b"/srv/web/\xff"));
     let found = found(&manifest, scan(vec![]), &RestorePoints::default());
     let plan = planned(&manifest, &found, &RestorePoints::default());
     assert_eq!(actions(&plan), [Action::Hand]);
@@ -547,9 +556,13 @@ fn build(things: &[Thing], data: bool) -> (Manifest, Scan, RestorePoints) {
             _ => Expected::Present,
         };
         add(&mut manifest, &thing.place, expected, mend);
-        let last = manifest.artifacts.iter_mut().find(|one| one.path == path(&thing.place)).expect("it was added");
-        last.mode = thing.mode.then_some(0o640);
-        last.durability = if thing.durable { Durability::Durable } else { Durability::Reproducible };
+        let (mut first, durable) = (true, thing.durable);
+        change(&mut manifest, |_, one| {
+            if one.path == path(&thing.place) && std::mem::take(&mut first) {
+                one.mode = thing.mode.then_some(0o640);
+                one.durability = if durable { Durability::Durable } else { Durability::Reproducible };
+            }
+        });
         let seen = match thing.seen {
             0 => file(RIGHT),
             1 => file(b""),

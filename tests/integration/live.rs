@@ -114,10 +114,7 @@ fn names_that_are_no_text_are_seen_and_saved() {
     std::fs::write(&saved, rectify::pipeline::saved::scan_bytes(&scan)).expect("it is writable");
     let back = rectify::pipeline::saved::read_scan(&saved).expect("it reads back");
     assert_eq!(back, scan);
-    assert_eq!(
-        back.seen(&path).and_then(|seen| seen.digest(Algorithm::Sha256)),
-        Some(&digest_of(Algorithm::Sha256, b"x"))
-    );
+    assert_eq!(back.digest(&path, Algorithm::Sha256), Some(digest_of(Algorithm::Sha256, b"x")));
 }
 
 /// Does something to the tree between listing and reading.
@@ -168,7 +165,7 @@ fn five_thousand_directories_in_each_other_are_walked() {
     let script = "import os\nfor _ in range(5000):\n    os.mkdir('d'); os.chdir('d')\nopen('leaf', 'w').close()\n";
     tool(&tree.path().join("srv"), &["python3", "-c", script]);
     let scan = scan(tree.path());
-    let deepest = scan.observations.keys().map(|path| path.as_bytes().len()).max().expect("something was seen");
+    let deepest = scan.observations.iter().map(|(path, _)| path.as_bytes().len()).max().expect("something was seen");
     // PATH_MAX is 4096: what lies deeper must be said not to have been seen, and never be absent.
     assert!(deepest > 4000, "{deepest}");
     let below = TargetPath::new(format!("/srv{}/leaf", "/d".repeat(5000)));
@@ -344,9 +341,7 @@ fn a_scan_past_the_cache_goes_on_without_reading_again_what_the_journal_has() {
         let scan = scan_noting(tree.path(), read, &second);
         let read_again: Vec<String> = second.noted().keys().map(ToString::to_string).collect();
         assert_eq!(read_again, ["/srv/c"], "{read:?}");
-        let digest = |scan: &Scan, path: &str| {
-            scan.seen(&TargetPath::new(path)).and_then(|seen| seen.digest(Algorithm::Sha256)).cloned()
-        };
+        let digest = |scan: &Scan, path: &str| scan.digest(&TargetPath::new(path), Algorithm::Sha256);
         assert_eq!(digest(&scan, "/srv/a"), Some(noted), "{read:?}");
         for path in ["/srv/b", "/srv/c", "/srv/busy"] {
             assert!(digest(&scan, path).is_some(), "{read:?} {path}");

@@ -65,11 +65,11 @@ fn scan(manifest: &Manifest) -> Scan {
     let at = |path: &str| TargetPath::new(BASE).join(path);
     let mut scan = Scan::new("localhost".into(), 0);
     for (path, members) in archives() {
-        let declared = manifest.artifacts.iter().find(|artifact| artifact.path == at(path)).map(|a| &a.expected);
+        let declared = manifest.artifacts.iter().find(|artifact| artifact.path == at(path)).map(|a| a.expected);
         let Some(Expected::File(crate::model::artifact::Content::Digest { digest, .. })) = declared else {
-            panic!("{path} has a checksum: {declared:?}");
+            panic!("{path} has no checksum");
         };
-        let content = SeenContent::Read { digests: vec![digest.clone()], captured: None, closer: None };
+        let content = SeenContent::Read { digests: vec![digest], captured: None, closer: None };
         scan.observations.insert(at(path), file(0o644, Some(content)));
         scan.archives.insert(at(path), Archive { broken: None, members });
     }
@@ -178,7 +178,7 @@ fn environment_rows(manifest: &Manifest) -> Vec<Value> {
 fn table() -> String {
     let plain = manifest(&model(), &project());
     let manifest = refined();
-    let mut rows: Vec<Value> = manifest.artifacts.iter().map(|artifact| row(artifact, &manifest)).collect();
+    let mut rows: Vec<Value> = manifest.artifacts.iter().map(|artifact| row(&artifact, &manifest)).collect();
     rows.extend(environment_rows(&plain));
     let broken = |broken: &crate::model::manifest::Broken| {
         mend_row(&relative(&broken.path), "broken", manifest.mend(broken.mend))

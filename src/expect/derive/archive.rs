@@ -151,8 +151,8 @@ fn modes(members: &BTreeMap<TargetPath, &Member>, scan: &Scan) -> Vec<(u32, u32)
 fn vouched(input: &Input, derivation: &Derivation, scan: &Scan, manifest: &Manifest) -> Result<(), Why> {
     let archive = &input.archive;
     let no_reference = |text: String| Err(Why::new(WhyKind::NoReference, text));
-    let mut declared = manifest.artifacts.iter().filter(|a| a.host == derivation.host && a.path == *archive);
-    let Some(digest) = declared.find_map(declared_digest) else {
+    let declared = manifest.artifacts.on(&derivation.host, archive);
+    let Some(digest) = declared.iter().find_map(declared_digest) else {
         return no_reference(format!("no checksum is declared for {archive}, so it cannot vouch for its members"));
     };
     let Some(seen) = scan.seen(archive) else {
@@ -161,7 +161,7 @@ fn vouched(input: &Input, derivation: &Derivation, scan: &Scan, manifest: &Manif
     match seen.digest(digest.algorithm) {
         Some(found) if *found == digest => Ok(()),
         Some(_) => no_reference(format!("{archive} is not the declared one, so it cannot vouch for its members")),
-        None => Err(Why::new(WhyKind::Unreadable, unread(archive, seen))),
+        None => Err(Why::new(WhyKind::Unreadable, unread(archive, &seen))),
     }
 }
 

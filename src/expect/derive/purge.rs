@@ -61,7 +61,7 @@ impl Rule for PurgeRule {
 /// Claims the absence of what was found, unless another component has it there.
 fn claim(input: &Input, paths: Vec<TargetPath>, derivation: &Derivation, manifest: &mut Manifest) {
     for path in paths {
-        if manifest.artifacts.iter().any(|known| known.host == derivation.host && known.path == path) {
+        if manifest.artifacts.claims(&derivation.host, &path) {
             continue;
         }
         let claim = Claim::new(derivation.unit.clone(), input.origin.clone(), Expected::Absent);
@@ -80,7 +80,7 @@ impl Pattern {
                 if is_pattern(part) {
                     if is_listed(scan, &place, self)? {
                         let names = evidence::entries(scan, &place).filter(|path| name_matches(part, path.name()));
-                        next.extend(names.cloned());
+                        next.extend(names);
                     }
                 } else {
                     next.push(place.join(part));
@@ -285,10 +285,7 @@ mod tests {
     #[test]
     fn in_a_directory_that_was_not_listed_nothing_is_known() {
         let mut scan = sample::scan(&[("/w/a.orig", "")]);
-        let Some(Sighting::Present(seen)) = scan.observations.get_mut(&TargetPath::new("/w")) else {
-            panic!("the sample has the directory");
-        };
-        seen.listed = false;
+        assert!(scan.observations.update(&TargetPath::new("/w"), |seen| seen.listed = false), "it has the directory");
         let why = pattern("/w/*.orig").find(&scan).expect_err("an entry may be missing");
         assert!(why.to_string().contains("`/w` was not listed"), "{why}");
     }

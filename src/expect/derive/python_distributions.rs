@@ -50,7 +50,7 @@ impl Rule for PythonDistributions {
         let found: Vec<TargetPath> = scan
             .below(&input.directory)
             .filter(|(path, sighting)| is_directory(sighting) && named(path).is_some())
-            .map(|(path, _)| path.clone())
+            .map(|(path, _)| path)
             .collect();
         for info in found {
             distribution(derivation, scan, &info, manifest);

@@ -113,7 +113,7 @@ impl Environment<'_> {
         evidence::entries(self.scan, &lib)
             .filter(|path| path.name().starts_with(b"python") || path.name().starts_with(b"pypy"))
             .map(|path| path.join("site-packages"))
-            .filter(|path| self.scan.seen(path).is_some_and(|seen| seen.kind == Kind::Directory))
+            .filter(|path| self.scan.kind(path) == Some(Kind::Directory))
             .collect()
     }
 
@@ -138,9 +138,9 @@ impl Environment<'_> {
     fn site(&self, site: &TargetPath, manifest: &mut Manifest, found: &mut BTreeSet<(String, String)>) {
         let mut claims: BTreeMap<TargetPath, Vec<Artifact>> = BTreeMap::new();
         for info in evidence::entries(self.scan, site) {
-            let Some((name, version)) = named(info) else { continue };
+            let Some((name, version)) = named(&info) else { continue };
             found.insert((name.clone(), version.clone()));
-            for artifact in self.distribution(site, info, (&name, &version), manifest) {
+            for artifact in self.distribution(site, &info, (&name, &version), manifest) {
                 claims.entry(artifact.path.clone()).or_default().push(artifact);
             }
         }
@@ -251,13 +251,12 @@ impl Environment<'_> {
         let mend = manifest.add_mend(self.input.content.clone());
         let why = Why::new(WhyKind::NoReference, "no distribution's RECORD lists it");
         for path in distribution::files(self.scan, site) {
-            let known = claimed.contains(path) || distribution::is_byte_code(path);
-            let broken = manifest.broken.iter().any(|broken| broken.path == *path);
-            let unread = manifest.artifacts.iter().rev().take(64).any(|artifact| artifact.path == *path);
-            if !known && !broken && !unread {
-                let (host, unit) = (&self.derivation.host, &self.derivation.unit);
+            let known = claimed.contains(&path) || distribution::is_byte_code(&path);
+            let broken = manifest.broken.iter().any(|broken| broken.path == path);
+            let (host, unit) = (&self.derivation.host, &self.derivation.unit);
+            if !known && !broken && !manifest.artifacts.claims(host, &path) {
                 let content = Content::Unknown(why.clone());
-                let artifact = distribution::file(host, unit, path.clone(), content, Authority::Record, mend);
+                let artifact = distribution::file(host, unit, path, content, Authority::Record, mend);
                 manifest.artifacts.push(artifact);
             }
         }
@@ -295,7 +294,7 @@ impl Environment<'_> {
         let why = Why::new(WhyKind::NotModelled, "it is made from a template of the Python that made the environment");
         for name in ["activate", "activate.csh", "activate.fish", "Activate.ps1"] {
             let path = bin.join(name);
-            if self.scan.seen(&path).is_some_and(|seen| seen.kind == Kind::File) {
+            if self.scan.kind(&path) == Some(Kind::File) {
                 self.push(path, Expected::File(Content::Unknown(why.clone())), mend, manifest);
             }
         }

@@ -149,25 +149,20 @@ impl Queue {
     fn all(files: &impl Files) -> [Self; 3] {
         let classes = [Some(Algorithm::Md5), Some(Algorithm::Sha256), None];
         let class_of = |task: &Task<'_>| classes.iter().position(|class| *class == lane_of(task)).unwrap_or(2);
-        let numbers = || (0..files.count()).zip(0_u32..);
-        let mut orders = [const { Vec::new() }; 3];
-        let mut counts = [0; 3];
-        for (index, number) in numbers() {
-            let task = files.task(index);
-            counts[class_of(&task)] += 1;
-            if task.size >= LARGE {
-                orders[class_of(&task)].push(number);
-            }
-        }
-        for (order, count) in orders.iter_mut().zip(counts) {
-            order.sort_by_key(|&number| std::cmp::Reverse(files.task(number as usize).size));
-            order.reserve_exact(count - order.len());
-        }
-        for (index, number) in numbers() {
+        // Room that is not used is not touched either.
+        let mut orders: [Vec<u32>; 3] = std::array::from_fn(|_| Vec::with_capacity(files.count()));
+        let mut large = [const { Vec::new() }; 3];
+        for (index, number) in (0..files.count()).zip(0_u32..) {
             let task = files.task(index);
             if task.size < LARGE {
                 orders[class_of(&task)].push(number);
+            } else {
+                large[class_of(&task)].push((std::cmp::Reverse(task.size), number));
             }
+        }
+        for (order, mut large) in orders.iter_mut().zip(large) {
+            large.sort_unstable();
+            order.splice(0..0, large.into_iter().map(|(_, number)| number));
         }
         let mut orders = orders.into_iter();
         classes.map(|algorithm| Self { algorithm, order: orders.next().unwrap_or_default(), next: Mutex::new(0) })

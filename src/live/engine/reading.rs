@@ -12,7 +12,7 @@ use crate::model::path::TargetPath;
 use crate::model::secrecy::redacted;
 use std::fs::File;
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How much is read at once into a buffer for all hashers.
 const CHUNK: usize = 256 << 10;
@@ -26,6 +26,8 @@ pub(super) struct Reader<'a, F> {
     directory: Option<(&'a [u8], Directory)>,
     /// Is called whenever a unit was taken.
     taken: &'a dyn Fn(),
+    /// How much was read since the last unit was taken.
+    bytes: u64,
 }
 
 /// A file that is being read.
@@ -36,7 +38,6 @@ pub(super) struct OpenFile<'a> {
     /// How much was read.
     read: u64,
     throttle: Option<&'a Throttle>,
-    total: &'a AtomicU64,
 }
 
 impl Stream for OpenFile<'_> {
@@ -50,7 +51,6 @@ impl Stream for OpenFile<'_> {
             match self.file.read(&mut buffer[..most]) {
                 Ok(count) => {
                     self.read += count as u64;
-                    self.total.fetch_add(count as u64, Ordering::Relaxed);
                     if let Some(throttle) = self.throttle {
                         throttle.pass(count as u64);
                     }
@@ -87,13 +87,14 @@ impl OpenFile<'_> {
 
 impl<'a, F: Files> Reader<'a, F> {
     pub(super) fn new(engine: &'a Engine<'a, F>, queue: &'a Queue, taken: &'a dyn Fn()) -> Self {
-        Self { engine, queue, unit: [].iter(), directory: None, taken }
+        Self { engine, queue, unit: [].iter(), directory: None, taken, bytes: 0 }
     }
 
     /// The next file that can be opened. Those that cannot are done.
     fn next(&mut self) -> Option<OpenFile<'a>> {
         loop {
             let Some(index) = self.unit.next() else {
+                self.count();
                 self.unit = self.queue.take(self.engine.files).iter();
                 if self.unit.len() == 0 {
                     return None;
@@ -104,9 +105,17 @@ impl<'a, F: Files> Reader<'a, F> {
             let index = *index as usize;
             match self.open(index) {
                 Ok(file) => return Some(file),
-                Err(failure) => self.finish(index, SeenContent::Failed(failure)),
+                Err(failure) => {
+                    let size = self.engine.files.task(index).size;
+                    self.finish(index, size, SeenContent::Failed(failure));
+                }
             }
         }
+    }
+
+    /// Adds what was read to the engine's sum, which all threads share: not at every file.
+    fn count(&mut self) {
+        self.engine.bytes.fetch_add(std::mem::take(&mut self.bytes), Ordering::Relaxed);
     }
 
     fn open(&mut self, index: usize) -> Result<OpenFile<'a>, Failure> {
@@ -120,11 +129,17 @@ impl<'a, F: Files> Reader<'a, F> {
         let (_, directory) = self.directory.as_ref().expect("it was just opened");
         let file = directory.open_file(task.name)?;
         let throttle = engine.throttle.as_ref();
-        Ok(OpenFile { index, file, task, read: 0, throttle, total: &engine.bytes })
+        Ok(OpenFile { index, file, task, read: 0, throttle })
     }
 
-    fn finish(&self, index: usize, content: SeenContent) {
-        self.engine.monitor.advance(self.engine.files.task(index).size);
+    /// A file that was opened is done.
+    fn close(&mut self, file: OpenFile<'_>, content: Result<SeenContent, Failure>) {
+        self.bytes += file.read;
+        self.finish(file.index, file.task.size, content.unwrap_or_else(SeenContent::Failed));
+    }
+
+    fn finish(&self, index: usize, size: u64, content: SeenContent) {
+        self.engine.monitor.advance(size);
         self.engine.files.done(index, content);
     }
 
@@ -132,9 +147,15 @@ impl<'a, F: Files> Reader<'a, F> {
     pub(super) fn read_each(&mut self) {
         let mut buffer = vec![0; CHUNK];
         while let Some(mut file) = self.next() {
-            let content = read_to_end(&mut file, &mut buffer).unwrap_or_else(SeenContent::Failed);
-            self.finish(file.index, content);
+            let content = read_to_end(&mut file, &mut buffer);
+            self.close(file, content);
         }
+    }
+}
+
+impl<F> Drop for Reader<'_, F> {
+    fn drop(&mut self) {
+        self.engine.bytes.fetch_add(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -187,6 +208,6 @@ impl<'a, F: Files> Feed<OpenFile<'a>> for InLanes<'a, F> {
             file.is_still_the_same()?;
             Ok(SeenContent::Read { digests: vec![digest], captured: None, closer: None })
         });
-        self.reader.finish(file.index, content.unwrap_or_else(SeenContent::Failed));
+        self.reader.close(file, content);
     }
 }

@@ -31,20 +31,17 @@ fn differs(claim: &Claim<'_>, content: &SeenContent) -> bool {
     }
 }
 
-/// `extra` are the digests by which files are known; without them only the claimed ones count.
-fn task<'a>(job: &'a Job<'_>, place: u32, (size, mtime): (u64, i64), extra: &[Algorithm]) -> Task<'a> {
-    let claims = job.order.path_at(job.claims, place as usize);
-    let claimed = claims.iter().filter_map(|&index| job.claims.get(index).digest.map(|(algorithm, _)| algorithm));
-    let algorithms = claimed.chain(extra.iter().copied()).fold(Algorithms::default(), Algorithms::with);
-    let directory = job.claims.directory_path(job.claims.directory(claims[0]));
+/// The file at a place, its inode and the wanted digests aside.
+fn task<'a>(job: &'a Job<'_>, place: u32) -> Task<'a> {
+    let claim = job.order.first_at(place as usize);
     Task {
-        directory,
-        name: job.claims.name(claims[0]),
-        size,
-        mtime,
-        algorithms,
+        directory: job.claims.directory_path(job.claims.directory(claim)),
+        name: job.claims.name(claim),
+        size: 0,
+        mtime: 0,
+        algorithms: Algorithms::default(),
         capture: false,
-        watched: !extra.is_empty(),
+        watched: false,
     }
 }
 
@@ -63,7 +60,7 @@ impl Files for Comparing<'_> {
 
     fn task(&self, index: usize) -> Task<'_> {
         let file = self.files[index];
-        task(self.job, file.place, (file.size, file.mtime), &[])
+        Task { size: file.size, algorithms: file.algorithms, ..task(self.job, file.place) }
     }
 
     fn done(&self, index: usize, content: SeenContent) {
@@ -125,7 +122,9 @@ impl Files for Examining<'_> {
 
     fn task(&self, index: usize) -> Task<'_> {
         let Suspect { place, seen } = &self.files[index];
-        task(self.job, *place, (seen.size, seen.mtime), &TELLING)
+        let claimed = self.job.algorithms(self.job.order.path_at(self.job.claims, *place as usize));
+        let algorithms = TELLING.into_iter().fold(claimed, Algorithms::with);
+        Task { size: seen.size, mtime: seen.mtime, algorithms, watched: true, ..task(self.job, *place) }
     }
 
     fn done(&self, index: usize, content: SeenContent) {

@@ -9,7 +9,7 @@ mod content;
 mod order;
 mod stat;
 
-use super::engine::Pace;
+use super::engine::{Algorithms, Pace};
 use crate::io::disk::LiveRoot;
 use crate::model::claims::{Account, Claim, Claims};
 use crate::model::observation::{Kind, Seen, Sighting};
@@ -104,6 +104,12 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The digests that are claimed of a file.
+    fn algorithms(&self, claims: &[u32]) -> Algorithms {
+        let claimed = claims.iter().filter_map(|&index| self.claims.get(index).digest);
+        claimed.fold(Algorithms::default(), |all, (algorithm, _)| all.with(algorithm))
+    }
+
     /// Whether a claim is not true of what was looked at, its content aside.
     fn deviates(&self, claim: &Claim<'_>, seen: &Seen) -> bool {
         let no_kind = claim.kind.is_some_and(|kind| kind != seen.kind);

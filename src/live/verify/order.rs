@@ -45,6 +45,11 @@ impl Order {
         self.starts[directory] as usize..self.starts[directory + 1] as usize
     }
 
+    /// The claim at a place.
+    pub(super) fn first_at(&self, place: usize) -> u32 {
+        self.indices[place]
+    }
+
     /// The claims that speak of the same path as the one at a place, which is the first of them.
     pub(super) fn path_at(&self, claims: &Claims, place: usize) -> &[u32] {
         let first = self.indices[place];

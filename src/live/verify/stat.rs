@@ -3,6 +3,7 @@
 use super::{Job, Outcome};
 use crate::io::disk::Directory;
 use crate::live::absence::Absence;
+use crate::live::engine::Algorithms;
 use crate::model::observation::{Failure, Kind, Seen, Sighting};
 use crate::model::path::TargetPath;
 use std::ops::Range;
@@ -13,9 +14,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ToRead {
     pub(super) size: u64,
-    pub(super) mtime: i64,
     /// The place of its first claim in the order.
     pub(super) place: u32,
+    /// The digests that are claimed of it.
+    pub(super) algorithms: Algorithms,
 }
 
 /// A file that some claim does not hold of.
@@ -135,7 +137,7 @@ fn judge(job: &Job<'_>, place: usize, claims: &[u32], sighting: Sighting, looked
     if seen.kind == Kind::File && claims.iter().any(|&index| deviates(index)) {
         looked.suspects.push(Suspect { place, seen });
     } else if seen.kind == Kind::File && claims.iter().any(|&index| job.claims.get(index).digest.is_some()) {
-        looked.to_read.push(ToRead { place, size: seen.size, mtime: seen.mtime });
+        looked.to_read.push(ToRead { place, size: seen.size, algorithms: job.algorithms(claims) });
     } else {
         looked.outcome.add(claims, &Sighting::Present(seen.clone()), deviates);
     }

@@ -207,8 +207,8 @@ fn hosts(manifest: &Manifest, found: &Findings, meta: &Meta) -> Vec<HostView> {
         let host = hosts.entry(name).or_insert_with(|| empty_host(name));
         (host.reachable, host.unseen) = (false, Some(why.clone()));
     }
-    for artifact in &manifest.artifacts {
-        hosts.entry(&artifact.host).or_insert_with(|| empty_host(&artifact.host)).artifacts += 1;
+    for (name, count) in manifest.artifacts.counts() {
+        hosts.entry(name).or_insert_with(|| empty_host(name)).artifacts += count;
     }
     for (name, count) in &meta.packaged {
         hosts.entry(name).or_insert_with(|| empty_host(name)).artifacts += count;

@@ -315,14 +315,14 @@ impl Judged {
         self.findings.findings.iter().find(|finding| finding.path == *path)
     }
 
-    pub(super) fn artifact(&self, path: &TargetPath) -> &Artifact {
+    pub(super) fn artifact(&self, path: &TargetPath) -> Artifact {
         let found = self.manifest.artifacts.iter().find(|artifact| artifact.path == *path);
         found.unwrap_or_else(|| panic!("{path} is not expected"))
     }
 
     /// How many files below a directory have a digest to compare with.
     pub(super) fn digests_below(&self, directory: &TargetPath) -> usize {
-        let digest = |artifact: &&Artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. }));
+        let digest = |artifact: &Artifact| matches!(artifact.expected, Expected::File(Content::Digest { .. }));
         self.manifest.artifacts.iter().filter(|artifact| artifact.path.is_below(directory)).filter(digest).count()
     }
 
@@ -332,7 +332,7 @@ impl Judged {
     }
 
     pub(super) fn is_undecodable(&self, path: &TargetPath) -> bool {
-        let bytes = self.scan.seen(path).and_then(|seen| seen.captured());
+        let bytes = self.scan.captured(path);
         bytes.is_some_and(|bytes| bytes.text().is_none())
     }
 }

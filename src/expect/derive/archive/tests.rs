@@ -7,6 +7,7 @@ use crate::{
         hasher::digest_of,
         manifest::{Definition, Evaluation},
         observation::{Archive, SeenContent, Sighting},
+        observations::Observations,
         unit::{Unit, UnitKind},
     },
 };
@@ -70,7 +71,7 @@ fn manifest(strip: usize) -> Manifest {
 }
 
 fn scan(archive: &str, members: Vec<Member>, seen: &[(&str, u32)]) -> Scan {
-    let mut observations: BTreeMap<_, _> =
+    let mut observations: Observations =
         seen.iter().map(|(path, mode)| (TargetPath::new(path), file(*mode, None))).collect();
     observations.insert(TargetPath::new("/w/a.tar"), file(0o644, Some(sha256(archive))));
     Scan {
@@ -90,7 +91,7 @@ fn paths(manifest: &Manifest) -> Vec<String> {
     manifest.artifacts.iter().map(|artifact| artifact.path.to_string()).filter(|path| path != "/w/a.tar").collect()
 }
 
-fn find<'m>(manifest: &'m Manifest, path: &str) -> &'m Artifact {
+fn find(manifest: &Manifest, path: &str) -> Artifact {
     manifest.artifacts.iter().find(|artifact| artifact.path == TargetPath::new(path)).expect("it is claimed")
 }
 

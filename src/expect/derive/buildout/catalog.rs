@@ -89,12 +89,12 @@ pub(crate) fn eggs(scan: &Scan, directory: &TargetPath, python: Option<&str>) ->
         if python.is_some_and(|python| python != name.python) {
             continue;
         }
-        let (info, layout) = metadata_directory(scan, location);
+        let (info, layout) = metadata_directory(scan, &location);
         eggs.push(Dist {
             key: python_metadata::canonical(&name.name),
             version: name.version,
             source: Source::Egg,
-            location: location.clone(),
+            location,
             info,
             layout,
             platform: name.platform,
@@ -105,10 +105,10 @@ pub(crate) fn eggs(scan: &Scan, directory: &TargetPath, python: Option<&str>) ->
 
 /// Where an egg's notes are, or would be.
 fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
-    let directory = |path: &TargetPath| scan.seen(path).is_some_and(|seen| seen.kind == Kind::Directory);
+    let directory = |path: &TargetPath| scan.kind(path) == Some(Kind::Directory);
     let renamed = evidence::entries(scan, egg).find(|path| path.name().ends_with(b".dist-info") && directory(path));
     if let Some(info) = renamed {
-        return (info.clone(), Layout::RenamedDistInfo);
+        return (info, Layout::RenamedDistInfo);
     }
     let old = egg.join("EGG-INFO");
     if directory(&old) {
@@ -123,7 +123,7 @@ fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
 pub(crate) fn installed(scan: &Scan, directory: &TargetPath, source: Source) -> Vec<Dist> {
     evidence::entries(scan, directory)
         .filter_map(|info| {
-            let (key, version) = crate::expect::distribution::named(info)?;
+            let (key, version) = crate::expect::distribution::named(&info)?;
             Some(Dist {
                 key,
                 version,
@@ -162,7 +162,7 @@ fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
     let mut dists = Vec::new();
     for link in evidence::entries(scan, develop_eggs) {
         let Some(stem) = link.name().strip_suffix(b".egg-link") else { continue };
-        let Note::Bytes(bytes) = evidence::note(scan, link) else { continue };
+        let Note::Bytes(bytes) = evidence::note(scan, &link) else { continue };
         let Some(place) = bytes.text().and_then(|text| text.lines().next()).map(str::trim) else { continue };
         if !place.starts_with('/') {
             continue;
@@ -173,7 +173,6 @@ fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
         name.push_str(".egg-info");
         let info = evidence::entries(scan, &location)
             .find(|path| std::str::from_utf8(path.name()).is_ok_and(|other| other.eq_ignore_ascii_case(&name)))
-            .cloned()
             .unwrap_or_else(|| location.join(&name));
         let version = match evidence::note(scan, &info.join("PKG-INFO")) {
             Note::Bytes(bytes) => python_metadata::metadata(&bytes.0).map(|metadata| metadata.version).ok(),
@@ -239,7 +238,7 @@ impl Dist {
             |what: &str| Why::new(WhyKind::LiveTree, format!("`{name}` of {} {} {what}", self.key, self.version));
         if let Some(Content::Digest { digest, .. }) = claim
             && digest.algorithm == Algorithm::Sha256
-            && scan.seen(&path).and_then(|seen| seen.digest(Algorithm::Sha256)) != Some(digest)
+            && scan.digest(&path, Algorithm::Sha256).as_ref() != Some(digest)
         {
             return Err(trouble("is damaged"));
         }

@@ -180,9 +180,9 @@ fn unlisted<'a>(
         (Layout::RenamedDistInfo | Layout::SitePackages, _) => None,
     };
     distribution::files(buildout.scan, &dist.location)
-        .filter(|path| !claims.contains_key(*path) && !distribution::is_byte_code(path))
+        .filter(|path| !claims.contains_key(path) && !distribution::is_byte_code(path))
         .map(move |path| {
-            let content = if let Some(init) = init.filter(|_| inits.contains(path)) {
+            let content = if let Some(init) = init.filter(|_| inits.contains(&path)) {
                 Content::Bytes(Blob::from(init))
             } else if dist.layout == Layout::EggInfo && path.name() == b"requires.txt" {
                 Content::Unknown(Why::new(
@@ -192,7 +192,7 @@ fn unlisted<'a>(
             } else {
                 Content::Unknown(Why::new(WhyKind::NoReference, "the egg's RECORD does not list it"))
             };
-            (path.clone(), content)
+            (path, content)
         })
 }
 
@@ -227,7 +227,7 @@ fn missing(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
 fn noted_place(buildout: &Buildout<'_>, eggs: &TargetPath, key: &str, version: &str) -> Option<TargetPath> {
     let bin = buildout.bin().ok()?;
     evidence::entries(buildout.scan, &bin).find_map(|script| {
-        let Note::Bytes(bytes) = evidence::note(buildout.scan, script) else { return None };
+        let Note::Bytes(bytes) = evidence::note(buildout.scan, &script) else { return None };
         bytes.text()?.lines().find_map(|line| {
             let name = line.rsplit('/').next()?.trim_end_matches([',', ')', '\'', '"']);
             let egg = EggName::parse(name.as_bytes())?;

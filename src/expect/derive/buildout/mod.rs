@@ -98,13 +98,10 @@ impl Rule for BuildoutRule {
 
 /// The contents that the definition declares on this host: what recipes read is believed only if it is that.
 fn known_inputs(host: &HostName, manifest: &Manifest) -> BTreeMap<TargetPath, Content> {
-    let declared =
-        manifest.artifacts.iter().filter(|artifact| artifact.host == *host && artifact.authority <= Authority::Vendor);
+    let declared = manifest.artifacts.of(host).filter(|artifact| artifact.authority <= Authority::Vendor);
     declared
-        .filter_map(|artifact| match &artifact.expected {
-            Expected::File(content @ (Content::Bytes(_) | Content::Digest { .. })) => {
-                Some((artifact.path.clone(), content.clone()))
-            }
+        .filter_map(|artifact| match artifact.expected {
+            Expected::File(content @ (Content::Bytes(_) | Content::Digest { .. })) => Some((artifact.path, content)),
             _ => None,
         })
         .collect()
@@ -241,9 +238,8 @@ impl<'a> Buildout<'a> {
             return Err(trouble(&format!("cannot be read to its end: {problem}")));
         }
         if let Some(digest) = digest {
-            let seen = self.scan.seen(path).and_then(|seen| seen.digest(digest.algorithm));
-            match seen {
-                Some(seen) if seen == digest => {}
+            match self.scan.digest(path, digest.algorithm) {
+                Some(seen) if seen == *digest => {}
                 Some(_) => return Err(trouble("is not the one whose digest is declared")),
                 None => return Err(trouble("was not digested as is declared")),
             }
@@ -345,7 +341,7 @@ impl<'a> Buildout<'a> {
     fn pth_paths(&self, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
         let mut paths = Vec::new();
         for file in evidence::entries(self.scan, directory).filter(|path| path.name().ends_with(b".pth")) {
-            paths.extend(self.pth_lines(file, directory)?);
+            paths.extend(self.pth_lines(&file, directory)?);
         }
         Ok(paths)
     }
@@ -380,7 +376,7 @@ impl<'a> Buildout<'a> {
         }
         let mut votes: BTreeMap<String, usize> = BTreeMap::new();
         if let Ok(bin) = self.bin() {
-            for executable in evidence::entries(self.scan, &bin).filter_map(|path| self.shebang(path)) {
+            for executable in evidence::entries(self.scan, &bin).filter_map(|path| self.shebang(&path)) {
                 *votes.entry(executable).or_default() += 1;
             }
         }

@@ -130,7 +130,7 @@ fn an_egg_that_two_buildouts_share_is_one_unit_that_both_use() {
     assert!(hazards.iter().any(|hazard| hazard.code == crate::model::code::SHARED_EGGS), "{hazards:?}");
 }
 
-fn at<'a>(manifest: &'a Manifest, path: &str) -> &'a Artifact {
+fn at(manifest: &Manifest, path: &str) -> Artifact {
     let path = TargetPath::new(path);
     manifest.artifacts.iter().find(|artifact| artifact.path == path).unwrap_or_else(|| panic!("{path} is not expected"))
 }

@@ -56,8 +56,7 @@ pub(super) fn of<'a>(buildout: &'a Buildout<'_>, dist: &Dist) -> Option<Wheel<'a
         .archives
         .iter()
         .filter(|(path, archive)| path.is_below(&cache) && fits(path) && archive.broken.is_none());
-    let mut same = wheels
-        .filter(|(path, _)| buildout.scan.seen(path).and_then(|seen| seen.digest(Algorithm::Sha256)) == Some(&noted));
+    let mut same = wheels.filter(|(path, _)| buildout.scan.digest(path, Algorithm::Sha256).as_ref() == Some(&noted));
     same.next().map(|(path, archive)| Wheel { path, archive })
 }
 
@@ -96,7 +95,7 @@ pub(super) fn believed(
 
 /// Whether an egg is one file.
 pub(super) fn is_zipped(buildout: &Buildout<'_>, dist: &Dist) -> bool {
-    buildout.scan.seen(&dist.location).is_some_and(|seen| seen.kind == Kind::File)
+    buildout.scan.kind(&dist.location) == Some(Kind::File)
 }
 
 /// An egg that is a zip file: the checksums in it prove damage, but not that it is the right one.

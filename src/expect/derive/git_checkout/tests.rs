@@ -59,7 +59,7 @@ fn refined(input: &Input, checkout: Option<Checkout>) -> Manifest {
     manifest
 }
 
-fn find<'m>(manifest: &'m Manifest, path: &str) -> Option<&'m Artifact> {
+fn find(manifest: &Manifest, path: &str) -> Option<Artifact> {
     manifest.artifacts.iter().find(|artifact| artifact.path == TargetPath::new(path))
 }
 

@@ -30,7 +30,7 @@ fn refined(files: &[(&str, &str)], remove_first: bool) -> Manifest {
     manifest
 }
 
-fn at<'a>(manifest: &'a Manifest, path: &str) -> Option<&'a Artifact> {
+fn at(manifest: &Manifest, path: &str) -> Option<Artifact> {
     manifest.artifacts.iter().find(|artifact| artifact.path == TargetPath::new(path))
 }
 

@@ -104,8 +104,10 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     intrinsic::judge(case, scan, claims, findings);
     cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));
-    let kept = unclaimed::irreplaceable(case, scan, claims, (rest, &findings.findings));
-    findings.irreplaceable.extend(kept.into_iter().map(|path| (scan.host.clone(), path)));
+    let kept = unclaimed::irreplaceable(case, scan, claims, (&rest, &findings.findings));
+    if !kept.is_empty() {
+        findings.irreplaceable.insert(scan.host.clone(), kept);
+    }
 }
 
 /// What is not known of packages: one entry for each reason. That nothing was found to compare with is never in sync.

@@ -10,6 +10,7 @@ use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
 use crate::model::manifest::Changes;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
+use crate::model::path_set::PathSet;
 use crate::model::restore::RestorePoint;
 use crate::model::unit::{Unit, UnitId, UnitKind};
 use std::collections::BTreeSet;
@@ -18,11 +19,11 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     /// Paths that were seen and that nobody claims.
-    unclaimed: Vec<TargetPath>,
+    unclaimed: PathSet,
     /// Directories of which the deployment decides about all that is in them.
     complete: Vec<Artifact>,
     /// Files and links that no deployment makes.
-    own: Vec<TargetPath>,
+    own: PathSet,
 }
 
 impl Rest {
@@ -36,13 +37,13 @@ impl Rest {
         }
         let Some(sighting) = place.sighting.as_deref() else { return };
         if artifact.is_none() {
-            self.unclaimed.push(place.path.clone());
+            self.unclaimed.insert(place.path.clone());
         }
         if let Sighting::Present(seen) = sighting
             && matches!(seen.kind, Kind::File | Kind::Link)
             && artifact.is_none_or(|artifact| artifact.durability == Durability::Durable)
         {
-            self.own.push(place.path.clone());
+            self.own.insert(place.path.clone());
         }
     }
 }
@@ -50,7 +51,7 @@ impl Rest {
 /// Judges every path that was seen, or that a backup has, and that no artifact claims.
 pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, rest: &Rest) -> Vec<Judged> {
     let view = View { case, scan, claims, units: units(case, scan), complete: &rest.complete };
-    let mut judged: Vec<Judged> = rest.unclaimed.iter().map(|path| view.judge(path, &scan.sighting(path))).collect();
+    let mut judged: Vec<Judged> = rest.unclaimed.iter().map(|path| view.judge(&path, &scan.sighting(&path))).collect();
     judged.extend(view.vanished());
     judged
 }
@@ -73,8 +74,8 @@ pub(super) fn irreplaceable(
     case: Case<'_>,
     scan: &Scan,
     claims: Claims<'_>,
-    (rest, findings): (Rest, &[Finding]),
-) -> Vec<TargetPath> {
+    (rest, findings): (&Rest, &[Finding]),
+) -> PathSet {
     let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
     let wrong: BTreeSet<&TargetPath> =
         findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
@@ -84,15 +85,16 @@ pub(super) fn irreplaceable(
         .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
         .map(|finding| &finding.path)
         .collect();
-    let mut kept = rest.own;
-    kept.retain(|path| {
+    let keeps = |path: &TargetPath| {
         !wrong.contains(path)
             && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim)))
             && !is_derived(path)
             && !view.is_repository(path)
             && !displaced.iter().any(|displaced| path.is_below(displaced))
             && !view.belongs_to_environment(path)
-    });
+    };
+    let mut kept: PathSet = rest.own.iter().filter(keeps).collect();
+    kept.pack();
     kept
 }
 

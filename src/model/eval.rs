@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A declared value: known, or unknown for a stated reason.
@@ -57,12 +58,12 @@ pub struct Why {
     /// The class of reason, stable, for grouping.
     pub kind: WhyKind,
     /// One sentence fragment for people: "the recipe sets it at run time".
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 impl Why {
     /// A reason of one kind with its sentence.
-    pub fn new(kind: WhyKind, text: impl Into<String>) -> Self {
+    pub fn new(kind: WhyKind, text: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, text: text.into() }
     }
 }

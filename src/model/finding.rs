@@ -10,10 +10,12 @@ use super::{
     observation::{Failure, Run},
     origin::Origin,
     path::TargetPath,
+    path_set::PathSet,
     unit::{HostName, UnitId},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything that the comparison found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,9 +25,9 @@ pub struct Findings {
     /// What could not be judged, sorted by host and path.
     pub unverified: Vec<Unverified>,
     /// Files that are there, that no deployment makes, and that nothing speaks against: whatever removes them on its way
-    /// must bring them back. Sorted.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub irreplaceable: Vec<(HostName, TargetPath)>,
+    /// must bring them back.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub irreplaceable: BTreeMap<HostName, PathSet>,
     /// Findings with one cause each, sorted by host and directory.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub groups: Vec<Group>,

@@ -21,6 +21,7 @@ pub mod observations;
 pub mod origin;
 pub mod package;
 pub mod path;
+pub mod path_set;
 mod path_table;
 pub mod plan;
 pub mod restore;

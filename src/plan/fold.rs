@@ -191,7 +191,7 @@ impl<'a> Folding<'a> {
         for host in hosts {
             let found = by_host.remove(host).unwrap_or_default();
             let kept = self.irreplaceable(host);
-            let paths = topmost(found.iter().map(|finding| &finding.path).chain(kept));
+            let paths = topmost(found.iter().map(|finding| &finding.path).chain(&kept));
             if paths.is_empty() {
                 continue;
             }
@@ -204,10 +204,11 @@ impl<'a> Folding<'a> {
     }
 
     /// What is sound, is made by no deployment, and lies below something that is removed.
-    fn irreplaceable(&self, host: &HostName) -> Vec<&'a TargetPath> {
+    fn irreplaceable(&self, host: &HostName) -> Vec<TargetPath> {
         let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
-        let all = self.input.findings.irreplaceable.iter().filter(|(of, _)| of == host).map(|(_, path)| path);
-        all.filter(|path| removed.iter().any(|removed| path.is_below(removed))).collect()
+        let Some(all) = self.input.findings.irreplaceable.get(host) else { return Vec::new() };
+        let lost: BTreeSet<TargetPath> = removed.iter().flat_map(|removed| all.below(removed)).collect();
+        lost.into_iter().collect()
     }
 
     fn is_removed(&self, host: &HostName, path: &TargetPath) -> bool {

@@ -15,9 +15,10 @@ use crate::model::artifacts::Artifacts;
 use crate::model::content::Algorithm;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Changes, Manifest};
-use crate::model::observation::{Kind, Scan, Seen, Sighting};
+use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,18 +30,38 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
         return;
     }
     let mend = manifest.add_mend(none());
+    // What is gone depends on what others tell of its directory, so it comes first.
     let told = Told::new(manifest, scan);
-    let mut claims = Artifacts::new();
-    for (index, baseline) in baselines.iter().enumerate() {
-        for (path, sighting) in &baseline.observations {
-            let Sighting::Present(before) = &*sighting else { continue };
-            if baselines[..index].iter().all(|later| later.seen(&path).is_none()) {
-                let claim = Claim { path: &path, before, baseline, scan, told: &told, mend };
-                claims.extend(claim.artifact());
-            }
+    let is_gone = |path: &TargetPath| *scan.sighting(path) == Sighting::Absent;
+    let mut gone = Vec::new();
+    for (path, before, baseline) in newest(&baselines) {
+        if is_gone(&path) {
+            gone.extend(Claim { path: &path, before: &before, baseline, scan, told: &told, mend }.artifact());
         }
     }
-    manifest.artifacts.extend(claims.iter());
+    // What is there depends only on what they tell of itself, and may be added meanwhile.
+    let mut there = newest(&baselines).filter(|(path, ..)| !is_gone(path)).peekable();
+    while there.peek().is_some() {
+        let told = Told::new(manifest, scan);
+        let claim = |(path, before, baseline): (TargetPath, Cow<'_, Seen>, &Scan)| {
+            Claim { path: &path, before: &before, baseline, scan, told: &told, mend }.artifact()
+        };
+        let claims: Vec<Artifact> = there.by_ref().take(AT_A_TIME).filter_map(claim).collect();
+        manifest.artifacts.extend(claims);
+    }
+    manifest.artifacts.extend(gone);
+}
+
+/// So many paths are looked at before what is claimed of them is added.
+const AT_A_TIME: usize = 4096;
+
+/// What the newest baseline that has a path saw there.
+fn newest<'a>(baselines: &'a [&'a Scan]) -> impl Iterator<Item = (TargetPath, Cow<'a, Seen>, &'a Scan)> {
+    baselines.iter().enumerate().flat_map(move |(index, baseline)| {
+        let is_newest = move |path: &TargetPath| baselines[..index].iter().all(|later| later.seen(path).is_none());
+        let there = baseline.observations.iter().filter_map(|(path, sighting)| Some((path, seen(sighting)?)));
+        there.filter(move |(path, _)| is_newest(path)).map(move |(path, seen)| (path, seen, *baseline))
+    })
 }
 
 /// The baselines of the scanned host.

@@ -211,7 +211,7 @@ pub(crate) fn findings() -> Findings {
     };
     let revision = Damage::NotDeployed { revision: "41c0ffe".into() };
     Findings {
-        irreplaceable: Vec::new(),
+        irreplaceable: BTreeMap::new(),
         findings: vec![
             finding("f1", "app01", buildout, "/srv/shop/bin/instance", Damage::Missing, Class::Damage),
             finding("f2", "app01", buildout, b"/srv/shop/eggs/caf\xe9\x1b[31m.py", Damage::Zeroed, Class::Damage),
@@ -246,7 +246,7 @@ pub(crate) fn findings() -> Findings {
     }
 }
 
-fn unverified(host: &str, unit: &str, path: Option<&str>, why: &str) -> Unverified {
+fn unverified(host: &str, unit: &str, path: Option<&str>, why: &'static str) -> Unverified {
     Unverified {
         host: host.into(),
         unit: unit.into(),

@@ -13,6 +13,7 @@ use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::Scan;
 use crate::model::unit::{DeployerId, UnitId};
+use std::borrow::Cow;
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -61,7 +62,7 @@ pub(super) fn unknown(manifest: &mut Manifest, unit: &UnitId, why: Why) {
 }
 
 /// The same for a reason that lies in rectify.
-fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<String>) {
+fn opaque(manifest: &mut Manifest, unit: &UnitId, reason: impl Into<Cow<'static, str>>) {
     unknown(manifest, unit, Why::new(WhyKind::NotModelled, reason));
 }
 

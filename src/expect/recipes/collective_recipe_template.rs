@@ -196,7 +196,7 @@ fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
 }
 
-fn broken(text: &str) -> Why {
+fn broken(text: &'static str) -> Why {
     Why::new(WhyKind::BrokenDefinition, text)
 }
 

@@ -21,6 +21,7 @@ pub use build::{Meta, time};
 pub use read::{ReadError, Refused};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 pub use words::{decisive, symbol};
 
@@ -371,7 +372,7 @@ pub struct UnverifiedView {
     /// The class of reason.
     pub kind: WhyKind,
     /// The reason.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Whether it was not even seen.
     pub unseen: bool,
 }

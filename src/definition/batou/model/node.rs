@@ -218,7 +218,7 @@ impl NodeContent {
     /// Why the content is no measure, if it is none.
     pub fn why_unknown(&self) -> Option<Why> {
         let reason = self.unknown.as_deref();
-        let why = |kind, text: &str| Some(Why::new(kind, text));
+        let why = |kind, text: &'static str| Some(Why::new(kind, text));
         match reason {
             None => self.doubts.first().map(|doubt| why_doubt(doubt, &self.dns)),
             Some("secret") => why(WhyKind::Secret, "it hangs on a secret that cannot be decrypted here"),

@@ -97,6 +97,7 @@ def main():
             md5 = os.path.join(directory, name + '.md5')
             conf = ['-C', os.path.join(directory, 'conf-' + name), '--no-progress']
             commands[name, 'read only, warm'] = [example, '--read', '--md5', md5], 'read'
+            commands[name, 'look and read only, warm'] = [example, '--read', '--look', '--md5', md5], 'read'
             commands[name, 'rectify, MD5, warm'] = [example, '--md5', md5], '%d intact' % len(paths[name])
             commands[name, 'rectify check, SHA-256, warm'] = [rectify, 'check', 'system'] + conf, 'In sync'
             commands[name, 'rectify check --read direct'] = [rectify, 'check', 'system', '--read', 'direct'] + conf, 'In sync'
@@ -122,13 +123,14 @@ def main():
         wall, cpu, memory = ({key: statistics.median(result[column] for result in values) for key, values in results.items()}
                              for column in (0, 1, 2))
         disk = total['large'] / wall['large', 'fio, direct, 1 MiB, 8 at once']
-        print('| files | command | wall s | CPU s | MB | MB/s | of reading only, CPU | wall | of fio |\n|---|---|---|---|---|---|---|---|---|')
+        print('| files | command | wall s | CPU s | MB | MB/s | of reading only, CPU | wall | of looking and reading, CPU | wall | of fio |\n'
+              '|---|---|---|---|---|---|---|---|---|---|---|')
         for (name, what), seconds in wall.items():
             rate = total[name] / seconds
-            floor = name, 'read only, warm'
-            shares = ('%.0f %%' % (100 * cpu[floor] / cpu[name, what]), '%.0f %%' % (100 * wall[floor] / seconds))
-            print('| %s | %s | %.2f | %.2f | %.0f | %.0f | %s | %s | %s |' % (
-                name, what, seconds, cpu[name, what], memory[name, what] / 1e3, rate / 1e6, *(shares if 'warm' in what else ('', '')),
+            floors = (name, 'read only, warm'), (name, 'look and read only, warm')
+            shares = [('%.0f %%' % (100 * column[floor] / column[name, what])) if 'warm' in what else '' for floor in floors for column in (cpu, wall)]
+            print('| %s | %s | %.2f | %.2f | %.0f | %.0f | %s | %s | %s | %s | %s |' % (
+                name, what, seconds, cpu[name, what], memory[name, what] / 1e3, rate / 1e6, *shares,
                 '' if 'warm' in what else '%.0f %%' % (100 * rate / disk)))
         print('\n%d runs each, alternating, after one to warm up; %d files of 1 to 41 KiB (%.2f GB) and %d of %d MiB; %d CPUs; '
               'load %.1f to %.1f; %d warm runs were not and were made again; %s %s' % (

@@ -1,9 +1,10 @@
 //! Checks all files that `/var/lib/dpkg/info/*.md5sums` speak of, for `benches/packages.py`.
 //!
-//!     cargo run --release --example verify_md5sums [--read] [--md5 LIST | --sha256 LIST] [--jobs N] [--root DIRECTORY] [--list]
+//!     cargo run --release --example verify_md5sums [--read [--look]] [--md5 LIST | --sha256 LIST] [--jobs N] [--root DIRECTORY] [--list]
 //!
 //! `--md5 LIST` and `--sha256 LIST` take the lines of md5sum(1) and sha256sum(1) instead. `--read` only reads the files,
-//! by as many threads, without digesting anything: what cannot be undercut. `--list` prints the paths that deviate.
+//! by as many threads, without digesting anything: what cannot be undercut. With `--look` every file is looked at first, as
+//! whoever wants to know what is missing, or begin with the largest, has to do. `--list` prints the paths that deviate.
 
 use rectify::io::disk::LiveRoot;
 use rectify::io::files;
@@ -30,7 +31,12 @@ fn main() {
     let root = LiveRoot::open(value("--root").unwrap_or_else(|| "/".into())).expect("the root is a directory");
     let options = Options { jobs: value("--jobs").map(|jobs| jobs.parse().expect("a number")), io_limit: None };
     if has("--read") {
-        read_only(&root, &claims, options.jobs.unwrap_or(2));
+        let jobs = options.jobs.unwrap_or(2);
+        if has("--look") {
+            each(&root, &claims, jobs, &look_at_one);
+        }
+        let bytes = each(&root, &claims, jobs, &read_one);
+        print(&format!("read {:.2} GB", gigabytes(bytes)));
         return;
     }
     let verified = verify(&root, &claims, &options, &Silent);
@@ -99,7 +105,8 @@ fn add(claims: &mut Claims, text: &[u8], algorithm: Algorithm, unit: u32) {
 }
 
 /// Reads all files and does nothing else.
-fn read_only(root: &LiveRoot, claims: &Claims, jobs: usize) {
+/// Does something with every file, by several threads, and gives the sum of what comes of it.
+fn each(root: &LiveRoot, claims: &Claims, jobs: usize, with_one: &(dyn Fn(&Path, &mut [u8]) -> u64 + Sync)) -> u64 {
     let next = std::sync::atomic::AtomicU32::new(0);
     let total = std::sync::atomic::AtomicU64::new(0);
     let relaxed = std::sync::atomic::Ordering::Relaxed;
@@ -114,20 +121,26 @@ fn read_only(root: &LiveRoot, claims: &Claims, jobs: usize) {
                         return;
                     }
                     for index in first..(first + 64).min(count) {
-                        total.fetch_add(read_one(root, &claims.path(index), &mut buffer), relaxed);
+                        let path = root.locate(&claims.path(index));
+                        total.fetch_add(with_one(&path, &mut buffer), relaxed);
                     }
                 }
             });
         }
     });
-    print(&format!("read {:.2} GB", gigabytes(total.into_inner())));
+    total.into_inner()
 }
 
 #[expect(clippy::disallowed_methods, reason = "what an ordinary program does is what is measured here")]
-fn read_one(root: &LiveRoot, path: &TargetPath, buffer: &mut [u8]) -> u64 {
+fn look_at_one(path: &Path, _: &mut [u8]) -> u64 {
+    std::fs::symlink_metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+#[expect(clippy::disallowed_methods, reason = "what an ordinary program does is what is measured here")]
+fn read_one(path: &Path, buffer: &mut [u8]) -> u64 {
     use std::io::Read;
     // As plainly as can be: no guard against links, no look before and after.
-    let Ok(mut file) = std::fs::File::open(root.locate(path)) else { return 0 };
+    let Ok(mut file) = std::fs::File::open(path) else { return 0 };
     let mut bytes = 0;
     while let Ok(count) = file.read(buffer) {
         bytes += count as u64;

@@ -4,12 +4,13 @@ use crate::model::content::Blob;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::observation::{Kind, Scan, SeenContent, Sighting};
 use crate::model::path::TargetPath;
+use std::borrow::Cow;
 
 /// What a scan knows about a file that tells something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Note<'a> {
     /// Its bytes.
-    Bytes(&'a Blob),
+    Bytes(Cow<'a, Blob>),
     /// It is proved not to be there.
     Absent,
     /// Something else is in its place.

@@ -1,6 +1,6 @@
 //! Scans for tests: trees written down as path and text.
 
-use crate::model::content::{Algorithm, Blob};
+use crate::model::content::Algorithm;
 use crate::model::hasher::digest_of;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::observations::Observations;
@@ -23,7 +23,7 @@ pub(crate) fn scan(files: &[(&str, &str)]) -> Scan {
 fn seen(kind: Kind, text: Option<&str>) -> Sighting {
     let content = text.map(|text| SeenContent::Read {
         digests: vec![digest_of(Algorithm::Sha256, text.as_bytes())],
-        captured: Some(Blob::from(text)),
+        captured: Some(text.into()),
         closer: None,
     });
     Sighting::Present(Box::new(Seen {

@@ -11,6 +11,7 @@ use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Broken, Proof};
 use crate::model::observation::{Failure, Kind, Scan, Seen, SeenContent, Sighting};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What the comparison of kind and content gives.
@@ -162,8 +163,8 @@ fn file(case: Case<'_>, scan: &Scan, claim: &Claim, (content, seen): (&Content, 
     if right { Verdict::Right } else { Verdict::Wrong(damage::diagnose(case, claim, seen, known)) }
 }
 
-fn live_bytes(seen: &Seen) -> Option<&Blob> {
-    seen.captured().or_else(|| seen.closer()?.bytes.as_ref())
+fn live_bytes(seen: &Seen) -> Option<Cow<'_, Blob>> {
+    seen.captured().or_else(|| seen.closer()?.bytes.as_ref().map(Cow::Borrowed))
 }
 
 /// Whether two contents differ in nothing but the order of the lines in `from..to`, or of the words of its only line.

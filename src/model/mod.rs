@@ -4,6 +4,7 @@ pub mod artifact;
 pub mod artifacts;
 pub mod blocks;
 pub mod buildout;
+pub mod captured;
 pub mod claims;
 pub mod code;
 pub mod command;

@@ -1,6 +1,7 @@
 //! What was seen on a host. Looking is not judging: nothing here says whether it is right.
 
 use super::{
+    captured::Captured,
     content::{Algorithm, Blob, Digest},
     observations::Observations,
     path::TargetPath,
@@ -276,7 +277,7 @@ pub enum SeenContent {
         digests: Vec<Digest>,
         /// The bytes, where the manifest asked for them.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        captured: Option<Blob>,
+        captured: Option<Captured>,
         /// A closer look, where something was wrong.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         closer: Option<Box<Closer>>,
@@ -362,9 +363,9 @@ impl Seen {
     }
 
     /// The bytes kept as evidence.
-    pub fn captured(&self) -> Option<&Blob> {
+    pub fn captured(&self) -> Option<Cow<'_, Blob>> {
         match self.content.as_ref()? {
-            SeenContent::Read { captured, .. } => captured.as_ref(),
+            SeenContent::Read { captured, .. } => captured.as_ref().map(Captured::bytes),
             SeenContent::Failed(_) => None,
         }
     }
@@ -450,7 +451,7 @@ impl Scan {
     }
 
     /// The bytes that were kept of a file: they are never packed.
-    pub fn captured(&self, path: &TargetPath) -> Option<&Blob> {
+    pub fn captured(&self, path: &TargetPath) -> Option<Cow<'_, Blob>> {
         match self.observations.get(path)? {
             Cow::Borrowed(Sighting::Present(seen)) => seen.captured(),
             Cow::Borrowed(Sighting::Absent | Sighting::Unseen(_)) | Cow::Owned(_) => None,

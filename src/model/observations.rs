@@ -315,6 +315,7 @@ impl<'de> Deserialize<'de> for Observations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::captured::Captured;
     use crate::model::content::Blob;
     use crate::model::hasher::digest_of;
     use crate::model::observation::Failure;
@@ -328,7 +329,7 @@ mod tests {
 
     fn content() -> impl Strategy<Value = SeenContent> {
         let failure = Failure { errno: 5, text: "no".into() };
-        let captured = prop::option::weighted(0.2, Just(Blob::from("bytes")));
+        let captured = prop::option::weighted(0.2, Just(Captured::from("bytes")));
         prop_oneof![
             9 => (digests(), captured).prop_map(|(digests, captured)| SeenContent::Read { digests, captured, closer: None }),
             1 => Just(SeenContent::Failed(failure)),

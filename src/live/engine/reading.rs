@@ -5,7 +5,8 @@ use super::throttle::Throttle;
 use super::{Engine, Files, Queue, Task};
 use crate::io::disk::{Directory, io_failure, look_at_file};
 use crate::live::lanes::{Feed, Stream};
-use crate::model::content::{Blob, Digest};
+use crate::model::captured::Captured;
+use crate::model::content::Digest;
 use crate::model::hasher::Hasher;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
@@ -184,7 +185,7 @@ fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<SeenContent
 pub(in crate::live) fn content(name: &[u8], digests: Vec<Digest>, captured: Option<Vec<u8>>) -> SeenContent {
     // buildout notes the options of its parts, passwords among them: they stay on the host.
     let keep = |bytes: Vec<u8>| if name.ends_with(b".cfg") { redacted(&bytes) } else { bytes };
-    SeenContent::Read { digests, captured: captured.map(keep).map(Blob), closer: None }
+    SeenContent::Read { digests, captured: captured.map(keep).map(Captured::from), closer: None }
 }
 
 /// Files for the lanes, which read many at once.

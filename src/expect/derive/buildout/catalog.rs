@@ -10,6 +10,7 @@ use crate::model::eval::{Why, WhyKind};
 use crate::model::observation::{Kind, Scan};
 use crate::model::path::TargetPath;
 use crate::references::python_metadata::{self, EntryPoint, Requirement};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Where a distribution comes from, in buildout's order of preference.
@@ -231,7 +232,7 @@ impl Dist {
     }
 
     /// A note, which must be what RECORD says where RECORD says something. `None` when it is not there, rightly.
-    fn bytes<'a>(&self, scan: &'a Scan, claims: Option<&Claims>, name: &str) -> Result<Option<&'a Blob>, Why> {
+    fn bytes<'a>(&self, scan: &'a Scan, claims: Option<&Claims>, name: &str) -> Result<Option<Cow<'a, Blob>>, Why> {
         let path = self.info.join(name);
         let claim = claims.and_then(|claims| claims.get(&path));
         let trouble =

@@ -220,7 +220,7 @@ impl<'a> Buildout<'a> {
             return Err(Why::new(WhyKind::LiveTree, format!("`{path}`, which it is made of, is damaged or missing")));
         }
         match evidence::note(self.scan, path) {
-            Note::Bytes(bytes) => Ok(Some(bytes.clone())),
+            Note::Bytes(bytes) => Ok(Some(bytes.into_owned())),
             Note::Absent => Ok(None),
             Note::WrongKind => Err(Why::new(WhyKind::LiveTree, format!("`{path}` is no file"))),
             Note::Unknown(why) => Err(why),
@@ -348,12 +348,13 @@ impl<'a> Buildout<'a> {
 
     /// The directories that one `.pth` file names.
     fn pth_lines(&self, file: &TargetPath, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
-        let text = match evidence::note(self.scan, file) {
-            Note::Bytes(bytes) => bytes.text(),
+        let bytes = match evidence::note(self.scan, file) {
+            Note::Bytes(bytes) => Some(bytes),
             Note::WrongKind | Note::Absent => None,
             Note::Unknown(why) => return Err(why),
         };
         // What is no text is passed over by buildout, too.
+        let text = bytes.as_ref().and_then(|bytes| bytes.text());
         let lines = text.into_iter().flat_map(str::lines).map(str::trim);
         let named = lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("import "));
         Ok(named.map(|line| directory.join(line)).collect())

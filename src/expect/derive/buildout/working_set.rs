@@ -177,7 +177,7 @@ impl<'a> Chooser<'a> {
             match &*self.scan.sighting(&path) {
                 Sighting::Absent => {}
                 Sighting::Present(seen) if seen.size == 0 => {}
-                Sighting::Present(seen) => match seen.captured().and_then(|bytes| bytes.text()) {
+                Sighting::Present(seen) => match seen.captured().as_ref().and_then(|bytes| bytes.text()) {
                     Some(text) if text.contains("pkg_resources") && !text.contains("pkgutil") => return Ok(true),
                     Some(_) => {}
                     None => {

@@ -9,6 +9,7 @@ export RECTIFY_BUILDOUT_PYTHON ?= $(CACHE)/buildout-6.0.1/bin/python
 export RECTIFY_BUILDOUT_PYTHONS ?= $(CACHE)/buildout-6.0.1/bin/python
 export RECTIFY_TEST_BATOU ?= $(CACHE)/batou-probe
 export RECTIFY_TEST_BATOU_VERSIONS ?= 2.7.1 2.3.1
+export RECTIFY_PORTAGE ?= $(CACHE)/portage-3.0.83/bin
 export RECTIFY_CONVERGENCE ?= $(CACHE)/convergence
 # How many random configurations are compared with zc.buildout's own reading, and from which seed.
 export RECTIFY_PARITY_COUNT ?= 100

@@ -30,7 +30,8 @@
 //!
 //! The vocabulary, and what all stand on:
 //!
-//! - [`model`]: the words that the stages say to each other. Data only.
+//! - [`model`]: the words that the stages say to each other. Data only. What there is one of for every file is packed and
+//!   put together when it is asked for: [`model::observations`], [`model::artifacts`], [`model::claims`].
 //! - [`io`]: the only place that touches the machine: disk, processes, git, clock, output.
 //! - [`monitor`]: progress as a trait.
 //! - [`settings`]: reads `rectify.toml`; imports [`io`] and [`model`].

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn it_is_shown_by_its_length_only() {
-        let shown = [Captured::from("hunter2"), Captured::from("hunter2".repeat(1000).as_str())].map(|it| format!("{it:?}"));
+        let shown =
+            [Captured::from("hunter2"), Captured::from("hunter2".repeat(1000).as_str())].map(|it| format!("{it:?}"));
         assert_eq!(shown, ["Captured(7 bytes)", "Captured(7000 bytes)"]);
     }
 }

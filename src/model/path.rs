@@ -83,6 +83,12 @@ impl TargetPath {
         Self([own, b"/", name].concat().into())
     }
 
+    /// The first path that can follow this one and everything below it: no name has a byte smaller than its last one.
+    #[must_use]
+    pub fn after_all_below(&self) -> Self {
+        Self([&self.0, &b"\x01"[..]].concat().into())
+    }
+
     /// The directory this lies in; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
@@ -206,6 +212,15 @@ mod tests {
         let mut paths = ["/a-b", "/a/z", "/a", "/a/b"].map(TargetPath::new);
         paths.sort();
         assert_eq!(paths.map(|path| path.to_string()), ["/a", "/a/b", "/a/z", "/a-b"]);
+    }
+
+    #[test]
+    fn what_follows_all_below_a_directory_is_no_sibling_of_it() {
+        let path = TargetPath::new("/a");
+        let after = path.after_all_below();
+        let below = ["/a", "/a/\x01", "/a/\u{10ffff}/x"].map(TargetPath::new);
+        let behind = ["/a\x01", "/a\x02", "/a!", "/b"].map(TargetPath::new);
+        assert!(below.iter().all(|path| *path < after) && behind.iter().all(|path| *path >= after));
     }
 
     #[test]

@@ -313,3 +313,53 @@ fn a_tree_that_is_a_copy_below_another_directory_is_verified_by_its_own_root() {
     assert_eq!(case.wrong(), Vec::<u32>::new());
     assert!(Path::new("/etc").exists());
 }
+
+#[test]
+fn what_was_seen_and_what_should_be_take_no_more_than_150_bytes_a_file_together() {
+    use rectify::model::artifact::{Artifact, Authority, Content, Durability, Expected, MendId};
+    use rectify::model::artifacts::Artifacts;
+    use rectify::model::observations::Observations;
+    let count = 100_000_u32;
+    let digest = |number: u32| digest_of(Algorithm::Sha256, &number.to_le_bytes());
+    let seen = |number: u32| {
+        let content = SeenContent::Read { digests: vec![digest(number)], captured: None, closer: None };
+        // The inode was last changed a second after the content, as by a program that unpacks and then renames.
+        let mtime = 1_795_340_412_123_456_789 + i64::from(number) * 1_000_003;
+        let (uid, gid, size) = (1000, 1000, u64::from(number));
+        Seen {
+            mode: 0o644,
+            uid,
+            gid,
+            size,
+            mtime,
+            ctime: mtime + 1_234_567_890,
+            content: Some(content),
+            ..Seen::new(Kind::File)
+        }
+    };
+    let artifact = |number: u32| Artifact {
+        host: "app01".into(),
+        path: TargetPath::new(path_of(number)),
+        unit: format!("app01/web!package-{}", number / 1000).into(),
+        expected: Expected::File(Content::Digest { digest: digest(number), size: Some(u64::from(number)) }),
+        mode: None,
+        owner: None,
+        group: None,
+        authority: Authority::Vendor,
+        durability: Durability::Reproducible,
+        mend: MendId(number / 1000),
+        secret: false,
+        origin: None,
+    };
+    let (mut observations, mut artifacts) = (Observations::new(), Artifacts::new());
+    let used = allocation_counter::measure(|| {
+        for number in 0..count {
+            observations.insert(TargetPath::new(path_of(number)), Sighting::Present(Box::new(seen(number))));
+            artifacts.push(artifact(number));
+        }
+    });
+    assert_eq!((observations.len(), artifacts.len()), (count as usize, count as usize));
+    // What waits to be packed is the constant part: some thousand of each.
+    let each = used.bytes_max.saturating_sub(5 << 20) / u64::from(count);
+    assert!((100..=150).contains(&each), "{each} bytes");
+}

@@ -154,7 +154,7 @@ fn from_disk(
 fn from_disk_one(root: &LiveRoot, wanted: &FileToRead, buffer: &mut Buffer) -> Result<SeenContent, String> {
     let mut hashers: Vec<Hasher> =
         wanted.algorithms.iter().map(|algorithm| Hasher::new(algorithm, wanted.size)).collect();
-    let mut captured = wanted.capture.then(Vec::new);
+    let mut captured = wanted.capture.then(|| super::engine::reading::room_for(wanted.size));
     let result = read_direct(root, &wanted.path, buffer, &mut |bytes| {
         for hasher in &mut hashers {
             hasher.update(bytes);

@@ -50,7 +50,7 @@ pub struct Asked<'a> {
 }
 
 /// So many files are read before what was read is noted: what is on its way takes memory, too.
-const AT_A_TIME: usize = 1 << 16;
+const AT_A_TIME: usize = 1 << 14;
 
 /// Looks at everything that the manifest asks for on one host.
 pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &dyn Monitor) -> Scan {

@@ -12,16 +12,29 @@ use std::io::Write;
 const LONG: usize = 4 << 10;
 
 /// Bytes that are kept. In JSON as [`Blob`].
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Captured(Held);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 enum Held {
     Plain(Blob),
     Deflated { length: usize, bytes: Box<[u8]> },
 }
 
 impl Captured {
+    /// Deflates them, where that is worth it. Whoever keeps them does so: what is small and stays should not lie between
+    /// what is large and goes, which are the buffers of those who read.
+    pub(super) fn deflate(&mut self) {
+        let Held::Plain(Blob(bytes)) = &self.0 else { return };
+        if bytes.len() < LONG {
+            return;
+        }
+        let mut encoder = DeflateEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::fast());
+        encoder.write_all(bytes).expect("memory takes all");
+        let deflated = encoder.finish().expect("memory takes all");
+        self.0 = Held::Deflated { length: bytes.len(), bytes: deflated.as_slice().into() };
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> Cow<'_, Blob> {
         match &self.0 {
@@ -38,15 +51,17 @@ impl Captured {
 
 impl From<Vec<u8>> for Captured {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() < LONG {
-            return Self(Held::Plain(Blob(bytes)));
-        }
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&bytes).expect("memory takes all");
-        let deflated = encoder.finish().expect("memory takes all");
-        Self(Held::Deflated { length: bytes.len(), bytes: deflated.into() })
+        Self(Held::Plain(Blob(bytes)))
     }
 }
+
+impl PartialEq for Captured {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Captured {}
 
 impl From<&str> for Captured {
     fn from(text: &str) -> Self {
@@ -87,7 +102,11 @@ mod tests {
         fn what_is_kept_comes_back(piece in prop::collection::vec(any::<u8>(), 0..300), times in 1_usize..60) {
             let bytes = piece.repeat(times);
             let captured = Captured::from(bytes.clone());
-            prop_assert_eq!(&captured.bytes().0, &bytes);
+            let mut deflated = captured.clone();
+            deflated.deflate();
+            prop_assert_eq!(matches!(deflated.0, Held::Deflated { .. }), bytes.len() >= LONG);
+            prop_assert_eq!(&deflated.bytes().0, &bytes);
+            prop_assert_eq!(&deflated, &captured);
             let json = serde_json::to_string(&captured).expect("it serialises");
             prop_assert_eq!(&json, &serde_json::to_string(&Blob(bytes)).expect("it serialises"));
             prop_assert_eq!(serde_json::from_str::<Captured>(&json).expect("it reads back"), captured);

@@ -138,9 +138,14 @@ const HAS_TARGET: u8 = 1 << 5;
 const KINDS: [Kind; 6] = [Kind::File, Kind::Directory, Kind::Link, Kind::Fifo, Kind::Socket, Kind::Device];
 
 /// Packs a sighting; one of a rare form is kept as it is.
-fn put(path: &TargetPath, sighting: Sighting, kept: &mut BTreeMap<TargetPath, Sighting>, bytes: &mut Vec<u8>) {
+fn put(path: &TargetPath, mut sighting: Sighting, kept: &mut BTreeMap<TargetPath, Sighting>, bytes: &mut Vec<u8>) {
     if !pack(&sighting, bytes) {
         bytes.push(KEPT);
+        if let Sighting::Present(seen) = &mut sighting
+            && let Some(SeenContent::Read { captured: Some(captured), .. }) = &mut seen.content
+        {
+            captured.deflate();
+        }
         kept.insert(path.clone(), sighting);
     }
 }

@@ -8,6 +8,7 @@ use crate::live::lanes::{Feed, Stream};
 use crate::model::captured::Captured;
 use crate::model::content::Digest;
 use crate::model::hasher::Hasher;
+use crate::model::manifest::CAPTURE_LIMIT;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
 use crate::model::secrecy::redacted;
@@ -163,7 +164,7 @@ impl<F> Drop for Reader<'_, F> {
 fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<SeenContent, Failure> {
     let mut hashers: Vec<Hasher> =
         file.task.algorithms.iter().map(|algorithm| Hasher::new(algorithm, file.task.size)).collect();
-    let mut captured = file.task.capture.then(Vec::new);
+    let mut captured = file.task.capture.then(|| room_for(file.task.size));
     loop {
         let count = file.read(buffer)?;
         if count == 0 {
@@ -179,6 +180,11 @@ fn read_to_end(file: &mut OpenFile<'_>, buffer: &mut [u8]) -> Result<SeenContent
     file.is_still_the_same()?;
     let digests = hashers.into_iter().map(Hasher::finish).collect();
     Ok(content(file.task.name, digests, captured))
+}
+
+/// Room for the bytes of a file that are kept: small ones only, and of what its size was.
+pub(in crate::live) fn room_for(size: u64) -> Vec<u8> {
+    Vec::with_capacity(usize::try_from(size.min(CAPTURE_LIMIT)).unwrap_or_default())
 }
 
 /// What is kept of a file that was read to the end.

@@ -378,7 +378,7 @@ fn ignore(findings: &mut Findings, settings: &Settings) {
             unverified.unseen = false;
         }
     }
-    findings.unverified.sort();
+    findings.unverified.sort_unstable();
     findings.unverified.dedup();
     findings.number();
 }

@@ -62,7 +62,7 @@ pub fn judge(case: Case<'_>) -> Findings {
     }
     findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
     findings.number();
-    findings.unverified.sort();
+    findings.unverified.sort_unstable();
     findings.unverified.dedup();
     findings
 }

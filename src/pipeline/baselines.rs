@@ -85,7 +85,7 @@ impl Baselines {
             untold.extend(gone.map(|gone| unverified(&scan.host, gone)));
         }
         findings.unverified.extend(untold);
-        findings.unverified.sort();
+        findings.unverified.sort_unstable();
     }
 
     /// Every file that the baselines of a host saw. A baseline that cannot be read any more tells nothing: it could a

@@ -32,20 +32,14 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
     let mend = manifest.add_mend(none());
     // What is gone depends on what others tell of its directory, so it comes first.
     let told = Told::new(manifest, scan);
-    let is_gone = |path: &TargetPath| *scan.sighting(path) == Sighting::Absent;
-    let mut gone = Vec::new();
-    for (path, before, baseline) in newest(&baselines) {
-        if is_gone(&path) {
-            gone.extend(Claim { path: &path, before: &before, baseline, scan, told: &told, mend }.artifact());
-        }
-    }
+    let is_gone = |then: &Then<'_>| *then.now == Sighting::Absent;
+    let claim = |then: Then<'_>| Claim { then: &then, scan, told: &told, mend }.artifact();
+    let gone: Vec<Artifact> = newest(&baselines, scan).filter(is_gone).filter_map(claim).collect();
     // What is there depends only on what they tell of itself, and may be added meanwhile.
-    let mut there = newest(&baselines).filter(|(path, ..)| !is_gone(path)).peekable();
+    let mut there = newest(&baselines, scan).filter(|then| !is_gone(then)).peekable();
     while there.peek().is_some() {
         let told = Told::new(manifest, scan);
-        let claim = |(path, before, baseline): (TargetPath, Cow<'_, Seen>, &Scan)| {
-            Claim { path: &path, before: &before, baseline, scan, told: &told, mend }.artifact()
-        };
+        let claim = |then: Then<'_>| Claim { then: &then, scan, told: &told, mend }.artifact();
         let claims: Vec<Artifact> = there.by_ref().take(AT_A_TIME).filter_map(claim).collect();
         manifest.artifacts.extend(claims);
     }
@@ -55,12 +49,29 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
 /// So many paths are looked at before what is claimed of them is added.
 const AT_A_TIME: usize = 4096;
 
-/// What the newest baseline that has a path saw there.
-fn newest<'a>(baselines: &'a [&'a Scan]) -> impl Iterator<Item = (TargetPath, Cow<'a, Seen>, &'a Scan)> {
+/// A path then and now.
+struct Then<'a> {
+    path: TargetPath,
+    before: Cow<'a, Seen>,
+    baseline: &'a Scan,
+    now: Cow<'a, Sighting>,
+}
+
+/// What the newest baseline that has a path saw there, and what is there now. Both are sorted: they are walked side by
+/// side.
+fn newest<'a>(baselines: &'a [&'a Scan], scan: &'a Scan) -> impl Iterator<Item = Then<'a>> {
     baselines.iter().enumerate().flat_map(move |(index, baseline)| {
-        let is_newest = move |path: &TargetPath| baselines[..index].iter().all(|later| later.seen(path).is_none());
-        let there = baseline.observations.iter().filter_map(|(path, sighting)| Some((path, seen(sighting)?)));
-        there.filter(move |(path, _)| is_newest(path)).map(move |(path, seen)| (path, seen, *baseline))
+        let mut present = scan.observations.iter().peekable();
+        baseline.observations.iter().filter_map(move |(path, sighting)| {
+            let before = seen(sighting)?;
+            if baselines[..index].iter().any(|later| later.seen(&path).is_some()) {
+                return None;
+            }
+            while present.next_if(|(there, _)| *there < path).is_some() {}
+            let itself = present.next_if(|(there, _)| *there == path);
+            let now = itself.map_or_else(|| Cow::Owned(scan.sighting(&path).into_owned()), |(_, now)| now);
+            Some(Then { path, before, baseline, now })
+        })
     })
 }
 
@@ -160,16 +171,6 @@ impl<'a> Told<'a> {
             })
     }
 
-    /// Whether something is known of a path.
-    fn knows_much(&self, path: &TargetPath) -> bool {
-        self.broken.contains(path) || !self.artifacts.on(self.host, path).iter().all(is_unknown)
-    }
-
-    /// What is claimed of a path without being known.
-    fn little(&self, path: &TargetPath) -> Option<Artifact> {
-        self.artifacts.on(self.host, path).into_iter().rfind(is_unknown)
-    }
-
     /// Whether somebody else tells what is in a directory, and so what is gone from it.
     fn lists(&self, directory: &TargetPath) -> bool {
         self.artifacts.lists(self.host, directory)
@@ -184,7 +185,6 @@ impl<'a> Told<'a> {
     /// there before tells nothing then, also where the file still has that content.
     fn is_superseded(&self, path: &TargetPath, baseline: &Scan) -> bool {
         self.records.iter().any(|(record, site)| path.is_below(site) && baseline.seen(record).is_none())
-            && self.little(path).is_some()
     }
 
     /// Whether a path is gone, and nobody says anything about that.
@@ -225,9 +225,7 @@ impl<'a> Told<'a> {
 }
 
 struct Claim<'a> {
-    path: &'a TargetPath,
-    before: &'a Seen,
-    baseline: &'a Scan,
+    then: &'a Then<'a>,
     scan: &'a Scan,
     told: &'a Told<'a>,
     mend: MendId,
@@ -235,20 +233,24 @@ struct Claim<'a> {
 
 impl Claim<'_> {
     fn artifact(&self) -> Option<Artifact> {
-        if self.told.knows_much(self.path) || is_remade(self.path) || is_in_repository(self.path, self.scan) {
+        let Then { path, before, baseline, now } = self.then;
+        let mut claimed = self.told.artifacts.on(self.told.host, path);
+        let is_told = self.told.broken.contains(path) || !claimed.iter().all(is_unknown);
+        if is_told || is_remade(path) || is_in_repository(path, self.scan) {
             return None;
         }
-        if self.told.is_superseded(self.path, self.baseline) {
+        let little = claimed.pop();
+        if little.is_some() && self.told.is_superseded(path, baseline) {
             return None;
         }
-        let (expected, unchanged) = match &*self.scan.sighting(self.path) {
+        let (expected, unchanged) = match &**now {
             Sighting::Unseen(_) => return None,
             Sighting::Absent => (self.vanished()?, false),
-            Sighting::Present(now) if now.kind != self.before.kind => return None,
-            Sighting::Present(now) => (self.present(now)?, now.mtime == self.before.mtime),
+            Sighting::Present(now) if now.kind != before.kind => return None,
+            Sighting::Present(now) => (self.present(now)?, now.mtime == before.mtime),
         };
         let known = !matches!(expected, Expected::File(Content::Unknown(_)));
-        let artifact = match self.told.little(self.path) {
+        let artifact = match little {
             // Whoever claims it makes it anew; and says itself why it knows nothing.
             Some(artifact) if known => Artifact { expected, authority: Authority::Baseline, ..artifact },
             Some(_) => return None,
@@ -256,13 +258,13 @@ impl Claim<'_> {
         };
         // Mode and owner are changed without a trace in the modification time, so they are held against the baseline
         // only where the rest of the file says that nobody has been there.
-        if !unchanged || !known || self.before.kind == Kind::Link {
+        if !unchanged || !known || before.kind == Kind::Link {
             return Some(artifact);
         }
         Some(Artifact {
-            mode: artifact.mode.or(Some(self.before.mode)),
-            owner: artifact.owner.or(Some(Principal::Id(self.before.uid))),
-            group: artifact.group.or(Some(Principal::Id(self.before.gid))),
+            mode: artifact.mode.or(Some(before.mode)),
+            owner: artifact.owner.or(Some(Principal::Id(before.uid))),
+            group: artifact.group.or(Some(Principal::Id(before.gid))),
             ..artifact
         })
     }
@@ -270,8 +272,8 @@ impl Claim<'_> {
     fn unclaimed(&self, expected: Expected) -> Artifact {
         Artifact {
             host: self.scan.host.clone(),
-            path: self.path.clone(),
-            unit: self.told.unit_of(self.path, self.scan),
+            path: self.then.path.clone(),
+            unit: self.told.unit_of(&self.then.path, self.scan),
             expected,
             mode: None,
             owner: None,
@@ -288,21 +290,21 @@ impl Claim<'_> {
         match now.kind {
             Kind::File => self.file(now),
             Kind::Directory => Some(Expected::Directory { ownership: Ownership::Shared }),
-            Kind::Link if now.target == self.before.target || now.mtime == self.before.mtime => {
-                Some(Expected::Link { target: Eval::Known(self.before.target.clone()?) })
+            Kind::Link if now.target == self.then.before.target || now.mtime == self.then.before.mtime => {
+                Some(Expected::Link { target: Eval::Known(self.then.before.target.clone()?) })
             }
             Kind::Link | Kind::Fifo | Kind::Socket | Kind::Device => None,
         }
     }
 
     fn file(&self, now: &Seen) -> Option<Expected> {
-        let digest = self.before.digest(Algorithm::Sha256)?;
+        let digest = self.then.before.digest(Algorithm::Sha256)?;
         let same = now.digest(Algorithm::Sha256) == Some(digest);
         // With the time of the baseline, a size that shrank is as telling as one that is the same.
-        let unwritten = now.mtime == self.before.mtime && now.size <= self.before.size;
-        let fixed = self.told.never_changed.iter().any(|directory| self.path.is_below(directory));
+        let unwritten = now.mtime == self.then.before.mtime && now.size <= self.then.before.size;
+        let fixed = self.told.never_changed.iter().any(|directory| self.then.path.is_below(directory));
         let content = if same || unwritten || fixed {
-            Content::Digest { digest: digest.clone(), size: Some(self.before.size) }
+            Content::Digest { digest: digest.clone(), size: Some(self.then.before.size) }
         } else {
             let text = "it was written after the baseline, and nothing else tells what it should be";
             Content::Unknown(Why::new(WhyKind::NoReference, text))
@@ -313,18 +315,20 @@ impl Claim<'_> {
     /// Removing a name changes the time of its directory. Where that is as it was, nobody removed it; unless the
     /// directory's own time is wrong, which other names in it would show.
     fn vanished(&self) -> Option<Expected> {
-        let parent = self.path.parent()?;
-        let (Some(now), Some(before)) = (self.scan.seen(&parent), self.baseline.seen(&parent)) else { return None };
+        let parent = self.then.path.parent()?;
+        let (Some(now), Some(before)) = (self.scan.seen(&parent), self.then.baseline.seen(&parent)) else {
+            return None;
+        };
         let untouched = now.kind == Kind::Directory && now.listed && now.mtime == before.mtime && before.listed;
         if !untouched || self.told.lists(&parent) {
             return None;
         }
-        match self.before.kind {
+        match self.then.before.kind {
             Kind::File => {
-                let digest = self.before.digest(Algorithm::Sha256)?.clone();
-                Some(Expected::File(Content::Digest { digest, size: Some(self.before.size) }))
+                let digest = self.then.before.digest(Algorithm::Sha256)?.clone();
+                Some(Expected::File(Content::Digest { digest, size: Some(self.then.before.size) }))
             }
-            Kind::Link => Some(Expected::Link { target: Eval::Known(self.before.target.clone()?) }),
+            Kind::Link => Some(Expected::Link { target: Eval::Known(self.then.before.target.clone()?) }),
             Kind::Directory => Some(Expected::Directory { ownership: Ownership::Shared }),
             Kind::Fifo | Kind::Socket | Kind::Device => None,
         }
@@ -387,7 +391,8 @@ mod tests {
         let told = Told::new(&manifest, &now);
         let path = TargetPath::new("/srv/a");
         let (before, claimed) = (early.seen(&path).expect("it was seen"), Expected::Absent);
-        let claim = Claim { path: &path, before: &before, baseline: &early, scan: &now, told: &told, mend };
+        let then = Then { path: path.clone(), before, baseline: &early, now: Cow::Owned(Sighting::Absent) };
+        let claim = Claim { then: &then, scan: &now, told: &told, mend };
         let artifact = claim.unclaimed(claimed);
         assert_eq!(gone(&manifest, &now, std::slice::from_ref(&early)).len(), 1);
         manifest.artifacts.push(artifact);

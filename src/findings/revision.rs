@@ -90,9 +90,8 @@ impl Revision {
 
     fn file(&self, host: &HostName, path: &TargetPath) -> Option<Cow<'_, Seen>> {
         match &self.held {
-            Held::Made(_) => None,
             Held::Seen(scan) if scan.host == *host => file(scan.observations.get(path)?),
-            Held::Seen(_) => None,
+            Held::Seen(_) | Held::Made(_) => None,
         }
     }
 }

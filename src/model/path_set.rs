@@ -38,32 +38,32 @@ impl PathSet {
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = TargetPath> {
-        self.merged(self.waiting.range::<TargetPath, _>(..), self.packed.iter())
+        merged(self.waiting.range::<TargetPath, _>(..), self.packed.iter())
     }
 
     /// Those at and below a directory, in order.
     pub fn below<'a>(&'a self, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
-        let from = self.merged(self.waiting.range(directory..), self.packed.range(directory));
+        let from = merged(self.waiting.range(directory..), self.packed.range(directory));
         from.take_while(move |path| path.is_below(directory))
     }
+}
 
-    fn merged<'a>(
-        &'a self,
-        waiting: btree_set::Range<'a, TargetPath>,
-        packed: Entries<'a>,
-    ) -> impl Iterator<Item = TargetPath> + use<'a> {
-        let mut waiting = waiting.cloned().peekable();
-        let mut packed = packed.map(|(path, _)| path).peekable();
-        std::iter::from_fn(move || match (waiting.peek(), packed.peek()) {
-            (Some(one), Some(other)) if one == other => {
-                waiting.next();
-                packed.next()
-            }
-            (Some(one), Some(other)) if one < other => waiting.next(),
-            (Some(_), None) => waiting.next(),
-            (_, _) => packed.next(),
-        })
-    }
+/// Two sorted lists as one, what is in both once.
+fn merged<'a>(
+    waiting: btree_set::Range<'a, TargetPath>,
+    packed: Entries<'a>,
+) -> impl Iterator<Item = TargetPath> + use<'a> {
+    let mut waiting = waiting.cloned().peekable();
+    let mut packed = packed.map(|(path, _)| path).peekable();
+    std::iter::from_fn(move || match (waiting.peek(), packed.peek()) {
+        (Some(one), Some(other)) if one == other => {
+            waiting.next();
+            packed.next()
+        }
+        (Some(one), Some(other)) if one < other => waiting.next(),
+        (Some(_), None) => waiting.next(),
+        (_, _) => packed.next(),
+    })
 }
 
 impl Extend<TargetPath> for PathSet {

@@ -131,7 +131,7 @@ fn remembered(
     commit: &str,
     evaluate: impl FnOnce() -> Result<Manifest, String>,
 ) -> Result<Contents, String> {
-    let Some(cache) = &config.settings.cache else { return evaluate().map(contents) };
+    let Some(cache) = &config.settings.cache else { return evaluate().map(|made| contents(&made)) };
     let python = request.python.as_deref().or(config.settings.deployment.python.as_deref());
     let hosts: Vec<_> = manifest.hosts.iter().map(|host| (&host.name, &host.directory)).collect();
     let definition = &manifest.definition;
@@ -150,7 +150,7 @@ fn remembered(
     {
         return Ok(known.into_iter().map(|(host, path, digest)| ((host, path), digest)).collect());
     }
-    let contents = contents(evaluate()?);
+    let contents = contents(&evaluate()?);
     let rows: Vec<(&HostName, &TargetPath, &Digest)> =
         contents.iter().map(|((host, path), digest)| (host, path, digest)).collect();
     let bytes = serde_json::to_vec(&rows).expect("names, paths and digests are JSON");
@@ -185,7 +185,7 @@ fn revision(
     }
 }
 
-fn contents(made: Manifest) -> Contents {
+fn contents(made: &Manifest) -> Contents {
     let contents = made.artifacts.iter().filter_map(|artifact| {
         let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
         Some(((artifact.host, artifact.path), digest))

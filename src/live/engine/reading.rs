@@ -135,7 +135,7 @@ impl<'a, F: Files> Reader<'a, F> {
     }
 
     /// A file that was opened is done.
-    fn close(&mut self, file: OpenFile<'_>, content: Result<SeenContent, Failure>) {
+    fn close(&mut self, file: &OpenFile<'_>, content: Result<SeenContent, Failure>) {
         self.bytes += file.read;
         self.finish(file.index, file.task.size, content.unwrap_or_else(SeenContent::Failed));
     }
@@ -150,7 +150,7 @@ impl<'a, F: Files> Reader<'a, F> {
         let mut buffer = vec![0; CHUNK];
         while let Some(mut file) = self.next() {
             let content = read_to_end(&mut file, &mut buffer);
-            self.close(file, content);
+            self.close(&file, content);
         }
     }
 }
@@ -215,6 +215,6 @@ impl<'a, F: Files> Feed<OpenFile<'a>> for InLanes<'a, F> {
             file.is_still_the_same()?;
             Ok(SeenContent::Read { digests: vec![digest], captured: None, closer: None })
         });
-        self.reader.close(file, content);
+        self.reader.close(&file, content);
     }
 }

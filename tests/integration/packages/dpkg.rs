@@ -252,7 +252,9 @@ fn damage_is_found_where_dpkg_and_debsums_find_it_and_reinstalling_heals_it() {
     let commands = said.reinstall("dpkg");
     let names = ["library:amd64=1.0-1", "nano=1.0-1", "shell=1.0-1", "tool=1.0-1"];
     assert_eq!(commands, [[&["apt-get", "install", "--reinstall", "--no-remove"][..], &names[..]].concat()]);
-    commands.iter().for_each(|command| installed.apt(command));
+    for command in &commands {
+        installed.apt(command);
+    }
     // A changed configuration file is the administrator's.
     assert_eq!(installed.said().wrong(), [("/etc/shell.conf", "changed")]);
     assert_eq!(installed.debsums(), set(&["/etc/shell.conf", &installed.debsums_about_blanks()]));

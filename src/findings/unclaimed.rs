@@ -85,9 +85,18 @@ pub(super) fn irreplaceable(
         .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
         .map(|finding| &finding.path)
         .collect();
+    let is_no_place = |directory: TargetPath| {
+        directory.ancestors().any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim)))
+    };
+    // What lies in one directory follows each other, and is asked about that only once.
+    let mut last: (Option<TargetPath>, bool) = (None, false);
     let keeps = |path: &TargetPath| {
+        let directory = path.parent();
+        if directory != last.0 {
+            last = (directory.clone(), directory.is_some_and(is_no_place));
+        }
         !wrong.contains(path)
-            && !path.ancestors().skip(1).any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim)))
+            && !last.1
             && !is_derived(path)
             && !view.is_repository(path)
             && !displaced.iter().any(|displaced| path.is_below(displaced))

@@ -104,7 +104,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     intrinsic::judge(case, scan, claims, findings);
     cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));
-    let kept = unclaimed::irreplaceable(case, scan, claims, (&rest, &findings.findings));
+    let kept = unclaimed::irreplaceable(case, scan, claims, (rest, &findings.findings));
     if !kept.is_empty() {
         findings.irreplaceable.insert(scan.host.clone(), kept);
     }

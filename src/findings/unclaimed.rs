@@ -74,7 +74,7 @@ pub(super) fn irreplaceable(
     case: Case<'_>,
     scan: &Scan,
     claims: Claims<'_>,
-    (rest, findings): (&Rest, &[Finding]),
+    (rest, findings): (Rest, &[Finding]),
 ) -> PathSet {
     let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
     let wrong: BTreeSet<&TargetPath> =
@@ -102,7 +102,7 @@ pub(super) fn irreplaceable(
             && !displaced.iter().any(|displaced| path.is_below(displaced))
             && !view.belongs_to_environment(path)
     };
-    let mut kept: PathSet = rest.own.iter().filter(keeps).collect();
+    let mut kept: PathSet = rest.own.into_paths().filter(keeps).collect();
     kept.pack();
     kept
 }

@@ -36,6 +36,12 @@ impl PathSet {
         self.waiting.is_empty() && self.packed.len() == 0
     }
 
+    /// All of them, in order. Those that were told take no memory any more.
+    pub fn into_paths(mut self) -> impl Iterator<Item = TargetPath> {
+        self.pack();
+        self.packed.into_paths()
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = TargetPath> {
         merged(self.waiting.range::<TargetPath, _>(..), self.packed.iter())
@@ -133,6 +139,7 @@ mod tests {
             }
             prop_assert_eq!(own.is_empty(), set.is_empty());
             prop_assert!(own.iter().eq(set.iter().cloned()));
+            prop_assert!(own.clone().into_paths().eq(set.iter().cloned()));
             prop_assert!(own.below(&directory).eq(set.iter().filter(|path| path.is_below(&directory)).cloned()));
         }
     }

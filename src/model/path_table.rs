@@ -29,6 +29,14 @@ impl PathTable {
         find(&self.chunks[self.chunk_of(path)?], path.as_bytes())
     }
 
+    /// All paths. What was told takes no memory any more.
+    pub(super) fn into_paths(self) -> impl Iterator<Item = TargetPath> {
+        self.chunks.into_iter().flat_map(|chunk| {
+            let entries = Entries { chunks: &[], rest: &chunk, path: Vec::new(), held: None };
+            entries.map(|(path, _)| path).collect::<Vec<_>>()
+        })
+    }
+
     /// The entries from this path on.
     pub(super) fn range(&self, from: &TargetPath) -> Entries<'_> {
         let chunk = self.chunk_of(from).unwrap_or(0);
@@ -312,6 +320,7 @@ mod tests {
             }
             let held: Vec<(TargetPath, Vec<u8>)> = table.iter().map(|(path, body)| (path, body.to_vec())).collect();
             prop_assert_eq!(held, map.clone().into_iter().collect::<Vec<_>>());
+            prop_assert!(table.clone().into_paths().eq(map.keys().cloned()));
             for path in asked.iter().map(TargetPath::new).chain(map.keys().cloned()) {
                 prop_assert_eq!(table.get(&path), map.get(&path).map(Vec::as_slice));
                 let from: Vec<(TargetPath, Vec<u8>)> = table.range(&path).map(|(path, body)| (path, body.to_vec())).collect();

@@ -109,8 +109,8 @@ impl Observations {
         });
     }
 
-    /// Packs what waits: worth it where nothing more will come.
-    pub fn pack(&mut self) {
+    /// Packs what waits.
+    fn pack(&mut self) {
         let waiting = std::mem::take(&mut self.waiting).into_iter().collect();
         let kept = &mut self.kept;
         self.packed.merge(waiting, |path, sighting, _, bytes| {

@@ -24,13 +24,15 @@ use crate::model::buildout::OptionValue;
 use crate::model::command::{Command, Place};
 use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Findings, Unverified};
+use crate::model::finding::Findings;
 use crate::model::incident::Window;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{ReadMode, Scan};
+use crate::model::path::TargetPath;
 use crate::model::plan::Plan;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::{HostName, UnitId};
+use crate::model::unverified::Unverified;
 use crate::monitor::Monitor;
 pub use crate::plan::Prefer;
 use crate::plan::{self, Input};
@@ -359,7 +361,7 @@ fn merged_points(scans: &[Scan], window_start: Option<i64>) -> RestorePoints {
 
 /// What the settings tell to ignore is not judged, and said so.
 fn ignore(findings: &mut Findings, settings: &Settings) {
-    let ignored = |host: &HostName, path: &crate::model::path::TargetPath| {
+    let ignored = |host: &HostName, path: &TargetPath| {
         settings.ignore.iter().find(|rule| rule.covers(host, path)).map(|rule| rule.reason.clone())
     };
     let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut findings.findings)
@@ -370,16 +372,18 @@ fn ignore(findings: &mut Findings, settings: &Settings) {
         let reason = ignored(&finding.host, &finding.path).unwrap_or_default();
         let why = Why::new(WhyKind::Ignored, format!("ignored by rectify.toml: {reason}"));
         let (host, unit, path) = (finding.host, finding.unit, Some(finding.path));
-        findings.unverified.push(Unverified { host, unit, path, why, unseen: false });
+        findings.unverified.insert(Unverified { host, unit, path, why, unseen: false });
     }
-    for unverified in &mut findings.unverified {
-        if let Some(reason) = unverified.path.as_ref().and_then(|path| ignored(&unverified.host, path)) {
-            unverified.why = Why::new(WhyKind::Ignored, format!("ignored by rectify.toml: {reason}"));
-            unverified.unseen = false;
-        }
-    }
-    findings.unverified.sort_unstable();
-    findings.unverified.dedup();
+    findings.unverified.replace(|entry| {
+        let reason = entry.path.as_ref().and_then(|path| ignored(&entry.host, path));
+        Some(match reason {
+            Some(reason) => {
+                let why = Why::new(WhyKind::Ignored, format!("ignored by rectify.toml: {reason}"));
+                Unverified { why, unseen: false, ..entry }
+            }
+            None => entry,
+        })
+    });
     findings.number();
 }
 
@@ -390,7 +394,7 @@ fn restrict(findings: &mut Findings, manifest: &Manifest, request: &Request) {
     }
     let wanted = |unit: &UnitId| manifest.lineage(unit).any(|unit| unit.answers_to(&request.only));
     findings.findings.retain(|finding| wanted(&finding.unit));
-    findings.unverified.retain(|unverified| wanted(&unverified.unit));
+    findings.unverified.retain_units(wanted);
     findings.number();
 }
 

@@ -51,13 +51,15 @@ impl Output {
         if self.files.iter().any(|out| out.path.as_os_str() == "-") {
             return Ok(());
         }
-        to_stdout(format.render(view, &Options { detail, paint: self.paint }))
+        let options = Options { detail, paint: self.paint };
+        stream(Path::new("-"), |out| format.write(view, &options, out))
     }
 
     /// The view in one format to one file.
     pub(super) fn write(&self, view: &View, format: &dyn Format, path: &Path) -> Result<(), Trouble> {
         let detail = self.detail.unwrap_or(Detail::Units);
-        data(path, format.render(view, &Options { detail, paint: Paint::Plain }))
+        let options = Options { detail, paint: Paint::Plain };
+        stream(path, |out| format.write(view, &options, out))
     }
 
     /// Text to standard output, unless all is to be quiet.

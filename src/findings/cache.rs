@@ -9,10 +9,11 @@ use super::damage::Diagnosis;
 use super::{compare, unclaimed};
 use crate::model::content::Digest;
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Certainty, Damage, Finding, Unverified};
+use crate::model::finding::{Certainty, Damage, Finding};
 use crate::model::observation::{OnDisk, Scan, Seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::UnitId;
+use crate::model::unverified::Unverified;
 use std::collections::BTreeMap;
 
 /// Adds what differs between memory and disk to the findings of a host; what is only wrong in memory replaces the

@@ -7,10 +7,11 @@ use super::{Case, Judged, Revision, backup, damage};
 use crate::model::artifact::{Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
+use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Broken, Proof};
 use crate::model::observation::{Failure, Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::unverified::Unverified;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -10,11 +10,12 @@ use super::{Case, known};
 use crate::model::artifact::{Artifact, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Damage, Finding, Findings, Unverified};
+use crate::model::finding::{Damage, Finding, Findings};
 use crate::model::manifest::Doubtful;
 use crate::model::observation::BlockClass;
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
+use crate::model::unverified::Unverified;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of a host.
@@ -41,10 +42,9 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
         if is_as_noted(case, place, &artifact) && !wrong.contains(&place) {
             findings.checked -= 1;
             findings.intact -= 1;
-            findings.unverified.push(entry(&artifact.host, &artifact.unit, &artifact.path));
+            findings.unverified.insert(entry(&artifact.host, &artifact.unit, &artifact.path));
         }
     }
-    findings.unverified.sort_unstable();
     findings.number();
 }
 
@@ -202,27 +202,27 @@ mod tests {
         let live = scan(&[(MODULE, "as it is now")]);
         let findings = judged(&live, &[(MODULE, "as noted")]);
         assert_eq!((findings.findings.len(), findings.checked, findings.intact), (0, 1, 0), "the witness is missing");
-        assert_eq!(findings.unverified.len(), 1);
-        assert_eq!(judged(&live, &[]).unverified.len(), 1);
+        assert_eq!(findings.unverified.count(), 1);
+        assert_eq!(judged(&live, &[]).unverified.count(), 1);
     }
 
     #[test]
     fn a_file_that_is_as_an_old_row_says_may_be_old_with_it() {
         let live = scan(&[(MODULE, "as noted"), (WITNESS, "as noted")]);
         let old = judged(&live, &[(MODULE, "as noted"), (WITNESS, "as noted")]);
-        assert_eq!((old.unverified.len(), old.checked, old.intact), (1, 0, 0));
+        assert_eq!((old.unverified.count(), old.checked, old.intact), (1, 0, 0));
         // An earlier scan saw another content of the second one: the whole piece is of now.
         let new = judged(&live, &[(MODULE, "as noted"), (WITNESS, "as it was then")]);
-        assert_eq!((new.unverified.len(), new.checked, new.intact), (0, 2, 2));
+        assert_eq!((new.unverified.count(), new.checked, new.intact), (0, 2, 2));
         let damaged = scan(&[(MODULE, "garbage"), (WITNESS, "as noted")]);
         let found = judged(&damaged, &[(MODULE, "as noted"), (WITNESS, "as it was then")]);
-        assert_eq!((found.findings.len(), found.unverified.len()), (1, 0));
+        assert_eq!((found.findings.len(), found.unverified.count()), (1, 0));
     }
 
     #[test]
     fn a_file_that_is_gone_may_have_been_removed_on_purpose() {
         let live = scan(&[("/env/lib/pack/other.py", "x")]);
-        assert_eq!(judged(&live, &[(MODULE, "as noted")]).unverified.len(), 1);
+        assert_eq!(judged(&live, &[(MODULE, "as noted")]).unverified.count(), 1);
     }
 
     #[test]

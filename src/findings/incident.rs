@@ -14,11 +14,10 @@ pub fn at_risk(window: Window, scans: &[Scan], findings: &Findings) -> Vec<AtRis
         .unverified
         .iter()
         .filter_map(|unverified| {
-            let path = unverified.path.as_ref()?;
+            let path = unverified.path?;
             let scan = scan_of(scans, &unverified.host)?;
-            let (touched, at) = touched(window, scan, path)?;
-            let (host, unit) = (unverified.host.clone(), unverified.unit.clone());
-            Some(AtRisk { host, unit, path: path.clone(), touched, at })
+            let (touched, at) = touched(window, scan, &path)?;
+            Some(AtRisk { host: unverified.host, unit: unverified.unit, path, touched, at })
         })
         .collect();
     listed.sort();
@@ -87,8 +86,8 @@ pub fn timeline(
 mod tests {
     use super::*;
     use crate::model::eval::{Why, WhyKind};
-    use crate::model::finding::Unverified;
     use crate::model::observation::Sighting;
+    use crate::model::unverified::Unverified;
 
     fn seen(kind: Kind, mtime: i64, ctime: i64) -> Sighting {
         Sighting::Present(Box::new(Seen { mode: 0o644, size: 1, mtime, ctime, listed: true, ..Seen::new(kind) }))
@@ -101,7 +100,7 @@ mod tests {
         scan.observations.insert(path.clone(), seen(Kind::File, mtime, ctime));
         let why = Why::new(WhyKind::NoReference, "nothing vouches for it");
         let entry = Unverified { host: "h".into(), unit: "h/web".into(), path: Some(path), why, unseen: false };
-        let findings = Findings { unverified: vec![entry], ..Findings::default() };
+        let findings = Findings { unverified: [entry].into_iter().collect(), ..Findings::default() };
         at_risk(window, &[scan], &findings).into_iter().map(|risk| (risk.touched, risk.at)).collect()
     }
 

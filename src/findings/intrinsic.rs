@@ -18,6 +18,7 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, findings: &
         .filter(|finding| finding.host == scan.host && !finding.damage.is_metadata())
         .map(|finding| finding.path.clone())
         .collect();
+    let mut judged: BTreeSet<&TargetPath> = BTreeSet::new();
     for (path, proof) in scan.inconsistent.iter().filter(|(path, _)| !known.contains(*path)) {
         let Some(seen) = scan.seen(path) else { continue };
         let place = proof.at.map_or_else(String::new, |at| format!(" (byte {at})"));
@@ -29,8 +30,12 @@ pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, findings: &
             None => unclaimed::finding(case, scan, claims, (path, &seen), diagnosis),
         };
         finding.authority = Authority::Intrinsic;
-        findings.unverified.retain(|entry| entry.host != scan.host || entry.path.as_ref() != Some(path));
+        judged.insert(path);
         findings.checked += 1;
         findings.findings.push(finding);
+    }
+    if !judged.is_empty() {
+        let is_judged = |path: &TargetPath| judged.contains(path);
+        findings.unverified.retain(|entry| entry.host != scan.host || !entry.path.as_ref().is_some_and(is_judged));
     }
 }

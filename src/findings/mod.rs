@@ -25,12 +25,13 @@ mod revision;
 mod unclaimed;
 
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Finding, Findings, Unverified};
+use crate::model::finding::{Finding, Findings};
 use crate::model::manifest::{Host, Manifest};
 use crate::model::observation::Scan;
 use crate::model::package::Packages;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::UnitId;
+use crate::model::unverified::Unverified;
 
 pub use revision::Revision;
 
@@ -53,17 +54,15 @@ pub fn judge(case: Case<'_>) -> Findings {
     for host in case.manifest.hosts.iter().filter(|host| !host.ignored) {
         match seen_host(case, host) {
             Ok(scan) => judge_host(case, scan, &mut findings),
-            Err(unverified) => findings.unverified.push(unverified),
+            Err(unverified) => findings.unverified.insert(unverified),
         }
     }
     for (unit, why) in case.manifest.opaque() {
         let (host, unit) = (unit.host.clone(), unit.id.clone());
-        findings.unverified.push(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
+        findings.unverified.insert(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
     }
     findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
     findings.number();
-    findings.unverified.sort_unstable();
-    findings.unverified.dedup();
     findings
 }
 
@@ -159,7 +158,7 @@ fn record(judged: Judged, findings: &mut Findings) {
             findings.checked += 1;
             findings.findings.extend(found);
         }
-        Judged::Unverified(unverified) => findings.unverified.push(unverified),
+        Judged::Unverified(unverified) => findings.unverified.insert(unverified),
         Judged::Ignored => {}
     }
 }

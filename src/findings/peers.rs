@@ -9,89 +9,113 @@ use crate::findings::damage::Diagnosis;
 use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::WhyKind;
-use crate::model::finding::{Certainty, Damage, Finding, Findings, Unverified};
+use crate::model::finding::{Certainty, Damage, Finding, Findings};
 use crate::model::observation::Scan;
 use crate::model::path::TargetPath;
+use crate::model::path_set::PathSet;
 use crate::model::unit::HostName;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::unverified::Alike;
+use std::collections::BTreeMap;
 
 /// Fewer hosts have no majority that means anything.
 const FEWEST: usize = 3;
-
-/// The places of one path in one unit on several hosts.
-type Peers<'a> = BTreeMap<(String, &'a TargetPath), Vec<(&'a HostName, Digest)>>;
 
 /// Judges by majority what could not be judged host by host.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
     if case.scans.len() < FEWEST {
         return;
     }
-    let judgeable = findings.unverified.clone();
-    let mut peers: Peers<'_> = BTreeMap::new();
-    for entry in judgeable.iter().filter(|entry| !entry.unseen && entry.why.kind == WhyKind::NoReference) {
-        if let Some((path, digest)) = digest_of(case, entry) {
-            peers.entry((unit_without_host(entry), path)).or_default().push((&entry.host, digest));
+    let judgeable = findings.unverified.alike().filter(|one| !one.unseen && one.why.kind == WhyKind::NoReference);
+    let mut units: BTreeMap<&str, Vec<Alike<'_>>> = BTreeMap::new();
+    for one in judgeable {
+        units.entry(unit_without_host(&one)).or_default().push(one);
+    }
+    let mut settled = Settled::default();
+    for unit in units.values() {
+        let paths: PathSet = unit.iter().flat_map(|one| one.paths.iter()).collect();
+        for path in paths.iter() {
+            settled.settle(case, &path, &places(case, unit, &path));
         }
     }
-    let mut settled: BTreeSet<(HostName, TargetPath)> = BTreeSet::new();
-    for ((_, path), places) in peers {
-        let Some(majority) = majority(&places) else { continue };
-        let agreeing: Vec<&HostName> =
-            places.iter().filter(|(_, digest)| digest == majority).map(|(host, _)| *host).collect();
-        for (host, digest) in &places {
-            findings.checked += 1;
-            settled.insert(((*host).clone(), path.clone()));
+    findings.checked += settled.checked;
+    findings.intact += settled.intact;
+    findings.findings.extend(settled.findings);
+    if !settled.paths.is_empty() {
+        findings.unverified.retain(|entry| {
+            let paths = settled.paths.get(&entry.host);
+            !entry.path.as_ref().is_some_and(|path| paths.is_some_and(|paths| paths.contains(path)))
+        });
+    }
+    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
+    findings.number();
+}
+
+/// What a majority settled.
+#[derive(Default)]
+struct Settled {
+    checked: u64,
+    intact: u64,
+    findings: Vec<Finding>,
+    paths: BTreeMap<HostName, PathSet>,
+}
+
+impl Settled {
+    /// Judges one path in one unit by the hosts that have it.
+    fn settle(&mut self, case: Case<'_>, path: &TargetPath, places: &BTreeMap<&HostName, Digest>) {
+        let Some(majority) = majority(places) else { return };
+        let agreeing: Vec<&str> =
+            places.iter().filter(|(_, digest)| *digest == majority).map(|(host, _)| &*host.0).collect();
+        for (&host, digest) in places {
+            self.checked += 1;
+            self.paths.entry(host.clone()).or_default().insert(path.clone());
             if digest == majority {
-                findings.intact += 1;
+                self.intact += 1;
             } else {
                 let evidence = format!(
                     "{} of {} hosts with this unit have another content: {}",
                     agreeing.len(),
                     places.len(),
-                    names(&agreeing)
+                    agreeing.join(", ")
                 );
-                findings.findings.extend(finding(case, (host, path), (majority, evidence)));
+                self.findings.extend(finding(case, (host, path), (majority, evidence)));
             }
         }
     }
-    findings.unverified.retain(|entry| {
-        let key = entry.path.clone().map(|path| (entry.host.clone(), path));
-        key.is_none_or(|key| !settled.contains(&key))
-    });
-    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
-    findings.number();
 }
 
-/// Where the content of a path that could not be judged is known, and is no data of a host.
-fn digest_of<'a>(case: Case<'a>, entry: &'a Unverified) -> Option<(&'a TargetPath, Digest)> {
-    let path = entry.path.as_ref()?;
-    let is_data = case.manifest.data.iter().any(|data| data.host == entry.host && path.is_below(&data.path));
-    let scan = scan_of(case, &entry.host)?;
-    scan.digest(path, Algorithm::Sha256).filter(|_| !is_data).map(|digest| (path, digest))
+/// The hosts that have a path in one unit, with its content there.
+fn places<'a>(case: Case<'_>, unit: &[Alike<'a>], path: &TargetPath) -> BTreeMap<&'a HostName, Digest> {
+    let having = unit.iter().filter(|one| one.paths.contains(path));
+    having.filter_map(|one| Some((one.host, digest_of(case, one.host, path)?))).collect()
+}
+
+/// The content of a path that could not be judged, where it is known and no data of a host.
+fn digest_of(case: Case<'_>, host: &HostName, path: &TargetPath) -> Option<Digest> {
+    let is_data = case.manifest.data.iter().any(|data| data.host == *host && path.is_below(&data.path));
+    if is_data {
+        return None;
+    }
+    scan_of(case, host)?.digest(path, Algorithm::Sha256)
 }
 
 fn scan_of<'a>(case: Case<'a>, host: &HostName) -> Option<&'a Scan> {
     case.scans.iter().find(|scan| scan.host == *host)
 }
 
-fn unit_without_host(entry: &Unverified) -> String {
-    entry.unit.0.strip_prefix(&*entry.host.0).unwrap_or(&entry.unit.0).to_owned()
+fn unit_without_host<'a>(one: &Alike<'a>) -> &'a str {
+    one.unit.0.strip_prefix(&*one.host.0).unwrap_or(&one.unit.0)
 }
 
 /// The content that more than half of the hosts have.
-fn majority<'a>(places: &'a [(&HostName, Digest)]) -> Option<&'a Digest> {
+fn majority<'a>(places: &'a BTreeMap<&HostName, Digest>) -> Option<&'a Digest> {
     if places.len() < FEWEST {
         return None;
     }
     let mut counts: BTreeMap<&Digest, usize> = BTreeMap::new();
-    for (_, digest) in places {
+    for digest in places.values() {
         *counts.entry(digest).or_default() += 1;
     }
     counts.into_iter().find(|(_, count)| *count * 2 > places.len()).map(|(digest, _)| digest)
-}
-
-fn names(hosts: &[&HostName]) -> String {
-    hosts.iter().map(|host| &*host.0).collect::<Vec<_>>().join(", ")
 }
 
 fn finding(
@@ -120,6 +144,7 @@ mod tests {
     use crate::model::manifest::{Definition, Evaluation, Manifest};
     use crate::model::observation::{Kind, Seen, SeenContent, Sighting};
     use crate::model::restore::RestorePoints;
+    use crate::model::unverified::Unverified;
 
     fn judged(contents: &[&str]) -> Findings {
         let manifest = Manifest::new(Definition::new("batou", "e", Evaluation::Exact));
@@ -140,7 +165,7 @@ mod tests {
             scans.push(scan);
             let why = Why::new(WhyKind::NoReference, "made by code");
             let unit = format!("{host}/app").as_str().into();
-            findings.unverified.push(Unverified { host, unit, path: Some(path.clone()), why, unseen: false });
+            findings.unverified.insert(Unverified { host, unit, path: Some(path.clone()), why, unseen: false });
         }
         let case = Case { manifest: &manifest, scans: &scans, points: &RestorePoints::default(), revisions: &[] };
         judge(case, &mut findings);
@@ -160,7 +185,7 @@ mod tests {
         for contents in [&["a", "b", "c"][..], &["a", "a", "b", "b"], &["a", "b"], &["a"]] {
             let findings = judged(contents);
             assert!(findings.findings.is_empty(), "{contents:?}");
-            assert_eq!(findings.unverified.len(), contents.len(), "{contents:?}");
+            assert_eq!(findings.unverified.count(), contents.len() as u64, "{contents:?}");
         }
     }
 }

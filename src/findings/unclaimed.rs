@@ -6,13 +6,14 @@ use super::damage::Diagnosis;
 use super::{Case, Judged};
 use crate::model::artifact::{Artifact, Authority, Durability, Expected, Ownership};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Certainty, Class, Damage, Finding, Unverified};
+use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::manifest::Changes;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::path_set::PathSet;
 use crate::model::restore::RestorePoint;
 use crate::model::unit::{Unit, UnitId, UnitKind};
+use crate::model::unverified::Unverified;
 use std::collections::BTreeSet;
 
 /// What the comparison of all that is claimed leaves over.

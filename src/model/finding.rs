@@ -4,7 +4,6 @@ use super::{
     artifact::{Authority, Durability, Expected, MendId},
     code::{self, Code},
     content::Blob,
-    eval::Why,
     group::Group,
     incident::AtRisk,
     observation::{Failure, Run},
@@ -12,6 +11,7 @@ use super::{
     path::TargetPath,
     path_set::PathSet,
     unit::{HostName, UnitId},
+    unverified::UnverifiedSet,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 pub struct Findings {
     /// What is wrong, sorted by host and path.
     pub findings: Vec<Finding>,
-    /// What could not be judged, sorted by host and path.
-    pub unverified: Vec<Unverified>,
+    /// What could not be judged.
+    pub unverified: UnverifiedSet,
     /// Files that are there, that no deployment makes, and that nothing speaks against: whatever removes them on its way
     /// must bring them back.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -88,21 +88,6 @@ pub struct Finding {
     pub blocks: Vec<Run>,
     /// Where it is declared.
     pub origin: Option<Origin>,
-}
-
-/// Something that nobody could judge, and why. Never an all-clear.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Unverified {
-    /// On which host.
-    pub host: HostName,
-    /// The unit.
-    pub unit: UnitId,
-    /// The path; `None` for the unit as a whole.
-    pub path: Option<TargetPath>,
-    /// Why.
-    pub why: Why,
-    /// Whether it was not even seen (rather than seen without a reference).
-    pub unseen: bool,
 }
 
 /// How something is wrong (DESIGN.md 5).

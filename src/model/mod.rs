@@ -28,3 +28,4 @@ pub mod plan;
 pub mod restore;
 pub mod secrecy;
 pub mod unit;
+pub mod unverified;

@@ -36,6 +36,16 @@ impl PathSet {
         self.waiting.is_empty() && self.packed.len() == 0
     }
 
+    /// Whether it has this one.
+    pub fn contains(&self, path: &TargetPath) -> bool {
+        self.waiting.contains(path) || self.packed.get(path).is_some()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.packed.len() + self.waiting.iter().filter(|path| self.packed.get(path).is_none()).count()
+    }
+
     /// All of them, in order. Those that were told take no memory any more.
     pub fn into_paths(mut self) -> impl Iterator<Item = TargetPath> {
         self.pack();
@@ -137,9 +147,10 @@ mod tests {
                 own.insert(path.clone());
                 set.insert(path);
             }
-            prop_assert_eq!(own.is_empty(), set.is_empty());
+            prop_assert_eq!((own.len(), own.is_empty()), (set.len(), set.is_empty()));
             prop_assert!(own.iter().eq(set.iter().cloned()));
             prop_assert!(own.clone().into_paths().eq(set.iter().cloned()));
+            prop_assert_eq!(own.contains(&directory), set.contains(&directory));
             prop_assert!(own.below(&directory).eq(set.iter().filter(|path| path.is_below(&directory)).cloned()));
         }
     }

@@ -9,11 +9,12 @@ use crate::model::blocks::BlockDigests;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Findings, Unverified};
+use crate::model::finding::Findings;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
+use crate::model::unverified::Unverified;
 use crate::references::baseline::{self, Gone};
 use crate::report::view;
 use crate::settings::Settings;
@@ -78,14 +79,11 @@ impl Baselines {
         }
         let wrong: BTreeSet<(&HostName, &TargetPath)> =
             findings.findings.iter().map(|finding| (&finding.host, &finding.path)).collect();
-        let mut untold = Vec::new();
         for scan in scans {
             let gone = baseline::gone(manifest, scan, &self.scans).into_iter();
             let gone = gone.filter(|gone| !wrong.contains(&(&scan.host, &gone.path)));
-            untold.extend(gone.map(|gone| unverified(&scan.host, gone)));
+            findings.unverified.extend(gone.map(|gone| unverified(&scan.host, gone)));
         }
-        findings.unverified.extend(untold);
-        findings.unverified.sort_unstable();
     }
 
     /// Every file that the baselines of a host saw. A baseline that cannot be read any more tells nothing: it could a

@@ -128,7 +128,7 @@ fn consult_backups(
     monitor.begin(&format!("reading backups of {}", scan.host), None);
     let found = judge(manifest, scan, &RestorePoints::default());
     let mut asked: BTreeSet<TargetPath> = found.findings.iter().map(|finding| finding.path.clone()).collect();
-    asked.extend(found.unverified.iter().filter_map(|unverified| unverified.path.clone()));
+    asked.extend(found.unverified.iter().filter_map(|unverified| unverified.path));
     asked.extend(not_as_in_backup(manifest, scan, &sources, window_start, &mut failed));
     let asked: Vec<TargetPath> = asked.into_iter().collect();
     let wanted = Wanted { host: &scan.host, paths: &asked, live: Some(root), window_start };

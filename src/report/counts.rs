@@ -66,7 +66,7 @@ fn beyond_redeploy(view: &View) -> u64 {
 
 fn incomplete(view: &View) -> String {
     let unreachable = view.hosts.iter().filter(|host| !host.reachable).count() as u64;
-    let unseen = view.unverified.iter().filter(|entry| entry.unseen).count() as u64;
+    let unseen = view.unverified.alike().filter(|alike| alike.unseen).map(|alike| alike.count()).sum();
     let errors =
         view.diagnostics.iter().filter(|one| one.severity == crate::model::diagnostic::Severity::Error).count() as u64;
     let mut parts = Vec::new();
@@ -117,7 +117,7 @@ pub fn last_line(view: &View) -> String {
         let kinds = kinds(view.findings.iter().map(|finding| finding.damage.as_str()));
         parts.push(format!("{}: {kinds}", count(view.findings.len() as u64, "differs", "differ")));
     }
-    parts.push(format!("{} not checkable (?)", number(view.unverified.len() as u64)));
+    parts.push(format!("{} not checkable (?)", number(view.unverified.count())));
     if view.kind == Kind::Plan {
         parts.push(count(view.steps.len() as u64, "step", "steps"));
     }

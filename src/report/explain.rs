@@ -61,7 +61,7 @@ pub fn of_unit(view: &View, name: &str) -> Option<String> {
     let inside = |id: &UnitId| ids.contains(id) || ids.contains(view.root_of(id));
     let mut part = view.clone();
     part.findings.retain(|finding| inside(&finding.unit));
-    part.unverified.retain(|entry| inside(&entry.unit));
+    part.unverified.retain_units(inside);
     part.steps.retain(|step| inside(&step.unit));
     let options = Options { detail: Detail::Files, ..Options::default() };
     let mut lines = Vec::new();

@@ -5,11 +5,12 @@ use super::counts::{self, word};
 use super::escape::{count, number, plain};
 use super::formats::{Detail, Options};
 use super::paint::Tone;
-use super::view::{AtRiskView, FindingView, UnverifiedView, View, symbol};
+use super::view::{AtRiskView, FindingView, View, symbol};
 use crate::model::finding::{Certainty, Class};
 use crate::model::group::Cause;
 use crate::model::incident::Touched;
 use crate::model::unit::{HostName, UnitId};
+use crate::model::unverified::Alike;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The section of one class: never mixed with another.
@@ -193,24 +194,25 @@ pub(super) fn unverified(view: &View, options: Options) -> Option<String> {
     if view.unverified.is_empty() {
         return None;
     }
-    let mut groups: BTreeMap<(&HostName, &UnitId, &str), Vec<&UnverifiedView>> = BTreeMap::new();
-    for entry in &view.unverified {
-        groups.entry((&entry.host, &entry.unit, &entry.why)).or_default().push(entry);
+    let mut groups: BTreeMap<(&HostName, &UnitId, &str), Vec<Alike<'_>>> = BTreeMap::new();
+    for alike in view.unverified.alike() {
+        groups.entry((alike.host, alike.unit, &alike.why.text)).or_default().push(alike);
     }
     let title = options.paint.tone(Tone::Strong, "Not checkable, which is no all-clear");
-    let mut lines = vec![format!("{title} ({})", number(view.unverified.len() as u64))];
-    for ((host, unit, why), entries) in &groups {
-        let what = match entries.as_slice() {
-            [UnverifiedView { path: None, .. }] => "as a whole".to_owned(),
-            [UnverifiedView { path: Some(path), .. }] => plain(path).into_owned(),
-            many => count(many.len() as u64, "path", "paths"),
+    let mut lines = vec![format!("{title} ({})", number(view.unverified.count()))];
+    for ((host, unit, why), alike) in &groups {
+        let total: u64 = alike.iter().map(Alike::count).sum();
+        let mut paths = alike.iter().flat_map(|alike| alike.paths.iter()).peekable();
+        let what = match paths.peek() {
+            None => "as a whole".to_owned(),
+            Some(path) if total == 1 => plain(&path.display()).into_owned(),
+            Some(_) => count(total, "path", "paths"),
         };
-        let unseen = if entries.iter().any(|entry| entry.unseen) { "not seen: " } else { "" };
+        let unseen = if alike.iter().any(|alike| alike.unseen) { "not seen: " } else { "" };
         let name = plain(view.unit_name(unit));
         lines.push(format!("  ? {}  {name}  {what}: {unseen}{}", plain(&host.0), plain(why)));
-        if options.detail >= Detail::Files && entries.len() > 1 {
-            let paths = entries.iter().filter_map(|entry| entry.path.as_deref());
-            lines.extend(paths.map(|path| format!("        ? {}", plain(path))));
+        if options.detail >= Detail::Files && total > 1 {
+            lines.extend(paths.map(|path| format!("        ? {}", plain(&path.display()))));
         }
     }
     Some(lines.join("\n"))

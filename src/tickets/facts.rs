@@ -199,9 +199,9 @@ fn command(command: &CommandView) -> String {
 fn unverified(view: &View, group: &Group<'_>) -> Vec<String> {
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     let ours =
-        view.unverified.iter().filter(|entry| entry.host == *group.host && view.root_of(&entry.unit) == group.root);
-    for entry in ours {
-        *reasons.entry(&entry.why).or_default() += 1;
+        view.unverified.alike().filter(|alike| *alike.host == *group.host && view.root_of(alike.unit) == group.root);
+    for alike in ours {
+        *reasons.entry(&alike.why.text).or_default() += alike.count();
     }
     reasons.into_iter().map(|(why, total)| format!("{}: {why}", count(total, "entry", "entries"))).collect()
 }

@@ -3,7 +3,8 @@
 use crate::golden::fixture;
 use crate::sample;
 use rectify::cli::exit::{self, Gate};
-use rectify::model::eval::WhyKind;
+use rectify::model::eval::{Why, WhyKind};
+use rectify::model::unverified::Unverified;
 use rectify::report::formats::FORMATS;
 use rectify::report::view::Kind;
 use std::ffi::OsStr;
@@ -146,7 +147,7 @@ fn what_could_not_be_checked_trips_the_gate_only_when_it_is_strict_and_never_wha
     let doubtful = |kind| {
         let mut view = sample::clean();
         view.unverified = sample::view(Kind::Check).unverified;
-        view.unverified.iter_mut().for_each(|entry| entry.kind = kind);
+        view.unverified.replace(|entry| Some(Unverified { why: Why::new(kind, entry.why.text), ..entry }));
         view
     };
     let unknown = doubtful(WhyKind::NoReference);

@@ -5,7 +5,7 @@ use rectify::model::code;
 use rectify::model::command::{Command, Place};
 use rectify::model::diagnostic::Diagnostic;
 use rectify::model::eval::{Why, WhyKind};
-use rectify::model::finding::{Certainty, Class, Damage, Finding, Findings, Unverified};
+use rectify::model::finding::{Certainty, Class, Damage, Finding, Findings};
 use rectify::model::group::{Cause, Group};
 use rectify::model::incident::{AtRisk, Event, Happening, Touched};
 use rectify::model::manifest::{Definition, Evaluation, Host, Manifest};
@@ -14,6 +14,7 @@ use rectify::model::origin::Origin;
 use rectify::model::path::TargetPath;
 use rectify::model::plan::{Action, Hazard, Plan, Source, Step};
 use rectify::model::unit::{Edge, EdgeKind, HostName, Unit, UnitId, UnitKind};
+use rectify::model::unverified::Unverified;
 use rectify::report::view::{Incident, Kind, Meta, View};
 use std::collections::BTreeMap;
 
@@ -221,11 +222,13 @@ pub(crate) fn findings() -> Findings {
             secret,
             finding("f7", "app02", "app02/nginx", "/srv/shop/etc/old.conf", Damage::Extraneous, Class::Drift),
         ],
-        unverified: vec![
+        unverified: [
             unverified("app01", "app01/zope", Some("/srv/shop/var/log/a.log"), "nothing to compare it with"),
             unverified("app01", "app01/zope", Some("/srv/shop/var/log/b.log"), "nothing to compare it with"),
             unverified("app02", "app02/nginx", None, "verify() runs a command"),
-        ],
+        ]
+        .into_iter()
+        .collect(),
         groups: vec![Group {
             host: "app01".into(),
             unit: "app01/zope".into(),

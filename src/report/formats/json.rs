@@ -2,6 +2,7 @@
 
 use super::{Format, Options};
 use crate::report::view::View;
+use std::io::{self, Write};
 
 /// For programs, and for saving.
 pub(super) struct Json;
@@ -19,5 +20,10 @@ impl Format for Json {
         let mut text = serde_json::to_string_pretty(view).expect("a view is JSON");
         text.push('\n');
         text
+    }
+
+    fn write(&self, view: &View, _options: &Options, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, view)?;
+        out.write_all(b"\n")
     }
 }

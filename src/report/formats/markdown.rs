@@ -92,8 +92,8 @@ fn unverified(view: &View) -> Option<String> {
         return None;
     }
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in &view.unverified {
-        *reasons.entry(&entry.why).or_default() += 1;
+    for alike in view.unverified.alike() {
+        *reasons.entry(&alike.why.text).or_default() += alike.count();
     }
     let mut lines = vec!["### Not checkable, which is no all-clear\n".to_owned()];
     lines.extend(reasons.iter().map(|(why, count)| format!("- {} × {}", number(*count), markdown(why))));

@@ -7,6 +7,7 @@ mod text;
 
 use super::paint::Paint;
 use super::view::View;
+use std::io::{self, Write};
 
 /// An output format.
 pub trait Format: Sync {
@@ -18,6 +19,14 @@ pub trait Format: Sync {
 
     /// The whole output, with a final newline unless empty. Same view and options, same bytes.
     fn render(&self, view: &View, options: &Options) -> String;
+
+    /// Writes it: for formats that need not hold the whole output at once.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn write(&self, view: &View, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(view, options).as_bytes())
+    }
 }
 
 /// Every format, sorted by name.

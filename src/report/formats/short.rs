@@ -5,9 +5,11 @@
 //! `v` for a person to look at, `o` other steps, `.` none. Control characters in names are escaped.
 
 use super::{Format, Options};
+use crate::model::path::TargetPath;
 use crate::model::plan::Action;
 use crate::report::escape::plain;
 use crate::report::view::{View, decisive, symbol};
+use std::borrow::Cow;
 
 /// For scripts.
 pub(super) struct Short;
@@ -29,9 +31,9 @@ impl Format for Short {
             let columns = [&finding.host.0, view.unit_name(&finding.unit), &finding.path].map(plain);
             out.push_str(&format!("{}{action}\t{}\n", symbol(finding), columns.join("\t")));
         }
-        for entry in &view.unverified {
-            let path = entry.path.as_deref().unwrap_or("-");
-            let columns = [&entry.host.0, view.unit_name(&entry.unit), path].map(plain);
+        for entry in view.unverified.iter() {
+            let path = entry.path.as_ref().map_or(Cow::Borrowed("-"), TargetPath::display);
+            let columns = [&entry.host.0, view.unit_name(&entry.unit), &path].map(plain);
             out.push_str(&format!("?v\t{}\n", columns.join("\t")));
         }
         out

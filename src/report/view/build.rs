@@ -3,13 +3,13 @@
 use super::{
     AtRiskView, Blocks, CommandView, DefinitionView, DiagnosticView, EventView, ExcerptView, FORMAT_VERSION,
     FindingView, GroupView, HazardView, HostView, Incident, Kind, Observed, PlaceView, RestoreView, RunView, Source,
-    SourceLine, StepView, Summary, UnitView, UnverifiedView, Verdict, View,
+    SourceLine, StepView, Summary, UnitView, Verdict, View,
 };
 use crate::model::artifact::{Content, Durability, Expected};
 use crate::model::command::{Command, Place};
 use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::model::finding::{Class, Damage, Finding, Findings, Unverified};
+use crate::model::finding::{Class, Damage, Finding, Findings};
 use crate::model::group::Group;
 use crate::model::hasher::digest_of;
 use crate::model::incident::{AtRisk, Event};
@@ -51,12 +51,11 @@ impl View {
     /// The view of a run.
     pub fn new(manifest: &Manifest, found: &Findings, plan: &Plan, meta: &Meta, kind: Kind) -> Self {
         let findings: Vec<FindingView> = found.findings.iter().map(finding).collect();
-        let unverified: Vec<UnverifiedView> = found.unverified.iter().map(not_verified).collect();
         let codes = found.findings.iter().map(|finding| (finding.id.as_str(), finding.damage.code())).collect();
         let steps: Vec<StepView> = plan.steps.iter().map(|one| step(one, &codes)).collect();
         let definition = definition(manifest, meta);
         let complete = meta.unseen.is_empty()
-            && !found.unverified.iter().any(|entry| entry.unseen)
+            && !found.unverified.alike().any(|alike| alike.unseen)
             && !manifest.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         Self {
             format_version: FORMAT_VERSION.into(),
@@ -82,7 +81,7 @@ impl View {
             diagnostics: manifest.diagnostics.iter().map(diagnostic).collect(),
             definition,
             findings,
-            unverified,
+            unverified: found.unverified.clone(),
             steps,
         }
     }
@@ -183,7 +182,7 @@ fn summary(found: &Findings, findings: &[FindingView], steps: &[StepView]) -> Su
     let mut summary = Summary {
         checked: found.checked,
         intact: found.intact,
-        unverified: found.unverified.len() as u64,
+        unverified: found.unverified.count(),
         steps: steps.len() as u64,
         ..Summary::default()
     };
@@ -221,8 +220,8 @@ fn hosts(manifest: &Manifest, found: &Findings, meta: &Meta) -> Vec<HostView> {
             Class::Damage => host.damage += 1,
         }
     }
-    for entry in &found.unverified {
-        hosts.entry(&entry.host).or_insert_with(|| empty_host(&entry.host)).unverified += 1;
+    for alike in found.unverified.alike() {
+        hosts.entry(alike.host).or_insert_with(|| empty_host(alike.host)).unverified += alike.count();
     }
     hosts.into_values().collect()
 }
@@ -244,7 +243,7 @@ fn empty_host(name: &HostName) -> HostView {
 fn units(manifest: &Manifest, found: &Findings, plan: &Plan, meta: &Meta) -> Vec<UnitView> {
     let mut mentioned: BTreeMap<&UnitId, Option<&HostName>> = BTreeMap::new();
     mentioned.extend(found.findings.iter().map(|finding| (&finding.unit, Some(&finding.host))));
-    mentioned.extend(found.unverified.iter().map(|entry| (&entry.unit, Some(&entry.host))));
+    mentioned.extend(found.unverified.alike().map(|alike| (alike.unit, Some(alike.host))));
     for step in &plan.steps {
         mentioned.entry(&step.unit).or_insert(step.host.as_ref());
     }
@@ -378,19 +377,6 @@ fn run(run: &Run) -> RunView {
     RunView { at: run.at, len: run.len, class: run.class, from }
 }
 
-fn not_verified(entry: &Unverified) -> UnverifiedView {
-    let (path, path_raw) = entry.path.as_ref().map(path).unzip();
-    UnverifiedView {
-        host: entry.host.clone(),
-        unit: entry.unit.clone(),
-        path,
-        path_raw: path_raw.flatten(),
-        kind: entry.why.kind,
-        why: entry.why.text.clone(),
-        unseen: entry.unseen,
-    }
-}
-
 fn step(step: &Step, codes: &BTreeMap<&str, crate::model::code::Code>) -> StepView {
     let cured: BTreeSet<_> = step.findings.iter().filter_map(|id| codes.get(id.as_str()).copied()).collect();
     let restore = step.restores_from.as_ref();
@@ -459,9 +445,14 @@ fn source_line(origin: &Origin) -> SourceLine {
     SourceLine { file: origin.file.to_string(), line: origin.line }
 }
 
-fn path(path: &TargetPath) -> (String, Option<String>) {
+pub(super) fn path(path: &TargetPath) -> (String, Option<String>) {
     let raw = path.as_str().is_none().then(|| STANDARD.encode(path.as_bytes()));
     (path.display().into_owned(), raw)
+}
+
+/// The path that [`path`] gave as base64.
+pub(super) fn raw_path(raw: &str) -> Option<TargetPath> {
+    STANDARD.decode(raw).ok().map(TargetPath::new)
 }
 
 /// A time as RFC 3339 in UTC, to the second, from nanoseconds since 1970 UTC.

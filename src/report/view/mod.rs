@@ -4,6 +4,7 @@
 
 mod build;
 mod read;
+mod unverified;
 mod words;
 
 use crate::model::artifact::{Authority, Durability};
@@ -17,6 +18,7 @@ use crate::model::manifest::Evaluation;
 use crate::model::observation::BlockClass;
 use crate::model::plan::Action;
 use crate::model::unit::{HostName, UnitId, UnitKind};
+use crate::model::unverified::UnverifiedSet;
 pub use build::{Meta, time};
 pub use read::{ReadError, Refused};
 use schemars::JsonSchema;
@@ -73,7 +75,9 @@ pub struct View {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub groups: Vec<GroupView>,
     /// What nobody could judge. Never an all-clear.
-    pub unverified: Vec<UnverifiedView>,
+    #[serde(with = "unverified")]
+    #[schemars(with = "Vec<UnverifiedView>")]
+    pub unverified: UnverifiedSet,
     /// What nothing vouches for and was touched in the incident window. Listed, not judged. Since 1.1.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub at_risk: Vec<AtRiskView>,
@@ -516,7 +520,8 @@ impl View {
 
     /// What could not be checked and should have been: all but what the settings say to ignore.
     pub fn doubts(&self) -> u64 {
-        self.unverified.iter().filter(|entry| entry.kind != WhyKind::Ignored).count() as u64
+        let doubtful = self.unverified.alike().filter(|alike| alike.why.kind != WhyKind::Ignored);
+        doubtful.map(|alike| alike.count()).sum()
     }
 
     /// The finding with this id.

@@ -327,8 +327,8 @@ impl Judged {
     }
 
     pub(super) fn unverified_below(&self, directory: &TargetPath) -> Vec<String> {
-        let paths = self.findings.unverified.iter().filter_map(|one| one.path.as_ref());
-        paths.filter(|path| path.is_below(directory)).map(ToString::to_string).collect()
+        let paths = self.findings.unverified.iter().filter_map(|one| one.path);
+        paths.filter(|path| path.is_below(directory)).map(|path| path.to_string()).collect()
     }
 
     pub(super) fn is_undecodable(&self, path: &TargetPath) -> bool {

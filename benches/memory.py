@@ -82,6 +82,7 @@ def main():
                     return run([program, command, 'system', '-C', os.path.join(directory, settings), '--no-progress', *more])
                 baseline = os.path.join(directory, 'baseline.jsonl')
                 results[program, 'scan, of data', packages] = rectify('scan', 'data', '-o', baseline)
+                results[program, 'check, of data', packages] = rectify('check', 'data')
                 results[program, 'check, by RECORD', packages] = rectify('check', 'record')
                 results[program, 'check, by a baseline', packages] = rectify('check', 'data', '--baseline', baseline)
         finally:

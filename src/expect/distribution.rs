@@ -320,10 +320,3 @@ pub(crate) fn matches(scan: &Scan, path: &TargetPath, content: &Content) -> Opti
 fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
-
-/// Name and version of a `*.dist-info` directory, the name in its compared spelling.
-pub(crate) fn named(info: &TargetPath) -> Option<(String, String)> {
-    let name = std::str::from_utf8(info.name()).ok()?.strip_suffix(".dist-info")?;
-    let (name, version) = name.split_once('-')?;
-    Some((crate::references::python_metadata::canonical(name), version.to_owned()))
-}

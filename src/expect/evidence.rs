@@ -45,21 +45,6 @@ pub(crate) fn note<'a>(scan: &'a Scan, path: &TargetPath) -> Note<'a> {
     }
 }
 
-/// The directories and files directly in a directory.
-pub(crate) fn entries<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
-    // What lies below them is passed over: it may be very much.
-    let mut next = directory.within(b"\x01");
-    let entries = std::iter::from_fn(move || {
-        let (path, sighting) = scan.observations.range(&next).next()?;
-        let name = path.relative_to(directory)?;
-        // An entry that was not looked at itself, while something below it was.
-        let entry = directory.within(name.split(|&byte| byte == b'/').next()?);
-        next = entry.after_all_below();
-        Some((entry == path && matches!(*sighting, Sighting::Present(_))).then_some(entry))
-    });
-    entries.flatten()
-}
-
 /// How many links are followed at most.
 const MAX_LINKS: usize = 40;
 
@@ -91,22 +76,4 @@ pub(crate) fn real_path(scan: &Scan, path: &TargetPath) -> Option<TargetPath> {
 /// The components of a path, last first.
 fn parts(path: &[u8]) -> Vec<Vec<u8>> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).rev().map(<[u8]>::to_vec).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::expect::sample;
-
-    #[test]
-    fn the_entries_of_a_directory_are_what_lies_in_it_and_not_below() {
-        let mut scan = sample::scan(&[("/d/a/x", ""), ("/d/a/y/z", ""), ("/d/a-b", ""), ("/d/\x01", ""), ("/e", "")]);
-        scan.observations.insert(TargetPath::new("/d/b"), Sighting::Absent);
-        scan.observations.insert(TargetPath::new("/d/c/unlisted"), Sighting::unseen("no"));
-        let named =
-            |path: &str| entries(&scan, &TargetPath::new(path)).map(|path| path.to_string()).collect::<Vec<_>>();
-        assert_eq!(named("/d"), ["/d/\x01", "/d/a", "/d/a-b"]);
-        assert_eq!(named("/"), ["/d", "/e"]);
-        assert!(named("/nowhere").is_empty() && named("/e").is_empty());
-    }
 }

@@ -468,6 +468,21 @@ impl Scan {
         self.seen(path)?.digest(algorithm).cloned()
     }
 
+    /// What was seen directly in a directory, in path order.
+    pub fn entries<'a>(&'a self, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
+        // What lies below them is passed over: it may be very much.
+        let mut next = directory.within(b"\x01");
+        let entries = std::iter::from_fn(move || {
+            let (path, sighting) = self.observations.range(&next).next()?;
+            let name = path.relative_to(directory)?;
+            // An entry that was not looked at itself, while something below it was.
+            let entry = directory.within(name.split(|&byte| byte == b'/').next()?);
+            next = entry.after_all_below();
+            Some((entry == path && matches!(*sighting, Sighting::Present(_))).then_some(entry))
+        });
+        entries.flatten()
+    }
+
     /// The observations at and below a directory, in path order.
     pub fn below<'a>(
         &'a self,
@@ -504,6 +519,18 @@ mod tests {
             observations: observations.iter().map(|(path, seen)| (TargetPath::new(path), seen.clone())).collect(),
             ..Scan::new("h".into(), 0)
         }
+    }
+
+    #[test]
+    fn the_entries_of_a_directory_are_what_lies_in_it_and_not_below() {
+        let paths = ["/d/a/x", "/d/a/y/z", "/d/a-b", "/d/\x01", "/d/a", "/e", "/d"];
+        let mut scan = scan(&paths.map(|path| (path, thing(Kind::File))));
+        scan.observations.insert(TargetPath::new("/d/b"), Sighting::Absent);
+        scan.observations.insert(TargetPath::new("/d/c/unlisted"), Sighting::unseen("no"));
+        let named = |path: &str| scan.entries(&TargetPath::new(path)).map(|path| path.to_string()).collect::<Vec<_>>();
+        assert_eq!(named("/d"), ["/d/\x01", "/d/a", "/d/a-b"]);
+        assert_eq!(named("/"), ["/d", "/e"]);
+        assert!(named("/nowhere").is_empty() && named("/e").is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::model::observation::{Scan, Seen, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::model::unverified::Unverified;
-use crate::references::baseline::{self, Gone};
+use crate::references::baseline::{self, Gone, How};
 use crate::report::view;
 use crate::settings::Settings;
 use std::collections::BTreeSet;
@@ -111,12 +111,12 @@ fn too_young(file: &Path, scan: &Scan, window_start: i64) -> Diagnostic {
 }
 
 fn unverified(host: &HostName, gone: Gone) -> Unverified {
-    let whether = if gone.directory_changed {
-        "its directory was changed since, so somebody may have removed it"
-    } else {
-        "nothing tells whether somebody removed it"
+    let what = match gone.how {
+        How::DirectoryChanged => "and is gone; its directory was changed since, so somebody may have removed it",
+        How::Unknown => "and is gone; nothing tells whether somebody removed it",
+        How::DirectoryNow => "and is a directory now; nothing tells whether somebody meant it",
     };
-    let text = format!("was in the baseline of {} and is gone; {whether}", view::time(gone.seen_at));
+    let text = format!("was in the baseline of {} {what}", view::time(gone.seen_at));
     let why = Why::new(WhyKind::NoReference, text);
     Unverified { host: host.clone(), unit: gone.unit, path: Some(gone.path), why, unseen: false }
 }

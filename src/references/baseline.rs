@@ -8,6 +8,7 @@
 //!
 //! Deliberately not here: older contents and blocks as evidence for the kind of damage (`findings`, `live`).
 
+use super::lost_distributions::LostDistributions;
 use crate::model::artifact::{
     Artifact, Authority, Content, Durability, Expected, Mend, MendId, Ownership, Principal, Vigilance,
 };
@@ -18,6 +19,7 @@ use crate::model::manifest::{Changes, Manifest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,14 +34,18 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
     let mend = manifest.add_mend(none());
     // What is gone depends on what others tell of its directory, so it comes first.
     let told = Told::new(manifest, scan);
-    let is_gone = |then: &Then<'_>| *then.now == Sighting::Absent;
-    let claim = |then: Then<'_>| Claim { then: &then, scan, told: &told, mend }.artifact();
-    let gone: Vec<Artifact> = newest(&baselines, scan).filter(is_gone).filter_map(claim).collect();
+    let mut lost = LostDistributions::default();
+    let mut gone = Vec::new();
+    for then in newest(&baselines, scan).filter(|then| !matches!(*then.now, Sighting::Present(_))) {
+        lost.note(&then.path, then.baseline, scan);
+        gone.extend(Claim { then: &then, scan, told: &told, lost: &lost, mend }.artifact());
+    }
+    lost.settle(manifest, scan);
     // What is there depends only on what they tell of itself, and may be added meanwhile.
-    let mut there = newest(&baselines, scan).filter(|then| !is_gone(then)).peekable();
+    let mut there = newest(&baselines, scan).filter(|then| matches!(*then.now, Sighting::Present(_))).peekable();
     while there.peek().is_some() {
         let told = Told::new(manifest, scan);
-        let claim = |then: Then<'_>| Claim { then: &then, scan, told: &told, mend }.artifact();
+        let claim = |then: Then<'_>| Claim { then: &then, scan, told: &told, lost: &lost, mend }.artifact();
         let claims: Vec<Artifact> = there.by_ref().take(AT_A_TIME).filter_map(claim).collect();
         manifest.artifacts.extend(claims);
     }
@@ -83,8 +89,8 @@ fn newest_first<'a>(scan: &Scan, baselines: &'a [Arc<Scan>]) -> Vec<&'a Scan> {
     of_host
 }
 
-/// A name that a baseline has and the host has not, and that nobody claims. Of a directory that is gone with all that was
-/// in it, only the directory.
+/// A file or name that a baseline has and the host has not, and that nobody claims. Of a directory that is gone with all
+/// that was in it, only the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {
     /// Where it was.
@@ -93,8 +99,19 @@ pub struct Gone {
     pub unit: UnitId,
     /// The time of the newest baseline that has it, nanoseconds since 1970 UTC.
     pub seen_at: i64,
-    /// Whether the directory's modification time is another one than then, as it is when somebody removes a name.
-    pub directory_changed: bool,
+    /// What is known of how it went.
+    pub how: How,
+}
+
+/// How something that a baseline had went away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// The modification time of its directory is another one than then, as it is when somebody removes a name.
+    DirectoryChanged,
+    /// Nothing tells.
+    Unknown,
+    /// There is a directory in its place.
+    DirectoryNow,
 }
 
 /// What the baselines of the scanned host have and what is gone without a claim: somebody may have removed it, or not.
@@ -109,8 +126,14 @@ pub fn gone(manifest: &Manifest, scan: &Scan, baselines: &[Arc<Scan>]) -> Vec<Go
         for (path, sighting) in &baseline.observations {
             let Sighting::Present(before) = &*sighting else { continue };
             let lasting = matches!(before.kind, Kind::File | Kind::Link | Kind::Directory) && !is_remade(&path);
-            if lasting && told.has_lost(&path, scan) && !looked_later(&path) {
+            if !lasting || looked_later(&path) {
+                continue;
+            }
+            if told.has_lost(&path, scan) {
                 told.note_lost(&path, (scan, baseline), &mut gone);
+            } else if before.kind != Kind::Directory && told.is_directory_now(&path, scan) {
+                let (unit, seen_at) = (told.unit_of(&path, scan), baseline.started_at);
+                gone.insert(path.clone(), Gone { path, unit, seen_at, how: How::DirectoryNow });
             }
         }
     }
@@ -195,6 +218,23 @@ impl<'a> Told<'a> {
             && !is_in_repository(path, scan)
     }
 
+    /// Whether there is a directory, and nobody knows anything of it or of what is in it.
+    fn is_directory_now(&self, path: &TargetPath, scan: &Scan) -> bool {
+        if scan.kind(path) != Some(Kind::Directory) || self.knows(path) {
+            return false;
+        }
+        let mut from = path.within(b"\x01");
+        while let Some(below) = self.artifacts.next(self.host, &from)
+            && below.is_below(path)
+        {
+            if !self.artifacts.on(self.host, &below).iter().all(is_unknown) {
+                return false;
+            }
+            from = below.within(b"\x01");
+        }
+        true
+    }
+
     /// Notes the outermost directory that is gone with the path and of which nobody says anything.
     fn note_lost(&self, path: &TargetPath, (scan, baseline): (&Scan, &Scan), gone: &mut BTreeMap<TargetPath, Gone>) {
         let is_there = |directory: &TargetPath| scan.seen(directory).is_some_and(|seen| seen.kind == Kind::Directory);
@@ -210,12 +250,13 @@ impl<'a> Told<'a> {
         {
             return;
         }
-        let directory_changed = parent.filter(is_there).is_some_and(|parent| {
+        let is_changed = parent.filter(is_there).is_some_and(|parent| {
             let time = |scan: &Scan| scan.seen(&parent).map(|seen| seen.mtime);
             time(baseline).is_some_and(|before| time(scan) != Some(before))
         });
+        let how = if is_changed { How::DirectoryChanged } else { How::Unknown };
         let (unit, seen_at) = (self.unit_of(&top, scan), baseline.started_at);
-        gone.insert(top.clone(), Gone { path: top, unit, seen_at, directory_changed });
+        gone.insert(top.clone(), Gone { path: top, unit, seen_at, how });
     }
 
     fn unit_of(&self, path: &TargetPath, scan: &Scan) -> UnitId {
@@ -228,6 +269,7 @@ struct Claim<'a> {
     then: &'a Then<'a>,
     scan: &'a Scan,
     told: &'a Told<'a>,
+    lost: &'a LostDistributions,
     mend: MendId,
 }
 
@@ -303,7 +345,10 @@ impl Claim<'_> {
         // With the time of the baseline, a size that shrank is as telling as one that is the same.
         let unwritten = now.mtime == self.then.before.mtime && now.size <= self.then.before.size;
         let fixed = self.told.never_changed.iter().any(|directory| self.then.path.is_below(directory));
-        let content = if same || unwritten || fixed {
+        let content = if same && !fixed && self.lost.may_own(&self.then.path) {
+            let text = "it is as the baseline has it, but a distribution that was installed here since lost its RECORD";
+            Content::Unknown(Why::new(WhyKind::NoReference, text))
+        } else if same || unwritten || fixed {
             Content::Digest { digest: digest.clone(), size: Some(self.then.before.size) }
         } else {
             let text = "it was written after the baseline, and nothing else tells what it should be";
@@ -377,7 +422,7 @@ mod tests {
             path: TargetPath::new("/srv/gone since"),
             unit: UnitId::from("h"),
             seen_at: 20,
-            directory_changed: true,
+            how: How::DirectoryChanged,
         };
         assert_eq!(gone(&manifest(), &now, &[early.into(), late.into()]), [expected]);
     }
@@ -392,7 +437,8 @@ mod tests {
         let path = TargetPath::new("/srv/a");
         let (before, claimed) = (early.seen(&path).expect("it was seen"), Expected::Absent);
         let then = Then { path: path.clone(), before, baseline: &early, now: Cow::Owned(Sighting::Absent) };
-        let claim = Claim { then: &then, scan: &now, told: &told, mend };
+        let lost = LostDistributions::default();
+        let claim = Claim { then: &then, scan: &now, told: &told, lost: &lost, mend };
         let artifact = claim.unclaimed(claimed);
         assert_eq!(gone(&manifest, &now, std::slice::from_ref(&early)).len(), 1);
         manifest.artifacts.push(artifact);

@@ -10,6 +10,7 @@ pub mod aliases;
 pub mod archive;
 pub mod baseline;
 pub mod git_objects;
+mod lost_distributions;
 pub mod nar;
 pub mod packages;
 pub mod python_metadata;

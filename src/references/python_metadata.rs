@@ -4,6 +4,7 @@
 //! Takes bytes, gives what they say or why they cannot be what an installer wrote. Follows the "Core metadata
 //! specifications" and, for entry points and `requires.txt`, `pkg_resources`, because that is what buildout uses.
 
+use crate::model::path::TargetPath;
 use std::collections::BTreeMap;
 
 /// What METADATA says.
@@ -53,6 +54,13 @@ pub enum MetadataError {
     /// A line that is none.
     #[error("line {0} is not understood")]
     Line(usize),
+}
+
+/// Name and version of a `*.dist-info` directory, the name in its compared spelling.
+pub fn named(info: &TargetPath) -> Option<(String, String)> {
+    let name = std::str::from_utf8(info.name()).ok()?.strip_suffix(".dist-info")?;
+    let (name, version) = name.split_once('-')?;
+    Some((canonical(name), version.to_owned()))
 }
 
 /// A project's name in the spelling that is compared (PEP 503).

@@ -14,6 +14,8 @@ damaged    files whose content is wrong according to the truth (missing ones and
            count, too) and that have a reference: rectify calls them "intact" in the sound tree of the later revision, and
            where a RECORD vouches for them, that RECORD itself is not damaged.
 found      those with a finding about content.  Must be all.
+silent     damaged files that are there, and that rectify neither finds nor lists as "?", whether they have a reference or
+           not any more: a wrong "ok". Must be 0.
 accused    findings about the content of files that are sound according to the truth.  Must be 0.
 class      whether the kind of damage is right, of the found ones of which the truth itself knows it.  At least 95 %.
            What the copied-out tree cannot show is not scored: a file that could not be read in the simulation is simply
@@ -170,7 +172,9 @@ class Run:
         for finding in view["findings"]:
             if finding["damage"] in CONTENT:
                 findings.setdefault(finding["path"], finding)
+        self.silent = 0
         self.judge(truth, findings, {entry["path"] for entry in view["unverified"]})
+        self.count_silent(truth, {finding["path"] for finding in view["findings"]} | {entry["path"] for entry in view["unverified"]})
 
     def judge(self, truth, findings, unverified):
         damaged = {path: row for path, row in truth.items() if self.is_content_damage(row)}
@@ -196,6 +200,14 @@ class Run:
         self.classes = self.right = self.named = self.names_right = 0
         for path in sorted(set(wanted) & set(findings)):
             self.score(path, truth[path], findings[path], done.get(path, {}))
+
+    def count_silent(self, truth, told):
+        for path, row in truth.items():
+            there = self.is_content_damage(row) and path in self.prepared.referenced and os.path.lexists(f"{self.out}/damaged{path}")
+            above = {str(parent) for parent in pathlib.PurePath(path).parents}
+            if there and path not in told and not above & told:
+                self.silent += 1
+                self.wrong.append(("silent", path, row["verdict"], ""))
 
     @staticmethod
     def finding_of(path, findings):
@@ -272,7 +284,7 @@ class Run:
         share = lambda part, whole: 100.0 if whole == 0 else 100.0 * part / whole
         return {
             "run": self.name, "seed": self.seed, "damaged": self.wanted, "found": share(self.found, self.wanted),
-            "accused": len(self.accused), "classes": self.classes, "class": share(self.right, self.classes), "named": self.named,
+            "silent": self.silent, "accused": len(self.accused), "classes": self.classes, "class": share(self.right, self.classes), "named": self.named,
             "names": share(self.names_right, self.named), "no record": self.missed_by_record, "seconds": self.seconds,
         }
 
@@ -339,11 +351,11 @@ class Prepared:
 
 
 def table(rows):
-    head = ("run", "seed", "damaged, with reference", "found", "sound, accused", "class right", "named right", "processor time of check")
+    head = ("run", "seed", "damaged, with reference", "found", "sound, accused", "RECORD lost", "of those silent", "class right", "named right", "processor time of check")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         cells = (
-            row["run"], row["seed"], row["damaged"], f"{row['found']:.1f} %", row["accused"],
+            row["run"], row["seed"], row["damaged"], f"{row['found']:.1f} %", row["accused"], row["no record"], row["silent"],
             f"{row['class']:.1f} % of {row['classes']}", f"{row['names']:.1f} % of {row['named']}", f"{row['seconds']:.1f} s",
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
@@ -351,7 +363,7 @@ def table(rows):
 
 
 def is_good(row):
-    return row["found"] == 100 and row["accused"] == 0 and row["class"] >= 95 and row["names"] >= 99
+    return row["found"] == 100 and row["accused"] == 0 and row["silent"] == 0 and row["class"] >= 95 and row["names"] >= 99
 
 
 def main():

@@ -142,6 +142,18 @@ fn a_name_that_went_away_with_the_time_of_its_directory_is_told_as_unknown() {
 }
 
 #[test]
+fn a_file_that_became_a_directory_is_told_as_unknown() {
+    let place = Place::new(&[("a", &lines("a", 9)), ("b", &lines("b", 9))]);
+    std::fs::remove_file(place.path("a")).expect("it can be removed");
+    std::fs::create_dir(place.path("a")).expect("it can be made");
+    assert_eq!(place.told(), [], "somebody may have meant it");
+    let unverified = place.unverified();
+    let [(path, why)] = unverified.as_slice() else { panic!("{unverified:?}") };
+    assert_eq!(path, "/srv/a");
+    assert!(why.contains(" and is a directory now; nothing tells whether somebody meant it"), "{why}");
+}
+
+#[test]
 fn a_directory_that_went_away_is_told_once_for_all_that_was_in_it() {
     let place = Place::new(&[("old/deep/a", &lines("a", 9)), ("old/b", &lines("b", 9)), ("c", &lines("c", 9))]);
     std::fs::remove_dir_all(place.path("old")).expect("it can be removed");

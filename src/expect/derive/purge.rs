@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::{
-    expect::{claims::Claim, evidence},
+    expect::claims::Claim,
     model::{
         artifact::Expected,
         eval::{Why, WhyKind},
@@ -79,7 +79,7 @@ impl Pattern {
             for place in places {
                 if is_pattern(part) {
                     if is_listed(scan, &place, self)? {
-                        let names = evidence::entries(scan, &place).filter(|path| name_matches(part, path.name()));
+                        let names = scan.entries(&place).filter(|path| name_matches(part, path.name()));
                         next.extend(names);
                     }
                 } else {

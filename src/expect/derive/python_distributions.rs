@@ -4,7 +4,7 @@
 //! Needs a look of depth `Whole` at the directory that captures [`CAPTURE`]. What no RECORD lists is left to others.
 
 use super::Rule;
-use crate::expect::distribution::{Distribution, Layout, named};
+use crate::expect::distribution::{Distribution, Layout};
 use crate::model::artifact::{Aborts, Force, Mend, Vigilance};
 use crate::model::code::UPGRADES;
 use crate::model::command::Command;
@@ -13,6 +13,7 @@ use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::plan::Hazard;
 use crate::model::unit::{Deployer, DeployerId, Unit, UnitId, UnitKind};
+use crate::references::python_metadata::named;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@
 
 use super::Rule;
 use crate::definition::markers::same_version;
-use crate::expect::distribution::{self, Claims, Distribution, Layout, named};
+use crate::expect::distribution::{self, Claims, Distribution, Layout};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, MendId};
 use crate::model::eval::{Eval, Why, WhyKind};
@@ -13,7 +13,7 @@ use crate::model::manifest::{Broken, Derivation, Manifest, Proof};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::{Unit, UnitId, UnitKind};
-use crate::references::python_metadata;
+use crate::references::python_metadata::{self, named};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +110,8 @@ impl Environment<'_> {
     /// `lib/python3.*/site-packages`, as far as they are there.
     fn site_packages(&self) -> Vec<TargetPath> {
         let lib = self.input.directory.join("lib");
-        evidence::entries(self.scan, &lib)
+        self.scan
+            .entries(&lib)
             .filter(|path| path.name().starts_with(b"python") || path.name().starts_with(b"pypy"))
             .map(|path| path.join("site-packages"))
             .filter(|path| self.scan.kind(path) == Some(Kind::Directory))
@@ -137,7 +138,7 @@ impl Environment<'_> {
 
     fn site(&self, site: &TargetPath, manifest: &mut Manifest, found: &mut BTreeSet<(String, String)>) {
         let mut claims: BTreeMap<TargetPath, Vec<Artifact>> = BTreeMap::new();
-        for info in evidence::entries(self.scan, site) {
+        for info in self.scan.entries(site) {
             let Some((name, version)) = named(&info) else { continue };
             found.insert((name.clone(), version.clone()));
             for artifact in self.distribution(site, &info, (&name, &version), manifest) {

@@ -85,7 +85,7 @@ impl EggName {
 /// The eggs of a directory for one Python.
 pub(crate) fn eggs(scan: &Scan, directory: &TargetPath, python: Option<&str>) -> Vec<Dist> {
     let mut eggs = Vec::new();
-    for location in evidence::entries(scan, directory) {
+    for location in scan.entries(directory) {
         let Some(name) = EggName::parse(location.name()) else { continue };
         if python.is_some_and(|python| python != name.python) {
             continue;
@@ -107,7 +107,7 @@ pub(crate) fn eggs(scan: &Scan, directory: &TargetPath, python: Option<&str>) ->
 /// Where an egg's notes are, or would be.
 fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
     let directory = |path: &TargetPath| scan.kind(path) == Some(Kind::Directory);
-    let renamed = evidence::entries(scan, egg).find(|path| path.name().ends_with(b".dist-info") && directory(path));
+    let renamed = scan.entries(egg).find(|path| path.name().ends_with(b".dist-info") && directory(path));
     if let Some(info) = renamed {
         return (info, Layout::RenamedDistInfo);
     }
@@ -122,9 +122,9 @@ fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
 
 /// Distributions with a `*.dist-info` in a directory: site-packages, or `develop-eggs` since zc.buildout 6.
 pub(crate) fn installed(scan: &Scan, directory: &TargetPath, source: Source) -> Vec<Dist> {
-    evidence::entries(scan, directory)
+    scan.entries(directory)
         .filter_map(|info| {
-            let (key, version) = crate::expect::distribution::named(&info)?;
+            let (key, version) = crate::references::python_metadata::named(&info)?;
             Some(Dist {
                 key,
                 version,
@@ -161,7 +161,7 @@ pub(crate) fn develop(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
 /// Develop eggs by `NAME.egg-link`, whose notes lie in the source directory.
 fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
     let mut dists = Vec::new();
-    for link in evidence::entries(scan, develop_eggs) {
+    for link in scan.entries(develop_eggs) {
         let Some(stem) = link.name().strip_suffix(b".egg-link") else { continue };
         let Note::Bytes(bytes) = evidence::note(scan, &link) else { continue };
         let Some(place) = bytes.text().and_then(|text| text.lines().next()).map(str::trim) else { continue };
@@ -172,7 +172,8 @@ fn linked(scan: &Scan, develop_eggs: &TargetPath) -> Vec<Dist> {
         let mut name = String::from_utf8_lossy(stem).replace('-', "_");
         let key = python_metadata::canonical(&name);
         name.push_str(".egg-info");
-        let info = evidence::entries(scan, &location)
+        let info = scan
+            .entries(&location)
             .find(|path| std::str::from_utf8(path.name()).is_ok_and(|other| other.eq_ignore_ascii_case(&name)))
             .unwrap_or_else(|| location.join(&name));
         let version = match evidence::note(scan, &info.join("PKG-INFO")) {

@@ -226,7 +226,7 @@ fn missing(buildout: &Buildout<'_>, parts: &Parts, manifest: &mut Manifest) {
 /// Where the scripts say that an egg is.
 fn noted_place(buildout: &Buildout<'_>, eggs: &TargetPath, key: &str, version: &str) -> Option<TargetPath> {
     let bin = buildout.bin().ok()?;
-    evidence::entries(buildout.scan, &bin).find_map(|script| {
+    buildout.scan.entries(&bin).find_map(|script| {
         let Note::Bytes(bytes) = evidence::note(buildout.scan, &script) else { return None };
         bytes.text()?.lines().find_map(|line| {
             let name = line.rsplit('/').next()?.trim_end_matches([',', ')', '\'', '"']);

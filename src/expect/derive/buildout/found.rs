@@ -49,7 +49,9 @@ impl Buildout<'_> {
     /// Whether the catalog knows all distributions of a path.
     fn nothing_else_in(&self, location: &TargetPath) -> Result<(), Why> {
         let known: BTreeSet<&TargetPath> = self.catalog.all().map(|dist| &dist.info).collect();
-        let notes = evidence::entries(self.scan, location)
+        let notes = self
+            .scan
+            .entries(location)
             .filter(|path| path.name().ends_with(b".dist-info") || path.name().ends_with(b".egg-info"));
         match notes.into_iter().find(|path| !known.contains(path)) {
             Some(other) => Err(Why::new(WhyKind::LiveTree, format!("`{other}` lies beside what is used"))),
@@ -132,7 +134,7 @@ impl Buildout<'_> {
             let rest = path.relative_to(directory)?;
             rest.split(|&byte| byte == b'/').next().map(<[u8]>::to_vec)
         });
-        let seen = evidence::entries(self.scan, &real).map(|path| path.name().to_vec());
+        let seen = self.scan.entries(&real).map(|path| path.name().to_vec());
         let names: Result<BTreeSet<String>, _> = claimed.chain(seen).map(String::from_utf8).collect();
         names.map(Some).map_err(|_| Why::new(WhyKind::NotModelled, format!("a name in `{directory}` is no text")))
     }

@@ -340,7 +340,7 @@ impl<'a> Buildout<'a> {
     /// `get_pth_paths` of zc.buildout 6: the directories that `.pth` files name.
     fn pth_paths(&self, directory: &TargetPath) -> Result<Vec<TargetPath>, Why> {
         let mut paths = Vec::new();
-        for file in evidence::entries(self.scan, directory).filter(|path| path.name().ends_with(b".pth")) {
+        for file in self.scan.entries(directory).filter(|path| path.name().ends_with(b".pth")) {
             paths.extend(self.pth_lines(&file, directory)?);
         }
         Ok(paths)
@@ -377,7 +377,7 @@ impl<'a> Buildout<'a> {
         }
         let mut votes: BTreeMap<String, usize> = BTreeMap::new();
         if let Ok(bin) = self.bin() {
-            for executable in evidence::entries(self.scan, &bin).filter_map(|path| self.shebang(&path)) {
+            for executable in self.scan.entries(&bin).filter_map(|path| self.shebang(&path)) {
                 *votes.entry(executable).or_default() += 1;
             }
         }
@@ -402,7 +402,8 @@ fn python(scan: &Scan, input: &Input) -> Option<String> {
     }
     let environment = input.environment.as_ref()?;
     let lib = environment.join("lib");
-    let mut names = evidence::entries(scan, &lib)
+    let mut names = scan
+        .entries(&lib)
         .filter_map(|path| std::str::from_utf8(path.name()).ok()?.strip_prefix("python").map(str::to_owned));
     let (Some(minor), None) = (names.next(), names.next()) else { return None };
     let noted = match evidence::note(scan, &environment.join("pyvenv.cfg")) {

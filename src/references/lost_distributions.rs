@@ -1,0 +1,173 @@
+//! Where a baseline may be older than what was installed: `site-packages` in which a Python distribution lost its RECORD.
+//!
+//! Takes what a baseline had and the host has not; tells of which paths the baseline knows nothing. A distribution that
+//! was upgraded after the baseline shows that by its RECORD. With the RECORD gone, a file that still has the content of the
+//! baseline may be of before the upgrade: its block went back, too.
+
+use super::python_metadata::named;
+use crate::model::artifact::{Artifact, Authority};
+use crate::model::manifest::Manifest;
+use crate::model::observation::Scan;
+use crate::model::path::TargetPath;
+use std::collections::BTreeSet;
+
+/// Directories with distributions that a baseline had, and of which the RECORD that tells what is installed now is gone.
+#[derive(Debug, Default)]
+pub(super) struct LostDistributions {
+    /// The metadata directories that a baseline had, and whether something was installed beside them since.
+    gone: BTreeSet<TargetPath>,
+    sites: BTreeSet<TargetPath>,
+}
+
+impl LostDistributions {
+    /// Notes a path that a baseline had and that is not there any more.
+    pub(super) fn note(&mut self, path: &TargetPath, baseline: &Scan, now: &Scan) {
+        let info = if path.name() == b"RECORD" { path.parent() } else { Some(path.clone()) };
+        let Some(info) = info.filter(|info| named(info).is_some()) else { return };
+        let Some(site) = info.parent() else { return };
+        // Installing another version makes a new name in the directory.
+        let time = |scan: &Scan| scan.seen(&site).map(|seen| seen.mtime);
+        if time(baseline).is_none() || time(baseline) != time(now) {
+            self.gone.insert(info);
+        }
+    }
+
+    /// To be called when all is noted: forgets those that have another RECORD, and those of which the definition asks for
+    /// the version that the baseline had.
+    pub(super) fn settle(&mut self, manifest: &Manifest, now: &Scan) {
+        for info in std::mem::take(&mut self.gone) {
+            let (Some(site), Some(old)) = (info.parent(), named(&info)) else { continue };
+            if !self.sites.contains(&site)
+                && !has_record(manifest, now, &site, &old.0)
+                && !asks_for(manifest, now, &site, &old)
+            {
+                self.sites.insert(site);
+            }
+        }
+    }
+
+    /// Whether a file lies beside them, and may be of any version.
+    pub(super) fn may_own(&self, path: &TargetPath) -> bool {
+        self.sites.iter().any(|site| path.is_below(site))
+    }
+}
+
+/// Whether a distribution of this name has a RECORD that can be believed.
+fn has_record(manifest: &Manifest, now: &Scan, site: &TargetPath, name: &str) -> bool {
+    let of_name = now.entries(site).filter(|info| named(info).is_some_and(|(other, _)| other == name));
+    let mut records = of_name.map(|info| info.join("RECORD")).filter(|record| now.seen(record).is_some());
+    records.any(|record| !manifest.broken.iter().any(|broken| broken.host == now.host && broken.path == record))
+}
+
+/// Whether the definition asks for this version.
+fn asks_for(manifest: &Manifest, now: &Scan, site: &TargetPath, wanted: &(String, String)) -> bool {
+    let mut from = site.within(b"\x01");
+    while let Some(path) = manifest.artifacts.next(&now.host, &from)
+        && let Some(rest) = path.relative_to(site)
+    {
+        let entry = site.within(rest.split(|&byte| byte == b'/').next().unwrap_or_default());
+        let by_definition = |artifact: &Artifact| artifact.authority == Authority::Definition;
+        if named(&entry).as_ref() == Some(wanted) && manifest.artifacts.on(&now.host, &entry).iter().any(by_definition)
+        {
+            return true;
+        }
+        from = entry.after_all_below();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::artifact::{Durability, Expected, Mend, Ownership, Vigilance};
+    use crate::model::manifest::{Broken, Definition, Evaluation, Proof};
+    use crate::model::observation::{Kind, Seen, Sighting};
+
+    const SITE: &str = "/env/lib/python3.11/site-packages";
+
+    fn scan(site_time: i64, names: &[&str]) -> Scan {
+        let mut scan = Scan::new("h".into(), 0);
+        let mut add = |path: TargetPath, seen: Seen| scan.observations.insert(path, Sighting::Present(Box::new(seen)));
+        let site = TargetPath::new(SITE);
+        for name in names {
+            add(site.join(name), Seen::new(Kind::Directory));
+            add(site.join(format!("{name}/RECORD")), Seen::new(Kind::File));
+        }
+        add(site, Seen { mtime: site_time, listed: true, ..Seen::new(Kind::Directory) });
+        scan
+    }
+
+    fn is_lost(before: &Scan, now: &Scan, manifest: &Manifest) -> bool {
+        let mut lost = LostDistributions::default();
+        for (path, _) in &before.observations {
+            if now.seen(&path).is_none() {
+                lost.note(&path, before, now);
+            }
+        }
+        lost.settle(manifest, now);
+        assert!(!lost.may_own(&TargetPath::new("/env/lib/other.py")));
+        lost.may_own(&TargetPath::new(SITE).join("django/apps.py"))
+    }
+
+    fn manifest() -> Manifest {
+        Manifest::new(Definition::new("batou", "e", Evaluation::Exact))
+    }
+
+    #[test]
+    fn a_distribution_without_its_record_may_have_been_upgraded() {
+        let before = scan(1, &["Django-4.2.dist-info", "other-1.dist-info"]);
+        assert!(is_lost(&before, &scan(2, &["other-1.dist-info"]), &manifest()));
+        // Nothing was installed since: it is the version that the baseline had.
+        assert!(!is_lost(&before, &scan(1, &["other-1.dist-info"]), &manifest()));
+    }
+
+    #[test]
+    fn one_that_has_another_record_was_upgraded_and_tells_itself_unless_that_is_damaged() {
+        let (before, now) = (scan(1, &["Django-4.2.dist-info"]), scan(2, &["django-5.0.dist-info"]));
+        let mut manifest = manifest();
+        assert!(!is_lost(&before, &now, &manifest));
+        let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Nothing));
+        manifest.broken.push(Broken {
+            host: "h".into(),
+            unit: "h/env".into(),
+            path: TargetPath::new(SITE).join("django-5.0.dist-info/RECORD"),
+            mend,
+            evidence: "zeros".into(),
+            expected: None,
+            proof: Proof::Record,
+        });
+        assert!(is_lost(&before, &now, &manifest));
+    }
+
+    #[test]
+    fn one_of_which_the_definition_asks_for_the_old_version_is_that() {
+        let (before, now) = (scan(1, &["Django-4.2.dist-info"]), scan(2, &[]));
+        let rows = [
+            ("django-4.2.dist-info", Authority::Definition, false),
+            ("django-5.0.dist-info", Authority::Definition, true),
+            // What somebody derives from a name that is there is no wish.
+            ("Django-4.2.dist-info/RECORD", Authority::Definition, true),
+            ("Django-4.2.dist-info", Authority::Baseline, true),
+        ];
+        for (asked, authority, lost) in rows {
+            let mut manifest = manifest();
+            let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Nothing));
+            let path = TargetPath::new(SITE).join(asked);
+            manifest.artifacts.push(Artifact {
+                host: "h".into(),
+                path,
+                unit: "h/env".into(),
+                expected: Expected::Directory { ownership: Ownership::Shared },
+                mode: None,
+                owner: None,
+                group: None,
+                authority,
+                durability: Durability::Reproducible,
+                mend,
+                secret: false,
+                origin: None,
+            });
+            assert_eq!(is_lost(&before, &now, &manifest), lost, "{asked}");
+        }
+    }
+}

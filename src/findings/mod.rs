@@ -97,9 +97,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
     }
-    for judged in unclaimed::judge(case, scan, claims, &rest) {
-        record(judged, findings);
-    }
+    unclaimed::judge(case, scan, claims, &rest, |judged| record(judged, findings));
     intrinsic::judge(case, scan, claims, findings);
     cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));

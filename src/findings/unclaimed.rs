@@ -49,12 +49,11 @@ impl Rest {
     }
 }
 
-/// Judges every path that was seen, or that a backup has, and that no artifact claims.
-pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, rest: &Rest) -> Vec<Judged> {
+/// Judges every path that was seen, or that a backup has, and that no artifact claims; gives them one by one.
+pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, rest: &Rest, mut take: impl FnMut(Judged)) {
     let view = View { case, scan, claims, units: units(case, scan), complete: &rest.complete };
-    let mut judged: Vec<Judged> = rest.unclaimed.iter().map(|path| view.judge(&path, &scan.sighting(&path))).collect();
-    judged.extend(view.vanished());
-    judged
+    rest.unclaimed.iter().for_each(|path| take(view.judge(&path, &scan.sighting(&path))));
+    view.vanished().into_iter().for_each(take);
 }
 
 /// A finding about a path that nobody claims.

@@ -98,6 +98,7 @@ const UNITS_BETWEEN_LOOKS: usize = 8;
 
 /// Reads all files and gives the number of bytes that were read.
 pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace, monitor: &dyn Monitor) -> u64 {
+    let threads = pace.threads.clamp(1, files.count().max(1));
     let engine = Engine {
         root,
         files,
@@ -105,12 +106,12 @@ pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace, monitor:
         queues: Queue::all(files),
         throttle: pace.limit.map(Throttle::new),
         bytes: AtomicU64::new(0),
-        threads: AtomicUsize::new(0),
+        threads: AtomicUsize::new(threads),
         origin: Mutex::new(Origin { from_storage: bytes_from_storage().unwrap_or(0), bytes: 0, units: 0 }),
         over: AtomicBool::new(false),
     };
     std::thread::scope(|scope| {
-        for _ in 0..pace.threads.clamp(1, files.count().max(1)) {
+        for _ in 0..threads {
             engine.start(scope);
         }
     });
@@ -124,6 +125,7 @@ struct Engine<'a, F> {
     queues: [Queue; 3],
     throttle: Option<Throttle>,
     bytes: AtomicU64,
+    /// How many there are or are about to be.
     threads: AtomicUsize,
     origin: Mutex<Origin>,
     /// Whether all files are taken: no more threads are of use.
@@ -140,8 +142,16 @@ struct Origin {
 /// The files of one class: those that are digested in lanes by one algorithm, or all others.
 struct Queue {
     algorithm: Option<Algorithm>,
-    order: Vec<u32>,
-    next: Mutex<usize>,
+    large: Vec<u32>,
+    others: Vec<u32>,
+    taken: Mutex<Taken>,
+}
+
+/// How many files of a queue are taken.
+#[derive(Default)]
+struct Taken {
+    large: usize,
+    others: usize,
 }
 
 impl Queue {
@@ -160,18 +170,25 @@ impl Queue {
                 large[class_of(&task)].push((std::cmp::Reverse(task.size), number));
             }
         }
-        for (order, mut large) in orders.iter_mut().zip(large) {
+        let mut both = large.into_iter().zip(orders);
+        classes.map(|algorithm| {
+            let (mut large, others) = both.next().unwrap_or_default();
             large.sort_unstable();
-            order.splice(0..0, large.into_iter().map(|(_, number)| number));
-        }
-        let mut orders = orders.into_iter();
-        classes.map(|algorithm| Self { algorithm, order: orders.next().unwrap_or_default(), next: Mutex::new(0) })
+            let large = large.into_iter().map(|(_, number)| number).collect();
+            Self { algorithm, large, others, taken: Mutex::default() }
+        })
     }
 
-    /// The next files for one thread; empty when all are taken.
-    fn take(&self, files: &impl Files) -> &[u32] {
-        let mut next = self.next.lock().expect("no thread panics while it takes");
-        let rest = &self.order[*next..];
+    /// The next files for one of `threads`, which is reading `held` large ones already; empty when there is nothing more for
+    /// it at the moment. Large ones are shared out: a thread reads many at once, and would leave none to the rest.
+    fn take(&self, files: &impl Files, held: usize, threads: usize) -> &[u32] {
+        let mut taken = self.taken.lock().expect("no thread panics while it takes");
+        let share = self.large.len().div_ceil(threads.max(1));
+        if taken.large < self.large.len() && held < share {
+            taken.large += 1;
+            return &self.large[taken.large - 1..taken.large];
+        }
+        let rest = &self.others[taken.others..];
         let mut bytes = 0_u64;
         let full = |index: &u32| {
             let before = bytes;
@@ -179,7 +196,7 @@ impl Queue {
             before >= UNIT_BYTES
         };
         let count = rest.iter().take(UNIT_FILES).position(full).unwrap_or(rest.len().min(UNIT_FILES));
-        *next += count;
+        taken.others += count;
         &rest[..count]
     }
 }
@@ -191,7 +208,6 @@ fn lane_of(task: &Task<'_>) -> Option<Algorithm> {
 
 impl<'a, F: Files> Engine<'a, F> {
     fn start<'scope>(&'scope self, scope: &'scope Scope<'scope, 'a>) {
-        self.threads.fetch_add(1, Ordering::Relaxed);
         scope.spawn(move || {
             let more = || self.perhaps_start_more(scope);
             for queue in &self.queues {
@@ -220,8 +236,43 @@ impl<'a, F: Files> Engine<'a, F> {
             let threads = self.threads.load(Ordering::Relaxed);
             if cold { threads.min(WAITING_THREADS.saturating_sub(threads)) } else { 0 }
         };
+        self.threads.fetch_add(more, Ordering::Relaxed);
         for _ in 0..more {
             self.start(scope);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of these sizes.
+    struct Sizes(Vec<u64>);
+
+    impl Files for Sizes {
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn task(&self, index: usize) -> Task<'_> {
+            let algorithms = Algorithms::default().with(Algorithm::Sha256);
+            let (size, capture, watched) = (self.0[index], false, false);
+            Task { directory: b"/d", name: b"f", size, mtime: 0, algorithms, capture, watched }
+        }
+
+        fn done(&self, _: usize, _: SeenContent) {}
+    }
+
+    #[test]
+    fn large_files_are_shared_out_and_all_are_taken_once() {
+        let files = Sizes(vec![1, 5 << 20, 2, 9 << 20, 7 << 20, 3, 6 << 20]);
+        let [_, queue, _] = Queue::all(&files);
+        let take = |held| queue.take(&files, held, 2).to_vec();
+        assert_eq!([take(0), take(1)], [[3], [4]], "the largest first");
+        assert_eq!(take(2), [0, 2, 5], "the other two are for the other thread");
+        assert!(take(2).is_empty(), "also where nothing else is left");
+        assert_eq!([take(1), take(0)], [[6], [1]], "whoever has read one takes the next");
+        assert!(take(0).is_empty() && take(9).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 //! changed meanwhile.
 
 use super::throttle::Throttle;
-use super::{Engine, Files, Queue, Task};
+use super::{Engine, Files, LARGE, Queue, Task};
 use crate::io::disk::{Directory, io_failure, look_at_file};
 use crate::live::lanes::{Feed, Stream};
 use crate::model::captured::Captured;
@@ -30,6 +30,8 @@ pub(super) struct Reader<'a, F> {
     taken: &'a dyn Fn(),
     /// How much was read since the last unit was taken.
     bytes: u64,
+    /// How many large files are being read.
+    large: usize,
 }
 
 /// A file that is being read.
@@ -89,7 +91,7 @@ impl OpenFile<'_> {
 
 impl<'a, F: Files> Reader<'a, F> {
     pub(super) fn new(engine: &'a Engine<'a, F>, queue: &'a Queue, taken: &'a dyn Fn()) -> Self {
-        Self { engine, queue, unit: [].iter(), directory: None, taken, bytes: 0 }
+        Self { engine, queue, unit: [].iter(), directory: None, taken, bytes: 0, large: 0 }
     }
 
     /// The next file that can be opened. Those that cannot are done.
@@ -97,7 +99,8 @@ impl<'a, F: Files> Reader<'a, F> {
         loop {
             let Some(index) = self.unit.next() else {
                 self.count();
-                self.unit = self.queue.take(self.engine.files).iter();
+                let threads = self.engine.threads.load(Ordering::Relaxed);
+                self.unit = self.queue.take(self.engine.files, self.large, threads).iter();
                 if self.unit.len() == 0 {
                     return None;
                 }
@@ -106,7 +109,10 @@ impl<'a, F: Files> Reader<'a, F> {
             };
             let index = *index as usize;
             match self.open(index) {
-                Ok(file) => return Some(file),
+                Ok(file) => {
+                    self.large += usize::from(file.task.size >= LARGE);
+                    return Some(file);
+                }
                 Err(failure) => {
                     let size = self.engine.files.task(index).size;
                     self.finish(index, size, SeenContent::Failed(failure));
@@ -137,6 +143,7 @@ impl<'a, F: Files> Reader<'a, F> {
     /// A file that was opened is done.
     fn close(&mut self, file: &OpenFile<'_>, content: Result<SeenContent, Failure>) {
         self.bytes += file.read;
+        self.large -= usize::from(file.task.size >= LARGE);
         self.finish(file.index, file.task.size, content.unwrap_or_else(SeenContent::Failed));
     }
 

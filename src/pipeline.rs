@@ -86,7 +86,7 @@ pub struct Request {
     pub journal: Option<PathBuf>,
     /// Whether to look at the packages of the operating system, too.
     pub packages: bool,
-    /// The most bytes a second that are read of them; `None` for as fast as possible.
+    /// The most bytes a second that are read of files and packages; `None` for as fast as possible.
     pub io_limit: Option<u64>,
 }
 
@@ -169,6 +169,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let config = definition::settings(request, started_at)?;
     let settings = &config.settings;
     let mut manifest = manifest_with(request, &config, monitor)?;
+    let declared = revisions::declared(&manifest);
     let baselines = Baselines::read(request, settings)?;
     manifest.diagnostics.extend_from_slice(baselines.unused());
     let (scans, refined) = scan_with(request, settings, &manifest, &baselines, monitor)?;
@@ -179,7 +180,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
         baselines.claim(&mut manifest, &scans);
     }
     let points = merged_points(&scans, window_start(request, settings));
-    let earlier = revisions::revisions(request, &config, &manifest, (&scans, &points), monitor);
+    let earlier = revisions::revisions(request, &config, (&manifest, &declared), (&scans, &points), monitor);
     manifest.diagnostics.extend(earlier.skipped);
     let mut revisions = earlier.revisions;
     revisions.extend_from_slice(baselines.states());
@@ -302,7 +303,8 @@ fn scan_with(
                     .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
                 let of_host = journal.as_ref().map(|journal| journal.of(&host.name));
                 let of_host = of_host.as_ref().map(|journal| journal as &dyn Journal);
-                let asked = look::Asked { host: &host.name, read: request.read, journal: of_host, packages };
+                let (read, io_limit) = (request.read, request.io_limit);
+                let asked = look::Asked { host: &host.name, read, journal: of_host, io_limit, packages };
                 let known = look::Known { settings, window_start, baselines };
                 let look = || look::host(manifest, asked, root, known, monitor);
                 let (scan, by_it) = with_threads(request.jobs, look)?;
@@ -361,6 +363,9 @@ fn merged_points(scans: &[Scan], window_start: Option<i64>) -> RestorePoints {
 
 /// What the settings tell to ignore is not judged, and said so.
 fn ignore(findings: &mut Findings, settings: &Settings) {
+    if settings.ignore.is_empty() {
+        return;
+    }
     let ignored = |host: &HostName, path: &TargetPath| {
         settings.ignore.iter().find(|rule| rule.covers(host, path)).map(|rule| rule.reason.clone())
     };

@@ -139,6 +139,11 @@ impl Distribution<'_> {
                 claims.insert(path, content);
             }
         }
+        if let Some(first) = record.refused.first() {
+            let text =
+                format!("it names {} absolute paths, `{first}` first, which are not followed", record.refused.len());
+            claims.insert(self.info.join("RECORD"), Content::Unknown(Why::new(WhyKind::NotModelled, text)));
+        }
         claims
     }
 

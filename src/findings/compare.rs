@@ -4,7 +4,7 @@ use super::claim::Claim;
 use super::damage::Diagnosis;
 use super::known::Known;
 use super::{Case, Judged, Revision, backup, damage};
-use crate::model::artifact::{Authority, Content, Durability, Expected, Principal};
+use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::{Certainty, Class, Damage, Finding};
@@ -35,7 +35,7 @@ pub(super) fn compare(
     }
     let content = match sighting {
         Sighting::Unseen(failure) => unseen(failure),
-        Sighting::Absent => absent(case, claim),
+        Sighting::Absent => absent(case, claim, known),
         Sighting::Present(seen) => present(case, scan, claim, seen, known),
     };
     let mut found = Vec::new();
@@ -73,7 +73,7 @@ fn unseen(failure: &Failure) -> Verdict {
     Verdict::Unknown(Why::new(WhyKind::Unreadable, failure.text.clone()), true)
 }
 
-fn absent(case: Case<'_>, claim: &Claim) -> Verdict {
+fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
     match &claim.artifact.expected {
         Expected::Absent => Verdict::Right,
         // What nobody knows anything about may also have been removed in ordinary operation.
@@ -81,6 +81,10 @@ fn absent(case: Case<'_>, claim: &Claim) -> Verdict {
         _ => {
             let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
             let mut evidence = vec!["its directory was listed and the name is not there".to_owned()];
+            if let Some(new) = points.is_empty().then(|| not_yet_made(case, claim, known)).flatten() {
+                evidence.push(new);
+                return Verdict::Wrong(Diagnosis::new(Damage::Missing, Class::Change, Certainty::Likely, evidence));
+            }
             if let Some(newest) = points.last() {
                 evidence.push(format!("the backup {} has it", newest.snapshot));
             }
@@ -98,6 +102,17 @@ fn absent(case: Case<'_>, claim: &Claim) -> Verdict {
             Verdict::Wrong(Diagnosis::damage(Damage::Missing, certainty, evidence))
         }
     }
+}
+
+/// What only a later revision of the definition makes than the one that the unit is at, as far as its other files tell.
+fn not_yet_made(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Option<String> {
+    let Artifact { host, path, unit, authority, .. } = &claim.artifact;
+    let was_there =
+        || case.revisions.iter().any(|revision| !revision.is_made() && revision.content(host, path).is_some());
+    let (index, revision) =
+        case.revisions.iter().enumerate().find(|(_, revision)| revision.is_made() && revision.lacks(host, path))?;
+    let is_new = *authority == Authority::Definition && known.advanced(index, unit).is_none() && !was_there();
+    is_new.then(|| format!("{} does not make it, and nothing of this unit is of a later one", revision.name))
 }
 
 /// A name that an earlier scan did not see either, though it saw others of the same directory: the directory is as it was.

@@ -3,8 +3,8 @@
 //! Takes everything that a case knows: what should be, what earlier states held, what is there. Gives the names behind
 //! "this is another file" and "this is older than its neighbours". Both tables are made when the first wrong file asks.
 
-use super::Case;
 use super::claim::{Claims, Place};
+use super::{Case, Revision};
 use crate::model::artifact::{Artifact, Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
@@ -36,7 +36,7 @@ pub(super) struct Known<'a> {
 /// A file of a unit that shows that it has moved on from an earlier state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Newer {
-    /// It has the content that the definition makes now, and had another one then.
+    /// It has the content that the definition makes now, or that a later revision made, and had another one then.
     Changed(TargetPath),
     /// The definition makes it now, and it was not there then.
     New(TargetPath),
@@ -137,6 +137,9 @@ impl<'a> Known<'a> {
                 }
             }
         }
+        for (artifact, seen) in self.claimed_and_seen() {
+            self.note_earlier(&artifact, &seen, &mut advanced);
+        }
         for (artifact, _) in self.claimed_and_seen().filter(|(artifact, _)| is_only_made(artifact)) {
             let Some(root) = self.root(&artifact.unit) else { continue };
             for (index, revision) in self.case.revisions.iter().enumerate() {
@@ -147,6 +150,19 @@ impl<'a> Known<'a> {
             }
         }
         advanced
+    }
+
+    /// A file that is as one revision makes it has moved on from those before that made another one.
+    fn note_earlier(&self, artifact: &Artifact, seen: &Seen, advanced: &mut BTreeMap<(usize, &'a UnitId), Newer>) {
+        let made = || self.case.revisions.iter().enumerate().filter(|(_, revision)| revision.is_made());
+        let then = |revision: &Revision| revision.content(&artifact.host, &artifact.path);
+        let (Some(live), Some(root)) = (seen.digest(Algorithm::Sha256), self.root(&artifact.unit)) else { return };
+        let Some((newest, _)) = made().find(|(_, revision)| then(revision).as_ref() == Some(live)) else { return };
+        for (index, revision) in made().filter(|(index, _)| *index > newest) {
+            if then(revision).is_some_and(|then| then != *live) {
+                advanced.entry((index, root)).or_insert_with(|| Newer::Changed(artifact.path.clone()));
+            }
+        }
     }
 
     /// When the youngest sound file of a unit was written, nanoseconds since 1970 UTC.

@@ -121,6 +121,11 @@ fn unknown_of_packages(scan: &Scan, packages: &Packages) -> Vec<Unverified> {
         let text = "its packages were asked for, and no package database was found (dpkg, rpm, Portage, Nix)";
         unknown.push(entry(WhyKind::NoReference, text.to_owned(), true));
     }
+    if let Some(way) = scan.read.argument() {
+        let text =
+            format!("packaged files were read through memory only, `--read {way}` or not: the disk may have others");
+        unknown.push(entry(WhyKind::NotModelled, text, false));
+    }
     if packages.lost > 0 {
         let text = format!("{} packaged paths were not compared", packages.lost);
         unknown.push(entry(WhyKind::Unreadable, text, true));

@@ -25,7 +25,9 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
     if case.scans.len() < FEWEST {
         return;
     }
-    let judgeable = findings.unverified.alike().filter(|one| !one.unseen && one.why.kind == WhyKind::NoReference);
+    // What only code decides is decided alike where the same code runs.
+    let is_open = |kind| matches!(kind, WhyKind::NoReference | WhyKind::Code | WhyKind::NotModelled);
+    let judgeable = findings.unverified.alike().filter(|one| !one.unseen && is_open(one.why.kind));
     let mut units: BTreeMap<&str, Vec<Alike<'_>>> = BTreeMap::new();
     for one in judgeable {
         units.entry(unit_without_host(&one)).or_default().push(one);
@@ -163,7 +165,7 @@ mod tests {
             };
             scan.observations.insert(path.clone(), Sighting::Present(Box::new(seen)));
             scans.push(scan);
-            let why = Why::new(WhyKind::NoReference, "made by code");
+            let why = Why::new(WhyKind::Code, "made by code");
             let unit = format!("{host}/app").as_str().into();
             findings.unverified.insert(Unverified { host, unit, path: Some(path.clone()), why, unseen: false });
         }

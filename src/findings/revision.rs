@@ -5,7 +5,7 @@ use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The contents of an earlier state.
@@ -18,20 +18,42 @@ pub struct Revision {
 
 #[derive(Debug, Clone)]
 enum Held {
-    /// SHA-256 of the files whose content the definition determined.
-    Made(BTreeMap<HostName, BTreeMap<TargetPath, Digest>>),
+    /// What the definition determined.
+    Made(BTreeMap<HostName, Made>),
     /// Everything that a scan of one host saw.
     Seen(Arc<Scan>),
 }
 
+/// What a revision of the definition makes on one host.
+#[derive(Debug, Clone, Default)]
+struct Made {
+    /// SHA-256 of the files whose content it determines.
+    contents: BTreeMap<TargetPath, Digest>,
+    /// What the definition makes now and this revision does not.
+    lacking: BTreeSet<TargetPath>,
+}
+
 impl Revision {
-    /// What a revision of the definition makes: SHA-256 by path, of the files whose content it determines.
-    pub fn made(name: String, contents: impl IntoIterator<Item = ((HostName, TargetPath), Digest)>) -> Self {
-        let mut hosts: BTreeMap<HostName, BTreeMap<TargetPath, Digest>> = BTreeMap::new();
+    /// What a revision of the definition makes: SHA-256 by path, of the files whose content it determines; and the paths that
+    /// the definition makes now and this revision certainly does not.
+    pub fn made(
+        name: String,
+        contents: impl IntoIterator<Item = ((HostName, TargetPath), Digest)>,
+        lacking: impl IntoIterator<Item = (HostName, TargetPath)>,
+    ) -> Self {
+        let mut hosts: BTreeMap<HostName, Made> = BTreeMap::new();
         for ((host, path), digest) in contents {
-            hosts.entry(host).or_default().insert(path, digest);
+            hosts.entry(host).or_default().contents.insert(path, digest);
+        }
+        for (host, path) in lacking {
+            hosts.entry(host).or_default().lacking.insert(path);
         }
         Self { name, held: Held::Made(hosts) }
+    }
+
+    /// Whether it tells what a revision of the definition makes, and not what was seen.
+    pub fn is_made(&self) -> bool {
+        matches!(self.held, Held::Made(_))
     }
 
     /// What an earlier scan saw.
@@ -42,7 +64,7 @@ impl Revision {
     /// The SHA-256 of a file then.
     pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<Digest> {
         match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.get(path).cloned(),
+            Held::Made(hosts) => hosts.get(host)?.contents.get(path).cloned(),
             Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256).cloned(),
         }
     }
@@ -56,7 +78,7 @@ impl Revision {
     pub fn lacks(&self, host: &HostName, path: &TargetPath) -> bool {
         match &self.held {
             // What it does not determine may have been made all the same.
-            Held::Made(_) => false,
+            Held::Made(hosts) => hosts.get(host).is_some_and(|made| made.lacking.contains(path)),
             Held::Seen(scan) => scan.host == *host && *scan.sighting(path) == Sighting::Absent,
         }
     }
@@ -65,7 +87,7 @@ impl Revision {
     pub fn contents<'a>(&'a self, host: &HostName) -> Box<dyn Iterator<Item = (TargetPath, Digest)> + 'a> {
         match &self.held {
             Held::Made(hosts) => {
-                let of_host = hosts.get(host).into_iter().flatten();
+                let of_host = hosts.get(host).into_iter().flat_map(|made| &made.contents);
                 Box::new(of_host.map(|(path, digest)| (path.clone(), digest.clone())))
             }
             Held::Seen(scan) if scan.host == *host => Box::new(

@@ -1,12 +1,12 @@
 //! Reading the files that a walk listed: each once, for all digests that anybody needs, by the
 //! [`engine`]; and single small files as a whole.
 
+use super::Way;
 use crate::io::disk::{LiveRoot, io_failure};
 use crate::live::engine::{self, Algorithms, Files, Pace, Task};
 use crate::live::journal::Journal;
 use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
-use crate::monitor::Monitor;
 use std::io::Read;
 use std::sync::Mutex;
 
@@ -63,18 +63,17 @@ impl Files for Listed<'_> {
 
 /// Reads all files, by as many threads as the pool has that this runs in.
 pub(super) fn read_all(
-    root: &LiveRoot,
+    way: Way<'_>,
     files: Vec<FileToRead>,
     journal: Option<&dyn Journal>,
-    monitor: &dyn Monitor,
 ) -> Vec<(TargetPath, SeenContent)> {
     let (known, files) = match journal {
         Some(journal) => super::journal::split(journal, files),
         None => (Vec::new(), files),
     };
     let listed = Listed { read: Mutex::new(Vec::with_capacity(files.len())), journal, files };
-    let pace = Pace { threads: rayon::current_num_threads(), limit: None };
-    engine::read_all(root, &listed, pace, monitor);
+    let pace = Pace { threads: rayon::current_num_threads(), throttle: way.throttle };
+    engine::read_all(way.root, &listed, pace, way.monitor);
     let read = listed.read.into_inner().expect("no thread panics while it adds");
     let read = read.into_iter().map(|(index, content)| (listed.files[index].path.clone(), content));
     known.into_iter().chain(read).collect()

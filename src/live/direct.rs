@@ -3,16 +3,15 @@
 //! Takes the files of a scan; gives contents as the disk has them, or a note on each file whose content in memory is not
 //! known to be that of the disk. Deliberately not here: which of the two is right, and evicting anything.
 
-use super::Asked;
 use super::digest::FileToRead;
 use super::journal::{Journal, split};
+use super::{Asked, Way};
 use crate::io::disk::{LiveRoot, look_at};
 use crate::io::page_cache::{Buffer, Direct, read_direct};
 use crate::model::content::Digest;
 use crate::model::hasher::Hasher;
 use crate::model::observation::{BLOCK, Failure, OnDisk, ReadMode, SeenContent};
 use crate::model::path::TargetPath;
-use crate::monitor::Monitor;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -38,34 +37,34 @@ pub(super) struct Contents {
 }
 
 /// Reads all files in a mode.
-pub(super) fn read_all(root: &LiveRoot, files: Vec<FileToRead>, asked: &Asked<'_>, monitor: &dyn Monitor) -> Contents {
+pub(super) fn read_all(way: Way<'_>, files: Vec<FileToRead>, asked: &Asked<'_>) -> Contents {
     match asked.read {
         ReadMode::Cached => {
-            let files = super::digest::read_all(root, files, asked.journal, monitor);
+            let files = super::digest::read_all(way, files, asked.journal);
             Contents { files, ..Contents::default() }
         }
-        ReadMode::Direct => from_disk(root, files, asked.journal, monitor),
+        ReadMode::Direct => from_disk(way, files, asked.journal),
         ReadMode::Both => match asked.journal {
-            None => both(root, files, monitor),
-            Some(journal) => both_with(journal, root, files, monitor),
+            None => both(way, files),
+            Some(journal) => both_with(journal, way, files),
         },
     }
 }
 
 /// Reads through memory, then what the disk has.
-fn both(root: &LiveRoot, files: Vec<FileToRead>, monitor: &dyn Monitor) -> Contents {
-    let in_memory = super::digest::read_all(root, files, None, monitor);
-    let disk = at_once(|| compare(root, &in_memory, monitor));
+fn both(way: Way<'_>, files: Vec<FileToRead>) -> Contents {
+    let in_memory = super::digest::read_all(way, files, None);
+    let disk = at_once(|| compare(way, &in_memory));
     Contents { files: in_memory, disk }
 }
 
 /// Reads both ways what a journal does not know, and notes where both agree. Where they do not, or where the disk was not
 /// asked, nothing is noted: what memory has is gone with the next boot, so only looking again tells whether it is there.
-fn both_with(journal: &dyn Journal, root: &LiveRoot, files: Vec<FileToRead>, monitor: &dyn Monitor) -> Contents {
+fn both_with(journal: &dyn Journal, way: Way<'_>, files: Vec<FileToRead>) -> Contents {
     let (known, files) = split(journal, files);
     let mut contents = Contents { files: known, ..Contents::default() };
     for batch in batches(files) {
-        let Contents { files, disk } = both(root, batch.clone(), monitor);
+        let Contents { files, disk } = both(way, batch.clone());
         let agreed: BTreeMap<&TargetPath, &SeenContent> =
             files.iter().filter(|(path, _)| !disk.contains_key(path)).map(|(path, content)| (path, content)).collect();
         for file in &batch {
@@ -113,12 +112,7 @@ fn at_once<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 /// Reads what the disk has; where that is not possible what memory has, which is then said, and not noted: the next scan
 /// asks the disk again.
-fn from_disk(
-    root: &LiveRoot,
-    files: Vec<FileToRead>,
-    journal: Option<&dyn Journal>,
-    monitor: &dyn Monitor,
-) -> Contents {
+fn from_disk(way: Way<'_>, files: Vec<FileToRead>, journal: Option<&dyn Journal>) -> Contents {
     let (known, mut files) = match journal {
         Some(journal) => split(journal, files),
         None => (Vec::new(), files),
@@ -126,11 +120,11 @@ fn from_disk(
     files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)));
     let read: Vec<(FileToRead, Result<SeenContent, String>)> = at_once(|| {
         let one = |buffer: &mut Buffer, file: FileToRead| {
-            let content = from_disk_one(root, &file, buffer);
+            let content = from_disk_one(way, &file, buffer);
             if let (Some(journal), Ok(content)) = (journal, &content) {
                 journal.note(file.stamp(), content);
             }
-            monitor.advance(file.size);
+            way.monitor.advance(file.size);
             (file, content)
         };
         files.into_par_iter().map_init(Buffer::default, one).collect()
@@ -146,16 +140,17 @@ fn from_disk(
             }
         }
     }
-    contents.files.extend(super::digest::read_all(root, refused, None, &crate::monitor::Silent));
+    contents.files.extend(super::digest::read_all(Way { monitor: &crate::monitor::Silent, ..way }, refused, None));
     contents
 }
 
 /// `Err` with the reason when the disk cannot be asked.
-fn from_disk_one(root: &LiveRoot, wanted: &FileToRead, buffer: &mut Buffer) -> Result<SeenContent, String> {
+fn from_disk_one(way: Way<'_>, wanted: &FileToRead, buffer: &mut Buffer) -> Result<SeenContent, String> {
     let mut hashers: Vec<Hasher> =
         wanted.algorithms.iter().map(|algorithm| Hasher::new(algorithm, wanted.size)).collect();
     let mut captured = wanted.capture.then(|| super::engine::reading::room_for(wanted.size));
-    let result = read_direct(root, &wanted.path, buffer, &mut |bytes| {
+    let result = read_direct(way.root, &wanted.path, buffer, &mut |bytes| {
+        way.pass(bytes);
         for hasher in &mut hashers {
             hasher.update(bytes);
         }
@@ -197,33 +192,31 @@ pub(super) fn read_small(root: &LiveRoot, path: &TargetPath, limit: u64) -> Resu
 }
 
 /// Holds what memory has against what the disk has.
-fn compare(
-    root: &LiveRoot,
-    in_memory: &[(TargetPath, SeenContent)],
-    monitor: &dyn Monitor,
-) -> BTreeMap<TargetPath, OnDisk> {
-    monitor.begin("reading past the page cache", Some(in_memory.len() as u64));
+fn compare(way: Way<'_>, in_memory: &[(TargetPath, SeenContent)]) -> BTreeMap<TargetPath, OnDisk> {
+    way.monitor.begin("reading past the page cache", Some(in_memory.len() as u64));
     let found = in_memory
         .par_iter()
         .map_init(Buffer::default, |buffer, (path, content)| {
-            monitor.advance(1);
+            way.monitor.advance(1);
             let SeenContent::Read { digests, .. } = content else { return None };
-            Some((path.clone(), compare_one(root, path, digests, buffer)?))
+            Some((path.clone(), compare_one(way, path, digests, buffer)?))
         })
         .flatten()
         .collect();
-    monitor.end();
+    way.monitor.end();
     found
 }
 
 /// `None` where both agree.
-fn compare_one(root: &LiveRoot, path: &TargetPath, digests: &[Digest], buffer: &mut Buffer) -> Option<OnDisk> {
+fn compare_one(way: Way<'_>, path: &TargetPath, digests: &[Digest], buffer: &mut Buffer) -> Option<OnDisk> {
+    let root = way.root;
     // A file that is written to between the two readings differs for that reason: then both are read again.
     for _ in 0..2 {
         let before = root.open_file(path).and_then(|file| look_at(&file)).ok();
         let size = before.as_ref().map_or(0, |seen| seen.size);
         let mut hashers: Vec<Hasher> = digests.iter().map(|digest| Hasher::new(digest.algorithm, size)).collect();
         let result = read_direct(root, path, buffer, &mut |bytes| {
+            way.pass(bytes);
             for hasher in &mut hashers {
                 hasher.update(bytes);
             }

@@ -29,6 +29,7 @@ pub mod verify;
 pub mod walk;
 
 use crate::io::disk::LiveRoot;
+use crate::live::engine::throttle::Throttle;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{ReadMode, Scan};
 use crate::model::path::TargetPath;
@@ -47,6 +48,25 @@ pub struct Asked<'a> {
     pub read: ReadMode,
     /// What was read before, in the same mode.
     pub journal: Option<&'a dyn journal::Journal>,
+    /// The most bytes that are read in a second; `None` for as fast as possible.
+    pub io_limit: Option<u64>,
+}
+
+/// Where files are read, and how fast.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    root: &'a LiveRoot,
+    throttle: Option<&'a Throttle>,
+    monitor: &'a dyn Monitor,
+}
+
+impl Way<'_> {
+    /// Waits until so many bytes may pass.
+    fn pass(self, bytes: &[u8]) {
+        if let Some(throttle) = self.throttle {
+            throttle.pass(bytes.len() as u64);
+        }
+    }
 }
 
 /// So many files are read before what was read is noted: what is on its way takes memory, too.
@@ -66,12 +86,14 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     monitor.end();
     let total = wanted.files_after(&scan, None).map(|file| file.size).sum();
     monitor.begin_bytes(&format!("reading {host}"), total);
+    let throttle = asked.io_limit.map(Throttle::new);
+    let way = Way { root, throttle: throttle.as_ref(), monitor };
     let mut last = None;
     loop {
         let batch: Vec<_> = wanted.files_after(&scan, last.as_ref()).take(AT_A_TIME).collect();
         let Some(end) = batch.last() else { break };
         last = Some(end.path.clone());
-        let contents = direct::read_all(root, batch, asked, monitor);
+        let contents = direct::read_all(way, batch, asked);
         scan.disk.extend(contents.disk);
         scan.observations.add_contents(contents.files);
     }

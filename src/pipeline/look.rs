@@ -52,6 +52,8 @@ pub(super) struct Asked<'a> {
     pub(super) read: ReadMode,
     /// What was read of it before.
     pub(super) journal: Option<&'a dyn Journal>,
+    /// The most bytes that are read in a second.
+    pub(super) io_limit: Option<u64>,
     /// How its packages are looked at; `None` where they are not.
     pub(super) packages: Option<Options>,
 }
@@ -77,7 +79,7 @@ pub(super) fn host(
     known: Known<'_>,
     monitor: &dyn Monitor,
 ) -> (Scan, Option<Manifest>) {
-    let Asked { host, read, journal, packages } = asked;
+    let Asked { host, read, journal, io_limit, packages } = asked;
     let Known { settings, window_start, baselines } = known;
     let started_at = clock::now();
     let shown = root.display().to_string();
@@ -88,7 +90,7 @@ pub(super) fn host(
             return (live::unseen(host, started_at, reason), None);
         }
     };
-    let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read, journal }, monitor);
+    let mut scan = live::scan(&root, manifest, &live::Asked { host, started_at, read, journal, io_limit }, monitor);
     references::add(&root, manifest, &mut scan);
     if let Some(options) = packages {
         super::packages::add(&root, &mut scan, &options, monitor);

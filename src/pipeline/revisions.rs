@@ -9,7 +9,7 @@ use crate::definition::batou;
 use crate::expect;
 use crate::findings::{self, Case, Revision};
 use crate::io::{files, git, output};
-use crate::model::artifact::Authority;
+use crate::model::artifact::{Artifact, Authority, Expected};
 use crate::model::code;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -21,7 +21,8 @@ use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::{Monitor, Silent};
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// How many earlier revisions of a definition are evaluated.
@@ -36,13 +37,22 @@ pub(super) struct Earlier {
     pub(super) skipped: Vec<Diagnostic>,
 }
 
-/// What earlier revisions of the definition would have made: asked only when something differs from the definition that
+/// A path on a host.
+pub(super) type Key = (HostName, TargetPath);
+
+/// What the definition itself makes, before anything is derived from what was seen.
+pub(super) fn declared(manifest: &Manifest) -> BTreeSet<Key> {
+    let is_made = |artifact: &Artifact| artifact.expected != Expected::Absent;
+    manifest.artifacts.iter().filter(is_made).map(|artifact| (artifact.host, artifact.path)).collect()
+}
+
+/// What earlier revisions of the definition would have made, of what it makes now (`declared`) and else: asked only when something differs from the definition that
 /// may be an earlier version of it, only where the definition is in a git repository, and only until everything that
 /// differs is told.
 pub(super) fn revisions(
     request: &Request,
     config: &Config,
-    manifest: &Manifest,
+    (manifest, declared): (&Manifest, &BTreeSet<Key>),
     seen: (&[Scan], &RestorePoints),
     monitor: &dyn Monitor,
 ) -> Earlier {
@@ -76,18 +86,26 @@ pub(super) fn revisions(
     for commit in &commits {
         monitor.advance(1);
         let short: String = commit.chars().take(10).collect();
-        let evaluate = || -> Result<Manifest, String> {
+        let evaluate = || -> Result<Made, String> {
             let export = git::export(project, commit)?;
             match &checkout {
-                Some(checkout) => checkout.revision(export.path(), scans),
+                Some(checkout) => {
+                    let made = checkout.revision(export.path(), scans)?;
+                    let failed = made.diagnostics.iter().any(|one| one.severity == Severity::Error);
+                    Ok(Made::new(&made, !failed))
+                }
                 None => revision(request, config, manifest, (project, export.path())),
             }
         };
         match remembered(request, config, manifest, commit, evaluate) {
-            Ok(contents) => {
-                untold.retain(|key, live| contents.get(key) != Some(live));
+            Ok(made) => {
+                untold.retain(|key, live| match live {
+                    Some(live) => made.contents.get(key) != Some(live),
+                    None => made.names.contains(key),
+                });
                 let name = format!("revision {short}");
-                earlier.revisions.push(Revision::made(name, contents));
+                let lacking = declared.iter().filter(|_| made.complete).filter(|key| !made.names.contains(key));
+                earlier.revisions.push(Revision::made(name, made.contents, lacking.cloned()));
             }
             // It tells nothing; the others may.
             Err(reason) => {
@@ -103,35 +121,92 @@ pub(super) fn revisions(
     earlier
 }
 
-/// What differs from the definition and may be an earlier version of it, with its live content.
-fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<(HostName, TargetPath), Digest> {
+/// What differs from the definition and may be of an earlier version of it, with its live content; `None` for what is missing.
+fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<Key, Option<Digest>> {
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
     let may_be_older = |finding: &Finding| {
         finding.authority == Authority::Definition
             && matches!(
                 finding.damage,
-                Damage::Edited | Damage::Changed | Damage::Stale { .. } | Damage::NotDeployed { .. }
+                Damage::Edited
+                    | Damage::Changed
+                    | Damage::Truncated
+                    | Damage::Missing
+                    | Damage::Stale { .. }
+                    | Damage::NotDeployed { .. }
             )
     };
     let live = |finding: Finding| {
-        let scan = scans.iter().find(|scan| scan.host == finding.host)?;
-        let digest = scan.digest(&finding.path, Algorithm::Sha256)?;
-        Some(((finding.host, finding.path), digest))
+        let live = if finding.damage == Damage::Missing {
+            None
+        } else {
+            let scan = scans.iter().find(|scan| scan.host == finding.host)?;
+            Some(scan.digest(&finding.path, Algorithm::Sha256)?)
+        };
+        Some(((finding.host, finding.path), live))
     };
     found.findings.into_iter().filter(may_be_older).filter_map(live).collect()
 }
 
-type Contents = BTreeMap<(HostName, TargetPath), Digest>;
+/// What a revision makes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Rows", into = "Rows")]
+struct Made {
+    contents: BTreeMap<Key, Digest>,
+    names: BTreeSet<Key>,
+    /// Whether it makes nothing else, as far as anybody can say.
+    complete: bool,
+}
 
-/// The contents that a revision makes, from the cache where there is one and it has them.
+/// [`Made`] as it is cached: the digests of contents, never contents.
+#[derive(Clone, Serialize, Deserialize)]
+struct Rows {
+    complete: bool,
+    rows: Vec<(HostName, TargetPath, Option<Digest>)>,
+}
+
+impl Made {
+    fn new(made: &Manifest, complete: bool) -> Self {
+        let content = |artifact: Artifact| {
+            let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
+            Some(((artifact.host, artifact.path), digest))
+        };
+        Self { contents: made.artifacts.iter().filter_map(content).collect(), names: declared(made), complete }
+    }
+}
+
+impl From<Rows> for Made {
+    fn from(Rows { complete, rows }: Rows) -> Self {
+        let mut made = Self { complete, ..Self::default() };
+        for (host, path, digest) in rows {
+            let key = (host, path);
+            made.names.insert(key.clone());
+            made.contents.extend(digest.map(|digest| (key, digest)));
+        }
+        made
+    }
+}
+
+impl From<Made> for Rows {
+    fn from(made: Made) -> Self {
+        let Made { mut contents, names, complete } = made;
+        let row = |key: Key| {
+            let digest = contents.remove(&key);
+            (key.0, key.1, digest)
+        };
+        Self { complete, rows: names.into_iter().map(row).collect() }
+    }
+}
+
+/// What a revision makes, from the cache where there is one and it has it.
 fn remembered(
     request: &Request,
     config: &Config,
     manifest: &Manifest,
     commit: &str,
-    evaluate: impl FnOnce() -> Result<Manifest, String>,
-) -> Result<Contents, String> {
-    let Some(cache) = &config.settings.cache else { return evaluate().map(|made| contents(&made)) };
+    evaluate: impl FnOnce() -> Result<Made, String>,
+) -> Result<Made, String> {
+    let Some(cache) = &config.settings.cache else { return evaluate() };
     let python = request.python.as_deref().or(config.settings.deployment.python.as_deref());
     let hosts: Vec<_> = manifest.hosts.iter().map(|host| (&host.name, &host.directory)).collect();
     let definition = &manifest.definition;
@@ -145,20 +220,16 @@ fn remembered(
     );
     let file = cache.join(format!("{}.json", digest_of(Algorithm::Sha256, key.as_bytes()).hex()));
     let saved = files::read(&file).ok();
-    if let Some(known) =
-        saved.and_then(|bytes| serde_json::from_slice::<Vec<(HostName, TargetPath, Digest)>>(&bytes).ok())
-    {
-        return Ok(known.into_iter().map(|(host, path, digest)| ((host, path), digest)).collect());
+    if let Some(known) = saved.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+        return Ok(known);
     }
-    let contents = contents(&evaluate()?);
-    let rows: Vec<(&HostName, &TargetPath, &Digest)> =
-        contents.iter().map(|((host, path), digest)| (host, path, digest)).collect();
-    let bytes = serde_json::to_vec(&rows).expect("names, paths and digests are JSON");
+    let made = evaluate()?;
+    let bytes = serde_json::to_vec(&made).expect("names, paths and digests are JSON");
     // A cache that cannot be written costs time the next time, and nothing else.
     if output::make_directory(cache).is_ok() {
         drop(output::write_atomically(&file, &bytes));
     }
-    Ok(contents)
+    Ok(made)
 }
 
 fn revision(
@@ -166,7 +237,7 @@ fn revision(
     config: &Config,
     manifest: &Manifest,
     (project, export): (&Path, &Path),
-) -> Result<Manifest, String> {
+) -> Result<Made, String> {
     let own = project.join(".appenv/current/bin/python");
     let own = (files::what_is(&own) == files::Is::File).then_some(own);
     let base = manifest.hosts.iter().find_map(|host| host.directory.as_ref()?.as_str());
@@ -181,14 +252,6 @@ fn revision(
     // Where some components fail, the others still tell what they made.
     match diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
         Some(error) if made.artifacts.is_empty() => Err(error.message),
-        _ => Ok(made),
+        error => Ok(Made::new(&made, error.is_none())),
     }
-}
-
-fn contents(made: &Manifest) -> Contents {
-    let contents = made.artifacts.iter().filter_map(|artifact| {
-        let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
-        Some(((artifact.host, artifact.path), digest))
-    });
-    contents.collect()
 }

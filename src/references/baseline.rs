@@ -19,7 +19,6 @@ use crate::model::manifest::{Changes, Manifest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,7 +36,11 @@ pub fn claim(manifest: &mut Manifest, scan: &Scan, baselines: &[Arc<Scan>]) {
     let mut lost = LostDistributions::default();
     let mut gone = Vec::new();
     for then in newest(&baselines, scan).filter(|then| !matches!(*then.now, Sighting::Present(_))) {
-        lost.note(&then.path, then.baseline, scan);
+        // What a later baseline did not have either went away before the incident.
+        let mut later = baselines.iter().take_while(|later| !std::ptr::eq(**later, then.baseline));
+        if later.all(|later| is_unseen(&later.sighting(&then.path))) {
+            lost.note(&then.path, then.baseline, scan);
+        }
         gone.extend(Claim { then: &then, scan, told: &told, lost: &lost, mend }.artifact());
     }
     lost.settle(manifest, scan);
@@ -170,6 +173,13 @@ fn is_unknown(artifact: &Artifact) -> bool {
     }
 }
 
+/// Whether only the note of another version than the wanted one lists it.
+fn is_of_another_version(artifact: &Artifact) -> bool {
+    let by_note = artifact.authority == Authority::Record;
+    by_note
+        && matches!(&artifact.expected, Expected::File(Content::Unknown(why)) if why.kind == WhyKind::OrderDependent)
+}
+
 impl<'a> Told<'a> {
     fn new(manifest: &'a Manifest, scan: &'a Scan) -> Self {
         let host = &scan.host;
@@ -220,7 +230,8 @@ impl<'a> Told<'a> {
 
     /// Whether there is a directory, and nobody knows anything of it or of what is in it.
     fn is_directory_now(&self, path: &TargetPath, scan: &Scan) -> bool {
-        if scan.kind(path) != Some(Kind::Directory) || self.knows(path) {
+        let is_known = || !self.artifacts.on(self.host, path).iter().all(is_unknown);
+        if scan.kind(path) != Some(Kind::Directory) || self.broken.contains(path) || is_known() {
             return false;
         }
         let mut from = path.within(b"\x01");
@@ -289,7 +300,7 @@ impl Claim<'_> {
             Sighting::Unseen(_) => return None,
             Sighting::Absent => (self.vanished()?, false),
             Sighting::Present(now) if now.kind != before.kind => return None,
-            Sighting::Present(now) => (self.present(now)?, now.mtime == before.mtime),
+            Sighting::Present(now) => (self.present(now, little.as_ref())?, now.mtime == before.mtime),
         };
         let known = !matches!(expected, Expected::File(Content::Unknown(_)));
         let artifact = match little {
@@ -328,9 +339,9 @@ impl Claim<'_> {
         }
     }
 
-    fn present(&self, now: &Seen) -> Option<Expected> {
+    fn present(&self, now: &Seen, little: Option<&Artifact>) -> Option<Expected> {
         match now.kind {
-            Kind::File => self.file(now),
+            Kind::File => self.file(now, little),
             Kind::Directory => Some(Expected::Directory { ownership: Ownership::Shared }),
             Kind::Link if now.target == self.then.before.target || now.mtime == self.then.before.mtime => {
                 Some(Expected::Link { target: Eval::Known(self.then.before.target.clone()?) })
@@ -339,14 +350,19 @@ impl Claim<'_> {
         }
     }
 
-    fn file(&self, now: &Seen) -> Option<Expected> {
+    fn file(&self, now: &Seen, little: Option<&Artifact>) -> Option<Expected> {
         let digest = self.then.before.digest(Algorithm::Sha256)?;
         let same = now.digest(Algorithm::Sha256) == Some(digest);
+        // Whoever lists it may be of before, as the file may.
+        if same && little.is_some_and(is_of_another_version) {
+            return None;
+        }
         // With the time of the baseline, a size that shrank is as telling as one that is the same.
         let unwritten = now.mtime == self.then.before.mtime && now.size <= self.then.before.size;
         let fixed = self.told.never_changed.iter().any(|directory| self.then.path.is_below(directory));
         let content = if same && !fixed && self.lost.may_own(&self.then.path) {
-            let text = "it is as the baseline has it, but a distribution that was installed here since lost its RECORD";
+            let text = "it is as the baseline has it, but a distribution that was here then has no RECORD now: it may have \
+                        been upgraded since";
             Content::Unknown(Why::new(WhyKind::NoReference, text))
         } else if same || unwritten || fixed {
             Content::Digest { digest: digest.clone(), size: Some(self.then.before.size) }

@@ -7,16 +7,17 @@
 use super::python_metadata::named;
 use crate::model::artifact::{Artifact, Authority};
 use crate::model::manifest::Manifest;
-use crate::model::observation::Scan;
+use crate::model::observation::{Kind, Scan, SeenContent};
 use crate::model::path::TargetPath;
 use std::collections::BTreeSet;
 
 /// Directories with distributions that a baseline had, and of which the RECORD that tells what is installed now is gone.
 #[derive(Debug, Default)]
 pub(super) struct LostDistributions {
-    /// The metadata directories that a baseline had, and whether something was installed beside them since.
+    /// The metadata directories that a baseline had, where something was installed or removed since.
     gone: BTreeSet<TargetPath>,
-    sites: BTreeSet<TargetPath>,
+    /// Where files may be of any version.
+    places: BTreeSet<TargetPath>,
 }
 
 impl LostDistributions {
@@ -24,7 +25,7 @@ impl LostDistributions {
     pub(super) fn note(&mut self, path: &TargetPath, baseline: &Scan, now: &Scan) {
         let info = if path.name() == b"RECORD" { path.parent() } else { Some(path.clone()) };
         let Some(info) = info.filter(|info| named(info).is_some()) else { return };
-        let Some(site) = info.parent() else { return };
+        let Some(site) = info.parent().filter(|site| now.kind(site) == Some(Kind::Directory)) else { return };
         // Installing another version makes a new name in the directory.
         let time = |scan: &Scan| scan.seen(&site).map(|seen| seen.mtime);
         if time(baseline).is_none() || time(baseline) != time(now) {
@@ -32,48 +33,62 @@ impl LostDistributions {
         }
     }
 
-    /// To be called when all is noted: forgets those that have another RECORD, and those of which the definition asks for
-    /// the version that the baseline had.
+    /// To be called when all is noted: forgets those that have another RECORD, those of which the definition asks for the
+    /// version that the baseline had, and those that are there and of which it asks for no other version.
     pub(super) fn settle(&mut self, manifest: &Manifest, now: &Scan) {
         for info in std::mem::take(&mut self.gone) {
-            let (Some(site), Some(old)) = (info.parent(), named(&info)) else { continue };
-            if !self.sites.contains(&site)
-                && !has_record(manifest, now, &site, &old.0)
-                && !asks_for(manifest, now, &site, &old)
-            {
-                self.sites.insert(site);
+            let (Some(site), Some((name, version))) = (info.parent(), named(&info)) else { continue };
+            if self.places.contains(&site) || has_record(manifest, now, &site, &name) {
+                continue;
             }
+            let wanted = wanted_versions(manifest, now, &site, &name);
+            let is_there = now.kind(&info) == Some(Kind::Directory);
+            if wanted.contains(&version) || (wanted.is_empty() && is_there) {
+                continue;
+            }
+            // Scripts and data of a virtual environment's distributions lie beside its library.
+            if let Some(environment) = site.ancestors().nth(3).filter(|top| now.seen(&top.join("pyvenv.cfg")).is_some())
+            {
+                self.places.extend(["bin", "share", "etc"].map(|name| environment.join(name)));
+            }
+            self.places.insert(site);
         }
     }
 
     /// Whether a file lies beside them, and may be of any version.
     pub(super) fn may_own(&self, path: &TargetPath) -> bool {
-        self.sites.iter().any(|site| path.is_below(site))
+        self.places.iter().any(|place| path.is_below(place))
     }
 }
 
 /// Whether a distribution of this name has a RECORD that can be believed.
 fn has_record(manifest: &Manifest, now: &Scan, site: &TargetPath, name: &str) -> bool {
     let of_name = now.entries(site).filter(|info| named(info).is_some_and(|(other, _)| other == name));
-    let mut records = of_name.map(|info| info.join("RECORD")).filter(|record| now.seen(record).is_some());
+    let is_read = |record: &TargetPath| {
+        now.seen(record).is_some_and(|seen| matches!(seen.content, Some(SeenContent::Read { .. })))
+    };
+    let mut records = of_name.map(|info| info.join("RECORD")).filter(is_read);
     records.any(|record| !manifest.broken.iter().any(|broken| broken.host == now.host && broken.path == record))
 }
 
-/// Whether the definition asks for this version.
-fn asks_for(manifest: &Manifest, now: &Scan, site: &TargetPath, wanted: &(String, String)) -> bool {
+/// The versions of a distribution that the definition asks for and that are not there.
+fn wanted_versions(manifest: &Manifest, now: &Scan, site: &TargetPath, name: &str) -> BTreeSet<String> {
+    let by_definition = |artifact: &Artifact| artifact.authority == Authority::Definition;
+    let mut wanted = BTreeSet::new();
     let mut from = site.within(b"\x01");
     while let Some(path) = manifest.artifacts.next(&now.host, &from)
         && let Some(rest) = path.relative_to(site)
     {
         let entry = site.within(rest.split(|&byte| byte == b'/').next().unwrap_or_default());
-        let by_definition = |artifact: &Artifact| artifact.authority == Authority::Definition;
-        if named(&entry).as_ref() == Some(wanted) && manifest.artifacts.on(&now.host, &entry).iter().any(by_definition)
+        let of_name = named(&entry).filter(|(other, _)| other == name);
+        if let Some((_, version)) = of_name
+            && manifest.artifacts.on(&now.host, &entry).iter().any(by_definition)
         {
-            return true;
+            wanted.insert(version);
         }
         from = entry.after_all_below();
     }
-    false
+    wanted
 }
 
 #[cfg(test)]
@@ -81,7 +96,7 @@ mod tests {
     use super::*;
     use crate::model::artifact::{Durability, Expected, Mend, Ownership, Vigilance};
     use crate::model::manifest::{Broken, Definition, Evaluation, Proof};
-    use crate::model::observation::{Kind, Seen, Sighting};
+    use crate::model::observation::{Failure, Seen, Sighting};
 
     const SITE: &str = "/env/lib/python3.11/site-packages";
 
@@ -91,7 +106,8 @@ mod tests {
         let site = TargetPath::new(SITE);
         for name in names {
             add(site.join(name), Seen::new(Kind::Directory));
-            add(site.join(format!("{name}/RECORD")), Seen::new(Kind::File));
+            let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: None };
+            add(site.join(format!("{name}/RECORD")), Seen { content: Some(content), ..Seen::new(Kind::File) });
         }
         add(site, Seen { mtime: site_time, listed: true, ..Seen::new(Kind::Directory) });
         scan
@@ -140,6 +156,26 @@ mod tests {
     }
 
     #[test]
+    fn one_whose_record_cannot_be_read_tells_nothing() {
+        let (before, mut now) = (scan(1, &["Django-4.2.dist-info"]), scan(2, &["Django-5.0.dist-info"]));
+        let failed = SeenContent::Failed(Failure { errno: 5, text: "input/output error".into() });
+        let record = TargetPath::new(SITE).join("Django-5.0.dist-info/RECORD");
+        now.observations.update(&record, |seen| seen.content = Some(failed));
+        assert!(is_lost(&before, &now, &manifest()));
+    }
+
+    #[test]
+    fn one_that_lost_only_its_record_is_the_same_version_unless_another_is_asked_for() {
+        let before = scan(1, &["Django-4.2.dist-info"]);
+        let mut now = scan(2, &[]);
+        let directory = Seen { listed: true, ..Seen::new(Kind::Directory) };
+        let info = TargetPath::new(SITE).join("Django-4.2.dist-info");
+        now.observations.insert(info, Sighting::Present(Box::new(directory)));
+        assert!(!is_lost(&before, &now, &manifest()));
+        assert!(is_lost(&before, &now, &asking_for("django-5.0.dist-info", Authority::Definition)));
+    }
+
+    #[test]
     fn one_of_which_the_definition_asks_for_the_old_version_is_that() {
         let (before, now) = (scan(1, &["Django-4.2.dist-info"]), scan(2, &[]));
         let rows = [
@@ -150,24 +186,28 @@ mod tests {
             ("Django-4.2.dist-info", Authority::Baseline, true),
         ];
         for (asked, authority, lost) in rows {
-            let mut manifest = manifest();
-            let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Nothing));
-            let path = TargetPath::new(SITE).join(asked);
-            manifest.artifacts.push(Artifact {
-                host: "h".into(),
-                path,
-                unit: "h/env".into(),
-                expected: Expected::Directory { ownership: Ownership::Shared },
-                mode: None,
-                owner: None,
-                group: None,
-                authority,
-                durability: Durability::Reproducible,
-                mend,
-                secret: false,
-                origin: None,
-            });
-            assert_eq!(is_lost(&before, &now, &manifest), lost, "{asked}");
+            assert_eq!(is_lost(&before, &now, &asking_for(asked, authority)), lost, "{asked}");
         }
+    }
+
+    /// A manifest that expects this directory.
+    fn asking_for(directory: &str, authority: Authority) -> Manifest {
+        let mut manifest = manifest();
+        let mend = manifest.add_mend(Mend::new(Vigilance::Content, Vigilance::Nothing));
+        manifest.artifacts.push(Artifact {
+            host: "h".into(),
+            path: TargetPath::new(SITE).join(directory),
+            unit: "h/env".into(),
+            expected: Expected::Directory { ownership: Ownership::Shared },
+            mode: None,
+            owner: None,
+            group: None,
+            authority,
+            durability: Durability::Reproducible,
+            mend,
+            secret: false,
+            origin: None,
+        });
+        manifest
     }
 }

@@ -9,6 +9,7 @@ use super::view::{AtRiskView, FindingView, View, symbol};
 use crate::model::finding::{Certainty, Class};
 use crate::model::group::Cause;
 use crate::model::incident::Touched;
+use crate::model::path_set::PathSet;
 use crate::model::unit::{HostName, UnitId};
 use crate::model::unverified::Alike;
 use std::collections::{BTreeMap, BTreeSet};
@@ -202,8 +203,8 @@ pub(super) fn unverified(view: &View, options: Options) -> Option<String> {
     let mut lines = vec![format!("{title} ({})", number(view.unverified.count()))];
     for ((host, unit, why), alike) in &groups {
         let total: u64 = alike.iter().map(Alike::count).sum();
-        let mut paths = alike.iter().flat_map(|alike| alike.paths.iter()).peekable();
-        let what = match paths.peek() {
+        let mut paths = alike.iter().flat_map(|alike| alike.paths.iter());
+        let what = match paths.next() {
             None => "as a whole".to_owned(),
             Some(path) if total == 1 => plain(&path.display()).into_owned(),
             Some(_) => count(total, "path", "paths"),
@@ -212,7 +213,8 @@ pub(super) fn unverified(view: &View, options: Options) -> Option<String> {
         let name = plain(view.unit_name(unit));
         lines.push(format!("  ? {}  {name}  {what}: {unseen}{}", plain(&host.0), plain(why)));
         if options.detail >= Detail::Files && total > 1 {
-            lines.extend(paths.map(|path| format!("        ? {}", plain(&path.display()))));
+            let paths: PathSet = alike.iter().flat_map(|alike| alike.paths.iter()).collect();
+            lines.extend(paths.iter().map(|path| format!("        ? {}", plain(&path.display()))));
         }
     }
     Some(lines.join("\n"))

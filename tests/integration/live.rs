@@ -31,7 +31,7 @@ fn scan_with(base: &Path, look: &[(&str, Depth)], monitor: &dyn Monitor) -> Scan
     live::scan(
         &root,
         &manifest(look),
-        &live::Asked { host: &"h".into(), started_at: 0, read: ReadMode::Cached, journal: None },
+        &live::Asked { host: &"h".into(), started_at: 0, read: ReadMode::Cached, journal: None, io_limit: None },
         monitor,
     )
 }
@@ -307,7 +307,7 @@ impl Journal for Kept {
 
 fn scan_noting(base: &Path, read: ReadMode, journal: &Kept) -> Scan {
     let root = LiveRoot::open(base).expect("it is a directory");
-    let asked = live::Asked { host: &"h".into(), started_at: 0, read, journal: Some(journal) };
+    let asked = live::Asked { host: &"h".into(), started_at: 0, read, journal: Some(journal), io_limit: None };
     live::scan(&root, &manifest(&[("/srv", Depth::Whole)]), &asked, &Silent)
 }
 

@@ -107,6 +107,51 @@ fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
     assert!(call.stdout.contains("\"stale\"") && !call.stdout.contains("\"not_deployed\""), "{}", call.stdout);
 }
 
+/// The definition moves on to a revision with a third file.
+fn add_third(project: &Path) {
+    let third = "        self += File('third.conf', content='third of three, long enough to be told\\n')\n";
+    put(&project.join("components/site/component.py"), &(COMPONENT.replace("VERSION", "two") + third));
+    git(project, &["add", "-A"]);
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    git(project, &[&who[..], &["commit", "-qm", "three"]].concat());
+}
+
+#[test]
+fn a_file_that_only_the_newest_revision_makes_is_not_deployed_yet() {
+    let Some(project) = project() else { return };
+    add_third(project.path());
+    let (code, findings) = judged(project.path(), "two", "two");
+    assert_eq!((code, &findings[..]), (2, &[told("third.conf", "change", "missing")][..]));
+}
+
+#[test]
+fn a_file_that_is_gone_beside_one_of_a_later_revision_is_lost() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    add_third(top);
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    let component = top.join("components/site/component.py");
+    let text = std::fs::read_to_string(&component).expect("it is there");
+    put(&component, &text.replace("first of two", "first of four"));
+    git(top, &["add", "-A"]);
+    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    let (code, findings) = judged(top, "four", "two");
+    assert_eq!((code, &findings[..]), (3, &[told("third.conf", "damage", "missing")][..]));
+}
+
+#[test]
+fn an_old_file_of_a_unit_that_is_not_at_the_newest_revision_is_a_lost_write_all_the_same() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", "three"));
+    git(top, &["add", "-A"]);
+    git(top, &[&who[..], &["commit", "-qm", "three"]].concat());
+    let (code, findings) = judged(top, "two", "one");
+    let expected = [told("first.conf", "change", "not_deployed"), told("second.conf", "damage", "stale")];
+    assert_eq!((code, &findings[..]), (3, &expected[..]));
+}
+
 #[test]
 fn what_no_revision_makes_was_edited() {
     let Some(project) = project() else { return };
@@ -125,7 +170,7 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
     assert!(!std::fs::read_to_string(file.path()).expect("it is text").contains("long enough"), "digests only");
     assert_eq!(judged(top, "one", "one"), expected);
     // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
-    put(&file.path(), "[]");
+    put(&file.path(), "{\"complete\": true, \"rows\": []}");
     assert_ne!(judged(top, "one", "one"), expected);
     put(&file.path(), "[[\"localho");
     assert_eq!(judged(top, "one", "one"), expected);

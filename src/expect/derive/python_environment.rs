@@ -138,10 +138,26 @@ impl Environment<'_> {
 
     fn site(&self, site: &TargetPath, manifest: &mut Manifest, found: &mut BTreeSet<(String, String)>) {
         let mut claims: BTreeMap<TargetPath, Vec<Artifact>> = BTreeMap::new();
+        let mut leftovers: BTreeMap<String, Vec<Artifact>> = BTreeMap::new();
+        let mut owned: BTreeMap<String, BTreeSet<TargetPath>> = BTreeMap::new();
         for info in self.scan.entries(site) {
             let Some((name, version)) = named(&info) else { continue };
             found.insert((name.clone(), version.clone()));
-            for artifact in self.distribution(site, &info, (&name, &version), manifest) {
+            let artifacts = self.distribution(site, &info, (&name, &version), manifest);
+            if self.is_contradicted(&name, &version) {
+                leftovers.entry(name).or_default().extend(artifacts);
+            } else {
+                owned.entry(name).or_default().extend(artifacts.iter().map(|artifact| artifact.path.clone()));
+                for artifact in artifacts {
+                    claims.entry(artifact.path.clone()).or_default().push(artifact);
+                }
+            }
+        }
+        for (name, artifacts) in leftovers {
+            // The version that should be there knows better than the one that should not.
+            let known = owned.get(&name);
+            let others = artifacts.into_iter().filter(|one| !known.is_some_and(|known| known.contains(&one.path)));
+            for artifact in others {
                 claims.entry(artifact.path.clone()).or_default().push(artifact);
             }
         }
@@ -161,7 +177,7 @@ impl Environment<'_> {
         (name, version): (&str, &str),
         manifest: &mut Manifest,
     ) -> Vec<Artifact> {
-        let wanted = self.input.distributions.get(name);
+        let wanted = self.wanted(name);
         let unit = self.unit(name, version, wanted, manifest);
         let mut mend = wanted.and_then(|wanted| wanted.content.clone()).unwrap_or_else(|| self.input.content.clone());
         if self.input.remove_first {
@@ -182,9 +198,7 @@ impl Environment<'_> {
             mend,
         };
         let plain = manifest.add_mend(mend.clone());
-        let contradicted =
-            wanted.and_then(|wanted| wanted.version.as_ref()).is_some_and(|wanted| !same_version(wanted, version));
-        let claims = if contradicted {
+        let claims = if self.is_contradicted(name, version) {
             self.leftover(&of(plain), manifest)
         } else {
             match of(plain).claims_or_salvage(manifest) {
@@ -196,17 +210,35 @@ impl Environment<'_> {
         claims.into_iter().map(|(path, content)| of(mend).artifact(path, content)).collect()
     }
 
+    /// What the definition asks for, by a name in its compared spelling.
+    fn wanted(&self, name: &str) -> Option<&Wanted> {
+        let mut all = self.input.distributions.iter();
+        all.find(|(spelled, _)| python_metadata::canonical(spelled) == name).map(|(_, wanted)| wanted)
+    }
+
+    /// Whether the definition asks for another version.
+    fn is_contradicted(&self, name: &str, version: &str) -> bool {
+        let wanted = self.wanted(name).and_then(|wanted| wanted.version.as_ref());
+        wanted.is_some_and(|wanted| !same_version(wanted, version))
+    }
+
     /// A version that the definition does not ask for: not deployed yet, or a name that came back with an old directory.
-    /// Its files are right where they are as it says; where they are not, it is no witness.
+    /// Its files are right if all of them are as it says. Where one is not, it is no witness: those that are as it says may
+    /// have gone back with it.
     fn leftover(&self, distribution: &Distribution<'_>, manifest: &Manifest) -> Claims {
         // That its RECORD is damaged or gone is nobody's loss.
         let mut nowhere = Manifest::new(manifest.definition.clone());
         let mut claims = distribution.claims(&mut nowhere).unwrap_or_default();
+        let is_contradicted = claims.iter().any(|(path, content)| {
+            *self.scan.sighting(path) == Sighting::Absent
+                || distribution::matches(self.scan, path, content) == Some(false)
+        });
         claims.retain(|path, _| self.scan.seen(path).is_some());
-        for (path, content) in &mut claims {
-            if distribution::matches(self.scan, path, content) == Some(false) {
-                let text = "the definition asks for another version of the distribution that lists it";
-                *content = Content::Unknown(Why::new(WhyKind::OrderDependent, text));
+        if is_contradicted {
+            let text = "the definition asks for another version of the distribution that lists it";
+            let unknown = || Content::Unknown(Why::new(WhyKind::OrderDependent, text));
+            for content in claims.values_mut() {
+                *content = unknown();
             }
         }
         claims

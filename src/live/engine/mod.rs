@@ -3,15 +3,15 @@
 //! Takes a list of files ([`Files`]), each with the digests that are wanted of it, and says of every one what its
 //! content is. Files that want one digest only, by an algorithm with a kernel, are read side by side in lanes
 //! ([`lanes`]); all others one after the other, through all hashers at once. Large files come first, the
-//! largest of all at the beginning, so that no thread ends alone with a long one; the small ones follow in the order of
-//! the list, which should be that of the directories: a directory is opened once for all its files that follow each
-//! other.
+//! largest of all at the beginning, and each thread gets its share of them, so that none ends alone with a long one; the
+//! small ones follow in the order of the list, which should be that of the directories: a directory is opened once for
+//! all its files that follow each other.
 //!
 //! More threads than were asked for are started while most of what is read comes from storage and not from the cache
 //! of the system: then the device is waited for, and a device that is asked for several things at once answers sooner.
 
 pub(in crate::live) mod reading;
-mod throttle;
+pub(in crate::live) mod throttle;
 
 use crate::io::disk::LiveRoot;
 use crate::io::machine::bytes_from_storage;
@@ -78,16 +78,16 @@ impl Algorithms {
 
 /// How to read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct Pace<'a> {
     /// How many threads work.
     pub(super) threads: usize,
-    /// The most bytes in a second.
-    pub(super) limit: Option<u64>,
+    /// What holds them back.
+    pub(super) throttle: Option<&'a Throttle>,
 }
 
 /// Files of this size and more are begun first.
 const LARGE: u64 = 4 << 20;
-/// A thread takes so many files at once,
+/// A thread takes so many others at once,
 const UNIT_FILES: usize = 64;
 /// or as many as have so many bytes.
 const UNIT_BYTES: u64 = 16 << 20;
@@ -97,14 +97,14 @@ const WAITING_THREADS: usize = 12;
 const UNITS_BETWEEN_LOOKS: usize = 8;
 
 /// Reads all files and gives the number of bytes that were read.
-pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace, monitor: &dyn Monitor) -> u64 {
+pub(super) fn read_all(root: &LiveRoot, files: &impl Files, pace: Pace<'_>, monitor: &dyn Monitor) -> u64 {
     let threads = pace.threads.clamp(1, files.count().max(1));
     let engine = Engine {
         root,
         files,
         monitor,
         queues: Queue::all(files),
-        throttle: pace.limit.map(Throttle::new),
+        throttle: pace.throttle,
         bytes: AtomicU64::new(0),
         threads: AtomicUsize::new(threads),
         origin: Mutex::new(Origin { from_storage: bytes_from_storage().unwrap_or(0), bytes: 0, units: 0 }),
@@ -123,7 +123,7 @@ struct Engine<'a, F> {
     files: &'a F,
     monitor: &'a dyn Monitor,
     queues: [Queue; 3],
-    throttle: Option<Throttle>,
+    throttle: Option<&'a Throttle>,
     bytes: AtomicU64,
     /// How many there are or are about to be.
     threads: AtomicUsize,
@@ -234,9 +234,10 @@ impl<'a, F: Files> Engine<'a, F> {
             let cold = from_storage.saturating_sub(last.from_storage).saturating_mul(4) > bytes - last.bytes;
             (last.from_storage, last.bytes) = (from_storage, bytes);
             let threads = self.threads.load(Ordering::Relaxed);
-            if cold { threads.min(WAITING_THREADS.saturating_sub(threads)) } else { 0 }
+            let more = if cold { threads.min(WAITING_THREADS.saturating_sub(threads)) } else { 0 };
+            self.threads.fetch_add(more, Ordering::Relaxed);
+            more
         };
-        self.threads.fetch_add(more, Ordering::Relaxed);
         for _ in 0..more {
             self.start(scope);
         }

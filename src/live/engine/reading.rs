@@ -136,8 +136,7 @@ impl<'a, F: Files> Reader<'a, F> {
         }
         let (_, directory) = self.directory.as_ref().expect("it was just opened");
         let file = directory.open_file(task.name)?;
-        let throttle = engine.throttle.as_ref();
-        Ok(OpenFile { index, file, task, read: 0, throttle })
+        Ok(OpenFile { index, file, task, read: 0, throttle: engine.throttle })
     }
 
     /// A file that was opened is done.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Lets so many bytes pass in a second, and at most a tenth of that at once after a pause.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(in crate::live) struct Throttle {
     rate: u64,
     /// When everything that was let pass so far is paid for.
     paid: Mutex<Instant>,
@@ -13,7 +13,7 @@ pub(super) struct Throttle {
 
 impl Throttle {
     /// `rate` in bytes a second; 0 is taken as 1.
-    pub(super) fn new(rate: u64) -> Self {
+    pub(in crate::live) fn new(rate: u64) -> Self {
         Self { rate: rate.max(1), paid: Mutex::new(Instant::now()) }
     }
 
@@ -23,7 +23,7 @@ impl Throttle {
     }
 
     /// Waits until so many bytes may pass.
-    pub(super) fn pass(&self, bytes: u64) {
+    pub(in crate::live) fn pass(&self, bytes: u64) {
         std::thread::sleep(self.wait(bytes, Instant::now()));
     }
 

@@ -9,6 +9,7 @@ mod content;
 mod order;
 mod stat;
 
+use super::engine::throttle::Throttle;
 use super::engine::{Algorithms, Pace};
 use crate::io::disk::LiveRoot;
 use crate::model::claims::{Account, Claim, Claims};
@@ -28,9 +29,9 @@ pub struct Options {
 }
 
 impl Options {
-    fn pace(&self) -> Pace {
+    fn threads(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Pace { threads: self.jobs.unwrap_or_else(processors), limit: self.io_limit }
+        self.jobs.unwrap_or_else(processors)
     }
 }
 
@@ -53,7 +54,9 @@ pub struct Verified {
 /// nothing can be said, and otherwise what is there; of a file with MD5 and SHA-256, or why it cannot be read.
 pub fn verify(root: &LiveRoot, claims: &Claims, options: &Options, monitor: &dyn Monitor) -> Verified {
     let order = Order::new(claims);
-    let job = Job { root, claims, order, accounts: Accounts::of(root), pace: options.pace(), monitor };
+    let throttle = options.io_limit.map(Throttle::new);
+    let pace = Pace { threads: options.threads(), throttle: throttle.as_ref() };
+    let job = Job { root, claims, order, accounts: Accounts::of(root), pace, monitor };
     let mut outcome = Outcome::default();
     let (to_read, mut suspects) = stat::look(&job, &mut outcome);
     let wrong = content::compare(&job, &to_read, &mut outcome);
@@ -99,7 +102,7 @@ struct Job<'a> {
     claims: &'a Claims,
     order: Order,
     accounts: Accounts,
-    pace: Pace,
+    pace: Pace<'a>,
     monitor: &'a dyn Monitor,
 }
 

@@ -16,10 +16,10 @@ impl Format for Json {
         "for programs, and to be read again by rectify show"
     }
 
-    fn render(&self, view: &View, _options: &Options) -> String {
-        let mut text = serde_json::to_string_pretty(view).expect("a view is JSON");
-        text.push('\n');
-        text
+    fn render(&self, view: &View, options: &Options) -> String {
+        let mut text = Vec::new();
+        self.write(view, options, &mut text).expect("a view is JSON");
+        String::from_utf8(text).expect("JSON is text")
     }
 
     fn write(&self, view: &View, _options: &Options, out: &mut dyn Write) -> io::Result<()> {

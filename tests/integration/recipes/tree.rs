@@ -193,8 +193,13 @@ impl Tree {
         let definition = Definition::new("buildout", "buildout.cfg", Evaluation::Native);
         let mut manifest = manifest(definition, self.configuration.clone(), &self.place).expect("it is JSON");
         let root = LiveRoot::open("/").expect("the root directory is there");
-        let asked =
-            rectify::live::Asked { host: &self.place.host, started_at: 0, read: ReadMode::Cached, journal: None };
+        let asked = rectify::live::Asked {
+            host: &self.place.host,
+            started_at: 0,
+            read: ReadMode::Cached,
+            journal: None,
+            io_limit: None,
+        };
         let mut scan = rectify::live::scan(&root, &manifest, &asked, &Silent);
         rectify::references::add(&root, &manifest, &mut scan);
         let scans = [scan];

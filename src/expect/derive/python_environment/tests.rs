@@ -2,6 +2,8 @@ use super::*;
 use crate::expect::derive::refine;
 use crate::expect::sample::{row, scan};
 use crate::model::artifact::Vigilance;
+use crate::model::content::Algorithm;
+use crate::model::hasher::digest_of;
 use crate::model::manifest::{Definition, Evaluation};
 use serde_json::json;
 
@@ -48,6 +50,27 @@ fn a_wanted_distribution_without_metadata_is_missed() {
     let manifest = refined(&[], false);
     assert!(at(&manifest, &format!("{SITE}/lost_one-2.0.dist-info")).is_some());
     assert!(at(&manifest, &format!("{SITE}/demo-1.0.dist-info")).is_none(), "it is there");
+}
+
+#[test]
+fn a_version_that_the_definition_does_not_ask_for_is_a_witness_only_while_nothing_contradicts_it() {
+    let paths = ["demo-0.9.dist-info/RECORD", "a.py", "b.py"].map(|name| format!("{SITE}/{name}"));
+    let known = |listed: &[&str], b: &str| {
+        let rows: String = listed.iter().map(|name| row(name, "old\n")).collect();
+        let record = rows + "demo-0.9.dist-info/RECORD,,\n";
+        let manifest = refined(&[(&paths[0], &record), (&paths[1], "old\n"), (&paths[2], b)], false);
+        let digest = |name: &str| at(&manifest, &format!("{SITE}/{name}")).and_then(|one| one.expected.digest());
+        ["a.py", "b.py", "demo.py"].map(digest)
+    };
+    let [old, new] = ["old\n", "code\n"].map(|text| Some(digest_of(Algorithm::Sha256, text.as_bytes())));
+    assert_eq!(known(&["a.py", "b.py"], "old\n"), [old.clone(), old, new.clone()], "all of it is there");
+    assert_eq!(known(&["a.py", "b.py"], "another\n"), [None, None, new.clone()], "the other one may be old, too");
+    assert_eq!(
+        known(&["a.py", "b.py", "c.py"], "old\n"),
+        [None, None, new.clone()],
+        "one that is gone contradicts, too"
+    );
+    assert_eq!(known(&["a.py", "b.py", "demo.py"], "old\n"), [None, None, new], "1.0 knows what it owns");
 }
 
 #[test]

@@ -29,7 +29,8 @@ pub fn group(findings: &mut Findings, scans: &[Scan]) {
     for ((host, unit), members) in units {
         let scan = scans.iter().find(|scan| scan.host == host);
         let all = &findings.findings;
-        let found = scan.and_then(|scan| replaced(scan, all, &members)).or_else(|| revision(all, &members));
+        let found = scan.and_then(|scan| upgraded(scan, all, &members).or_else(|| replaced(scan, all, &members)));
+        let found = found.or_else(|| revision(all, &members));
         if let Some((cause, directory, members)) = found {
             groups.push(told(findings, (host, unit), (cause, directory), &members));
         }
@@ -53,6 +54,21 @@ fn absent(findings: &mut Findings) -> Option<Group> {
 }
 
 type Found = (Cause, TargetPath, Vec<usize>);
+
+/// A distribution of a package in whose place pip put another version, whose RECORD proves it. What that does not explain stays
+/// what it is.
+fn upgraded(scan: &Scan, all: &[Finding], members: &[usize]) -> Option<Found> {
+    let upgrades = &scan.packages.as_ref()?.upgrades;
+    upgrades.iter().find_map(|upgrade| {
+        let explained = |index: &usize| {
+            let finding = &all[*index];
+            finding.authority == Authority::Vendor && upgrade.paths.contains(&finding.path)
+        };
+        let explained: Vec<usize> = members.iter().copied().filter(explained).collect();
+        let cause = Cause::Upgraded { by: upgrade.by.clone() };
+        (!explained.is_empty()).then(|| (cause, upgrade.directory.clone(), explained))
+    })
+}
 
 /// A part of a package that was replaced by another version of itself: its files are plausible, and lie below the
 /// directory of metadata that names a version.
@@ -149,6 +165,17 @@ fn common<'a>(mut paths: impl Iterator<Item = &'a TargetPath>) -> Option<TargetP
     paths.try_fold(first, |directory, path| directory.ancestors().find(|above| path.is_below(above)))
 }
 
+/// Globs for what paths have directly below a directory.
+fn tops(directory: &TargetPath, paths: &BTreeSet<TargetPath>) -> Vec<String> {
+    let mut globs = BTreeSet::new();
+    for path in paths {
+        let below = path.relative_to(directory).and_then(|rest| rest.split(|&byte| byte == b'/').next());
+        let top = below.map(|name| directory.within(name)).filter(|top| top != path);
+        globs.insert(top.map_or_else(|| path.to_string(), |top| format!("{top}/**")));
+    }
+    globs.into_iter().collect()
+}
+
 /// The group of some findings, which are drift from now on if somebody meant them.
 fn told(
     findings: &mut Findings,
@@ -156,7 +183,7 @@ fn told(
     (cause, directory): (Cause, TargetPath),
     members: &[usize],
 ) -> Group {
-    let meant = matches!(cause, Cause::Replaced { .. } | Cause::Certificate);
+    let meant = matches!(cause, Cause::Replaced { .. } | Cause::Upgraded { .. } | Cause::Certificate);
     let mut paths = BTreeSet::new();
     for index in members {
         let finding = &mut findings.findings[*index];
@@ -168,6 +195,8 @@ fn told(
     }
     let globs = match cause {
         Cause::Replaced { .. } => vec![format!("{directory}/**")],
+        // Others have their files beside them.
+        Cause::Upgraded { .. } => tops(&directory, &paths),
         Cause::Certificate => paths.iter().map(ToString::to_string).collect(),
         // Deploying is the answer, not ignoring.
         Cause::Revision { .. } | Cause::Absent => Vec::new(),

@@ -31,6 +31,11 @@ pub enum Cause {
         /// Its name and version, as its own metadata tells.
         by: String,
     },
+    /// pip put another version of a Python distribution in the place of a package's.
+    Upgraded {
+        /// Its name and version, as its RECORD proves.
+        by: String,
+    },
     /// The same certificate was appended to several lists.
     Certificate,
     /// Another revision of the definition is deployed.
@@ -47,6 +52,7 @@ impl Cause {
     pub fn sentence(&self) -> String {
         match self {
             Self::Replaced { by } => format!("{by} was put in its place: its own metadata says so"),
+            Self::Upgraded { by } => format!("pip put {by} in its place: the RECORD of that proves it"),
             Self::Certificate => "the same certificate was appended to several lists".to_owned(),
             Self::Revision { revision } => format!("revision {revision} is deployed"),
             Self::Absent => {

@@ -30,6 +30,20 @@ pub struct Packages {
     /// Damaged files of the databases, with what proves it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub broken: Vec<(TargetPath, String)>,
+    /// Parts of packages that were replaced by another version, which proves it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub upgrades: Vec<Upgrade>,
+}
+
+/// A Python distribution of a package in whose place pip put another version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// The name and the version that is there.
+    pub by: String,
+    /// The directory with the metadata of both.
+    pub directory: TargetPath,
+    /// What differs from the package because of it: as the other version's RECORD says, or gone and not in that.
+    pub paths: Vec<TargetPath>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]

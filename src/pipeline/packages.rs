@@ -1,6 +1,8 @@
 //! Holding a host against its package databases: what they say goes into one compact table, the tree is compared with
 //! it, and what differs is kept in the scan.
 
+mod upgrades;
+
 use crate::io::disk::LiveRoot;
 use crate::live::verify::{Options, verify};
 use crate::model::artifact::{Content as Expectation, Expected, Ownership, Principal};
@@ -58,6 +60,7 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: 
         found.trees.push((path, package, evidence));
     }
     found.deviations.sort_by(|a, b| (&a.path, a.package).cmp(&(&b.path, b.package)));
+    found.upgrades = upgrades::find(root, scan, &found);
     scan.packages = Some(found);
 }
 

@@ -395,3 +395,17 @@ fn a_scan_does_not_go_on_with_a_journal_of_another_mode() {
     }
     assert_eq!(scan("cached").code, 0);
 }
+
+#[test]
+fn no_more_bytes_are_read_in_a_second_than_were_asked_for_in_no_way_of_reading() {
+    let tree = tree();
+    write(&tree.path().join("srv/file"), vec![b'x'; 600_000]);
+    let root = LiveRoot::open(tree.path()).expect("it is a directory");
+    for read in [ReadMode::Cached, ReadMode::Direct, ReadMode::Both] {
+        let asked = live::Asked { host: &"h".into(), started_at: 0, read, journal: None, io_limit: Some(1_000_000) };
+        let start = std::time::Instant::now();
+        live::scan(&root, &manifest(&[("/srv", Depth::Whole)]), &asked, &Silent);
+        // A tenth of a second's worth may come at once.
+        assert!(start.elapsed().as_millis() >= 400, "{read:?}: {:?}", start.elapsed());
+    }
+}

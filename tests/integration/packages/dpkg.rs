@@ -12,7 +12,7 @@ struct Installed {
 }
 
 /// The files of a package: path and content; a content that begins with `-> ` is the target of a link.
-type Files = &'static [(&'static str, &'static str)];
+type Files<'a> = &'a [(&'a str, &'a str)];
 
 const EDITORS: [&str; 2] = ["vi", "nano"];
 
@@ -40,7 +40,7 @@ impl Installed {
     }
 
     /// Builds a package; gives the archive's path.
-    fn build(&self, name: &str, control: &str, files: Files) -> String {
+    fn build(&self, name: &str, control: &str, files: Files<'_>) -> String {
         let tree = self.top.path().join("build").join(name);
         let mut conffiles = String::new();
         for (path, content) in files {
@@ -87,7 +87,7 @@ impl Installed {
         tool(self.top.path(), &command)
     }
 
-    fn add(&self, name: &str, control: &str, files: Files) {
+    fn add(&self, name: &str, control: &str, files: Files<'_>) {
         let archive = self.build(name, control, files);
         self.dpkg(&["--install", &archive]);
     }
@@ -172,7 +172,7 @@ impl Installed {
             &[("/usr/lib/libx.so.1", "library\n"), ("/usr/share/doc/library/copyright", "free\n")],
         );
         for editor in EDITORS {
-            let files: Files = if editor == "vi" {
+            let files: Files<'_> = if editor == "vi" {
                 &[("/usr/bin/vi", "vi\n"), ("/usr/share/man/vi.1", "manual of vi\n")]
             } else {
                 &[("/usr/bin/nano", "nano\n")]
@@ -282,6 +282,80 @@ fn the_program_finds_it_too_reinstalls_what_is_damaged_and_leaves_edited_configu
     installed.apt(&words);
     let healed = installed.told("check");
     assert_eq!((healed["outcome"].as_str(), healed["findings"].as_array().map(Vec::len)), (Some("in_sync"), Some(0)));
+}
+
+/// A wheel with one module for each text; gives its path.
+fn wheel(directory: &Path, version: &str, modules: &[&str]) -> String {
+    const MAKE: &str = r#"
+import base64, hashlib, sys, zipfile
+path, version, *texts = sys.argv[1:]
+info = "demo-%s.dist-info/" % version
+files = {"demo/part%d.py" % number: text for number, text in enumerate(texts)}
+files[info + "METADATA"] = "Metadata-Version: 2.1\nName: demo\nVersion: %s\n" % version
+files[info + "WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+digest = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+rows = ["%s,sha256=%s,%d\n" % (name, digest(text), len(text)) for name, text in files.items()]
+files[info + "RECORD"] = "".join(rows) + info + "RECORD,,\n"
+with zipfile.ZipFile(path, "w") as wheel:
+    for name, text in files.items():
+        wheel.writestr(name, text)
+"#;
+    let path = directory.join(format!("demo-{version}-py3-none-any.whl")).to_string_lossy().into_owned();
+    tool(directory, &[&["python3", "-c", MAKE, &path, version][..], modules].concat());
+    path
+}
+
+#[test]
+fn what_pip_upgraded_is_one_cause_and_what_is_damaged_beside_it_stays_damage() {
+    let installed = Installed::empty();
+    let top = installed.top.path();
+    // pip upgrades what is installed where it runs: the package's files lie in a virtual environment.
+    let environment = installed.at("/opt/env");
+    tool(top, &["python3", "-m", "venv", &environment.to_string_lossy()]);
+    let pip = environment.join("bin/pip").to_string_lossy().into_owned();
+    let pip = |wheel: &str| tool(top, &[&pip, "install", "--no-index", "--no-compile", "--upgrade", wheel]);
+    pip(&wheel(top, "1.0", &["one = 1\n", "two = 1\n", "three = 1\n", "four = 1\n"]));
+    let list = "find opt/env/lib -path '*/demo*' -type f ! -name '*.pyc'";
+    let paths: Vec<String> =
+        tool(&installed.root(), &["sh", "-c", list]).lines().map(|path| format!("/{path}")).collect();
+    let contents: Vec<String> =
+        paths.iter().map(|path| String::from_utf8(read(&installed.at(path))).expect("it is text")).collect();
+    let files: Vec<(&str, &str)> = paths.iter().map(String::as_str).zip(contents.iter().map(String::as_str)).collect();
+    installed.add("python3-demo", "", &files);
+    assert_eq!(installed.said().wrong(), []);
+
+    pip(&wheel(top, "2.0", &["one = 2\n", "two = 2\n", "three = 2\n"]));
+    let told = installed.told("check");
+    let findings = |told: &serde_json::Value, class: &str| -> Vec<String> {
+        let all = told["findings"].as_array().cloned().unwrap_or_default();
+        all.iter().filter(|one| one["class"] == class).map(|one| one["path"].to_string()).collect()
+    };
+    assert_eq!(findings(&told, "damage"), [""; 0], "{told}");
+    assert_eq!(findings(&told, "drift").len(), paths.len() + 1, "all of 1.0 and its directory: {told}");
+    let [group] = told["groups"].as_array().expect("groups").as_slice() else { panic!("{}", told["groups"]) };
+    assert_eq!(group["cause"]["upgraded"]["by"], "demo 2.0");
+    let globs: Vec<&str> = group["ignore"].as_array().expect("globs").iter().filter_map(|glob| glob.as_str()).collect();
+    let ends: Vec<&str> = globs.iter().map(|glob| glob.rsplit("site-packages/").next().unwrap_or_default()).collect();
+    assert_eq!(ends, ["demo-1.0.dist-info", "demo-1.0.dist-info/**", "demo/**"]);
+
+    damage(&installed.at(paths.iter().find(|path| path.ends_with("part1.py")).expect("it has one")), 0, b"\0\0");
+    let told = installed.told("check");
+    let damaged = findings(&told, "damage");
+    assert!(damaged.len() == 1 && damaged[0].contains("part1.py"), "{damaged:?}");
+}
+
+#[test]
+fn what_was_read_of_packages_through_memory_only_is_said() {
+    let installed = Installed::typical();
+    let root = format!("h={}", installed.root().display());
+    let call =
+        |way: &str| crate::program::rectify(installed.top.path(), &["check", "system", "--root", &root, "--read", way]);
+    assert!(!call("cached").stdout.contains("through memory"));
+    for way in ["direct", "both"] {
+        let call = call(way);
+        assert!(call.stdout.contains("packaged files were read through memory only"), "{}", call.stdout);
+        assert!(!call.stdout.contains("In sync:"), "{}", call.stdout);
+    }
 }
 
 #[test]

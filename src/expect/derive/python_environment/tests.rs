@@ -74,6 +74,18 @@ fn a_version_that_the_definition_does_not_ask_for_is_a_witness_only_while_nothin
 }
 
 #[test]
+fn absolute_paths_in_record_are_said_and_not_followed() {
+    let record = row("hostile.py", "x\n") + "/etc/passwd,,\n/etc/shadow,,\nhostile-1.dist-info/RECORD,,\n";
+    let path = format!("{SITE}/hostile-1.dist-info/RECORD");
+    let manifest = refined(&[(&path, &record)], false);
+    assert!(at(&manifest, "/etc/passwd").is_none());
+    let Some(Expected::File(Content::Unknown(why))) = at(&manifest, &path).map(|one| one.expected) else {
+        panic!("it is no all-clear")
+    };
+    assert_eq!(why.text, "it names 2 absolute paths, `/etc/passwd` first, which are not followed");
+}
+
+#[test]
 fn what_no_record_lists_is_unknown_and_byte_code_is_derived() {
     let (extra, code) = (format!("{SITE}/extra.pth"), format!("{SITE}/__pycache__/demo.cpython-311.pyc"));
     let manifest = refined(&[(&extra, ""), (&code, "x")], false);

@@ -224,3 +224,26 @@ fn a_baseline_that_is_cut_off_is_refused() {
     assert_eq!(call.code, 1);
     assert!(call.stderr.contains("is cut off") || call.stdout.contains("is cut off"), "{}{}", call.stdout, call.stderr);
 }
+
+#[test]
+fn what_was_touched_in_the_window_is_listed_and_what_happened_is_told_in_order() {
+    let place = Place::new(&[("a", &lines("a", 9)), ("b.py", "x = 1\n")]);
+    place.put("b.py", "x = 1\n\0\0\0\0\0\0\0\0");
+    let judged = |since: &str, until: &str| -> serde_json::Value {
+        let arguments =
+            ["check", "--manifest", "manifest.json", "--root", "h=tree", "--json", "--since", since, "--until", until];
+        let call = rectify(place.directory.path(), &arguments);
+        serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr))
+    };
+    let texts = |view: &serde_json::Value, list: &str, key: &str| -> Vec<String> {
+        let entries = view[list].as_array().cloned().unwrap_or_default();
+        entries.iter().map(|entry| entry[key].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let then = judged("2023-11-14T00:00:00Z", "2023-11-15T00:00:00Z");
+    assert_eq!(texts(&then, "at_risk", "path"), ["/srv/a"], "the other one is damaged, not only at risk");
+    assert_eq!(texts(&then, "at_risk", "touched"), ["content"]);
+    assert_eq!(texts(&then, "at_risk", "at"), ["2023-11-14T22:13:20Z"]);
+    assert_eq!(texts(&then, "timeline", "what"), ["window_begin", "first_damage", "last_damage", "window_end", "scan"]);
+    let later = judged("2023-11-20T00:00:00Z", "2023-11-21T00:00:00Z");
+    assert_eq!(texts(&later, "at_risk", "path"), [""; 0]);
+}

@@ -105,6 +105,7 @@ fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
     put(&top.join("work/site/first.conf"), "first of two, long enough to be told\n");
     let call = rectify(top, &["check", "e", "--json", "--python", &python]);
     assert!(call.stdout.contains("\"stale\"") && !call.stdout.contains("\"not_deployed\""), "{}", call.stdout);
+    assert!(call.stdout.contains("size and modification time are those of the baseline of "), "{}", call.stdout);
 }
 
 /// The definition moves on to a revision with a third file.

@@ -104,14 +104,17 @@ fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
     }
 }
 
-/// What only a later revision of the definition makes than the one that the unit is at, as far as its other files tell.
+/// What the last revision of the definition before this one did not make, where nothing of the unit is of a later one. What
+/// earlier ones did not make either was probably deployed since.
 fn not_yet_made(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Option<String> {
     let Artifact { host, path, unit, authority, .. } = &claim.artifact;
     let was_there =
         || case.revisions.iter().any(|revision| !revision.is_made() && revision.content(host, path).is_some());
-    let (index, revision) =
-        case.revisions.iter().enumerate().find(|(_, revision)| revision.is_made() && revision.lacks(host, path))?;
-    let is_new = *authority == Authority::Definition && known.advanced(index, unit).is_none() && !was_there();
+    let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| revision.is_made())?;
+    let is_new = *authority == Authority::Definition
+        && revision.lacks(host, path)
+        && known.advanced(index, unit).is_none()
+        && !was_there();
     is_new.then(|| format!("{} does not make it, and nothing of this unit is of a later one", revision.name))
 }
 

@@ -137,8 +137,10 @@ impl<'a> Known<'a> {
                 }
             }
         }
-        for (artifact, seen) in self.claimed_and_seen() {
-            self.note_earlier(&artifact, &seen, &mut advanced);
+        if self.case.revisions.iter().any(Revision::is_made) {
+            for (artifact, seen) in self.claimed_and_seen() {
+                self.note_earlier(&artifact, &seen, &mut advanced);
+            }
         }
         for (artifact, _) in self.claimed_and_seen().filter(|(artifact, _)| is_only_made(artifact)) {
             let Some(root) = self.root(&artifact.unit) else { continue };

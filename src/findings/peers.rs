@@ -25,9 +25,8 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
     if case.scans.len() < FEWEST {
         return;
     }
-    // What only code decides is decided alike where the same code runs.
-    let is_open = |kind| matches!(kind, WhyKind::NoReference | WhyKind::Code | WhyKind::NotModelled);
-    let judgeable = findings.unverified.alike().filter(|one| !one.unseen && is_open(one.why.kind));
+    // What code decides may be meant to differ: one host is the primary, the others follow it.
+    let judgeable = findings.unverified.alike().filter(|one| !one.unseen && one.why.kind == WhyKind::NoReference);
     let mut units: BTreeMap<&str, Vec<Alike<'_>>> = BTreeMap::new();
     for one in judgeable {
         units.entry(unit_without_host(&one)).or_default().push(one);
@@ -165,7 +164,7 @@ mod tests {
             };
             scan.observations.insert(path.clone(), Sighting::Present(Box::new(seen)));
             scans.push(scan);
-            let why = Why::new(WhyKind::Code, "made by code");
+            let why = Why::new(WhyKind::NoReference, "no RECORD lists it");
             let unit = format!("{host}/app").as_str().into();
             findings.unverified.insert(Unverified { host, unit, path: Some(path.clone()), why, unseen: false });
         }

@@ -46,9 +46,9 @@ pub(super) fn declared(manifest: &Manifest) -> BTreeSet<Key> {
     manifest.artifacts.iter().filter(is_made).map(|artifact| (artifact.host, artifact.path)).collect()
 }
 
-/// What earlier revisions of the definition would have made, of what it makes now (`declared`) and else: asked only when something differs from the definition that
-/// may be an earlier version of it, only where the definition is in a git repository, and only until everything that
-/// differs is told.
+/// What earlier revisions of the definition would have made, of what it makes now (`declared`) and else: asked only when
+/// something differs from the definition that may be an earlier version of it, only where the definition is in a git
+/// repository, and only until everything that differs is told.
 pub(super) fn revisions(
     request: &Request,
     config: &Config,
@@ -99,10 +99,8 @@ pub(super) fn revisions(
         };
         match remembered(request, config, manifest, commit, evaluate) {
             Ok(made) => {
-                untold.retain(|key, live| match live {
-                    Some(live) => made.contents.get(key) != Some(live),
-                    None => made.names.contains(key),
-                });
+                // Of what is missing, only the last revision before this one tells anything.
+                untold.retain(|key, live| live.as_ref().is_some_and(|live| made.contents.get(key) != Some(live)));
                 let name = format!("revision {short}");
                 let lacking = declared.iter().filter(|_| made.complete).filter(|key| !made.names.contains(key));
                 earlier.revisions.push(Revision::made(name, made.contents, lacking.cloned()));

@@ -141,6 +141,19 @@ fn a_file_that_is_gone_beside_one_of_a_later_revision_is_lost() {
 }
 
 #[test]
+fn what_was_made_for_more_than_one_revision_is_lost() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    add_third(top);
+    put(&top.join("README"), "another commit\n");
+    git(top, &["add", "-A"]);
+    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    let (code, findings) = judged(top, "two", "two");
+    assert_eq!((code, &findings[..]), (3, &[told("third.conf", "damage", "missing")][..]));
+}
+
+#[test]
 fn an_old_file_of_a_unit_that_is_not_at_the_newest_revision_is_a_lost_write_all_the_same() {
     let Some(project) = project() else { return };
     let top = project.path();

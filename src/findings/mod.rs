@@ -121,10 +121,10 @@ fn unknown_of_packages(scan: &Scan, packages: &Packages) -> Vec<Unverified> {
         let text = "its packages were asked for, and no package database was found (dpkg, rpm, Portage, Nix)";
         unknown.push(entry(WhyKind::NoReference, text.to_owned(), true));
     }
-    if let Some(way) = scan.read.argument() {
+    if !scan.read.is_cached() && packages.databases.iter().any(|database| database == "nix") {
         let text =
-            format!("packaged files were read through memory only, `--read {way}` or not: the disk may have others");
-        unknown.push(entry(WhyKind::NotModelled, text, false));
+            "what Nix has one digest of as a whole was read through memory only: the disk may have something else";
+        unknown.push(entry(WhyKind::NotModelled, text.to_owned(), false));
     }
     if packages.lost > 0 {
         let text = format!("{} packaged paths were not compared", packages.lost);

@@ -54,7 +54,7 @@ pub(super) fn read_all(way: Way<'_>, files: Vec<FileToRead>, asked: &Asked<'_>) 
 /// Reads through memory, then what the disk has.
 fn both(way: Way<'_>, files: Vec<FileToRead>) -> Contents {
     let in_memory = super::digest::read_all(way, files, None);
-    let disk = at_once(|| compare(way, &in_memory));
+    let disk = compare(way, &in_memory);
     Contents { files: in_memory, disk }
 }
 
@@ -192,17 +192,14 @@ pub(super) fn read_small(root: &LiveRoot, path: &TargetPath, limit: u64) -> Resu
 }
 
 /// Holds what memory has against what the disk has.
-fn compare(way: Way<'_>, in_memory: &[(TargetPath, SeenContent)]) -> BTreeMap<TargetPath, OnDisk> {
+pub(super) fn compare(way: Way<'_>, in_memory: &[(TargetPath, SeenContent)]) -> BTreeMap<TargetPath, OnDisk> {
     way.monitor.begin("reading past the page cache", Some(in_memory.len() as u64));
-    let found = in_memory
-        .par_iter()
-        .map_init(Buffer::default, |buffer, (path, content)| {
-            way.monitor.advance(1);
-            let SeenContent::Read { digests, .. } = content else { return None };
-            Some((path.clone(), compare_one(way, path, digests, buffer)?))
-        })
-        .flatten()
-        .collect();
+    let one = |buffer: &mut Buffer, (path, content): &(TargetPath, SeenContent)| {
+        way.monitor.advance(1);
+        let SeenContent::Read { digests, .. } = content else { return None };
+        Some((path.clone(), compare_one(way, path, digests, buffer)?))
+    };
+    let found = at_once(|| in_memory.par_iter().map_init(Buffer::default, one).flatten().collect());
     way.monitor.end();
     found
 }

@@ -31,7 +31,7 @@ pub mod walk;
 use crate::io::disk::LiveRoot;
 use crate::live::engine::throttle::Throttle;
 use crate::model::manifest::Manifest;
-use crate::model::observation::{ReadMode, Scan};
+use crate::model::observation::{OnDisk, ReadMode, Scan, SeenContent};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
@@ -99,6 +99,17 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
     }
     monitor.end();
     scan
+}
+
+/// Which files the disk has otherwise than memory, or cannot be asked for.
+pub fn compare_with_disk(
+    root: &LiveRoot,
+    in_memory: &[(TargetPath, SeenContent)],
+    io_limit: Option<u64>,
+    monitor: &dyn Monitor,
+) -> BTreeMap<TargetPath, OnDisk> {
+    let throttle = io_limit.map(Throttle::new);
+    direct::compare(Way { root, throttle: throttle.as_ref(), monitor }, in_memory)
 }
 
 /// The scan of a host that could not be looked at.

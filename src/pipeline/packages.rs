@@ -1,6 +1,7 @@
 //! Holding a host against its package databases: what they say goes into one compact table, the tree is compared with
 //! it, and what differs is kept in the scan.
 
+mod on_disk;
 mod upgrades;
 
 use crate::io::disk::LiveRoot;
@@ -58,6 +59,9 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: 
     for (path, unit, evidence) in table.damaged_trees(root) {
         let package = *kept.entry(unit).or_insert_with(|| table.keep(unit, &mut found.packages));
         found.trees.push((path, package, evidence));
+    }
+    if !scan.read.is_cached() {
+        on_disk::add((root, options.io_limit, monitor), scan, &table, (&mut found, &mut kept));
     }
     found.deviations.sort_by(|a, b| (&a.path, a.package).cmp(&(&b.path, b.package)));
     found.upgrades = upgrades::find(root, scan, &found);

@@ -181,6 +181,46 @@ fn rescue_directory(plan: &Value) -> String {
 }
 
 #[test]
+fn a_packaged_file_that_only_memory_has_right_is_found_in_both_ways_past_the_cache() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    let (new, old) = (block('N'), block('O'));
+    for name in ["config", "sound", "behind"] {
+        disk.write(name, if name == "behind" { &old } else { &new });
+    }
+    let fields = ["Package: demo", "Status: install ok installed", "Version: 1", "Architecture: all"];
+    let fields = [&fields[..], &["Maintainer: A <a@example.com>", "Description: a test\n\n"]].concat();
+    disk.write("var/lib/dpkg/status", &fields.join("\n"));
+    disk.write("var/lib/dpkg/info/demo.list", "/.\n/config\n/sound\n/behind\n");
+    let sum = tool(disk.directory.path(), &["md5sum", "live/sound"]);
+    let sum = sum.split_whitespace().next().expect("a sum");
+    let sums: String = ["config", "sound", "behind"].iter().map(|name| format!("{sum}  {name}\n")).collect();
+    disk.write("var/lib/dpkg/info/demo.md5sums", &sums);
+    disk.change_beneath("config", &old);
+    disk.change_beneath("behind", &new);
+    let check = |way: &str| {
+        let root = format!("h={}", disk.path("").display());
+        rectify(disk.directory.path(), &["check", "system", "--root", &root, "--json", "--read", way])
+    };
+    assert_eq!(found(&check("cached")).keys().collect::<Vec<_>>(), ["behind"], "memory hides what the disk has lost");
+    let expected = [("behind", "cache_older_than_disk"), ("config", "cache_newer_than_disk")];
+    for way in ["both", "direct"] {
+        let call = check(way);
+        assert_eq!(found(&call), expected.map(|(name, damage)| (name.to_owned(), damage.to_owned())).into());
+        let view: Value = serde_json::from_str(&call.stdout).expect("it was read before");
+        assert_eq!(view["findings"][1]["certainty"], "proved", "its package tells which is right");
+        assert_eq!(
+            (&view["summary"]["checked"], &view["summary"]["intact"]),
+            (&3.into(), &2.into()),
+            "{way}: {}",
+            call.stdout
+        );
+    }
+}
+
+#[test]
 fn direct_reading_shows_the_disk_and_leaves_the_cache_alone() {
     if !is_root() {
         return skip("only root can mount");

@@ -345,20 +345,6 @@ fn what_pip_upgraded_is_one_cause_and_what_is_damaged_beside_it_stays_damage() {
 }
 
 #[test]
-fn what_was_read_of_packages_through_memory_only_is_said() {
-    let installed = Installed::typical();
-    let root = format!("h={}", installed.root().display());
-    let call =
-        |way: &str| crate::program::rectify(installed.top.path(), &["check", "system", "--root", &root, "--read", way]);
-    assert!(!call("cached").stdout.contains("through memory"));
-    for way in ["direct", "both"] {
-        let call = call(way);
-        assert!(call.stdout.contains("packaged files were read through memory only"), "{}", call.stdout);
-        assert!(!call.stdout.contains("In sync:"), "{}", call.stdout);
-    }
-}
-
-#[test]
 fn a_tree_without_any_package_database_is_incomplete_and_never_in_sync() {
     let installed = Installed::empty();
     tool(installed.top.path(), &["mkdir", "bare"]);

@@ -177,7 +177,7 @@ def installed(case):
 
 def main():
     os.environ.pop('BUILDOUT_HOME', None)
-    print(json.dumps(facts()), file=REAL_STDOUT)
+    print(json.dumps(facts()), file=REAL_STDOUT, flush=True)
     for line in sys.stdin:
         case = json.loads(line)
         if 'home' in case:

@@ -146,8 +146,9 @@ pub(super) struct Global {
     /// Look at the packages of the operating system, too (dpkg, rpm, Portage, Nix)
     #[arg(long, global = true)]
     pub(super) packages: bool,
-    /// The most bytes a second to read of files and packages, such as 50M. To be gentle with everything: nice -n 19
-    /// ionice -c 3 rectify ..., as far as the disk's I/O scheduler heeds it
+    /// The most bytes a second to read of files and packages, such as 50M; second looks, archives and backups are not
+    /// held back. To be gentle with everything: nice -n 19 ionice -c 3 rectify ..., as far as the disk's I/O scheduler
+    /// heeds it
     #[arg(long, value_name = "BYTES", global = true, value_parser = bytes)]
     pub(super) io_limit: Option<u64>,
     /// An earlier scan of a host, made with `rectify scan --blocks`, for what nothing else tells of (repeatable)

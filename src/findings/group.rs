@@ -55,8 +55,8 @@ fn absent(findings: &mut Findings) -> Option<Group> {
 
 type Found = (Cause, TargetPath, Vec<usize>);
 
-/// A distribution of a package in whose place pip put another version, whose RECORD proves it. What that does not explain stays
-/// what it is.
+/// A distribution of a package in whose place pip put another version, whose RECORD proves it. What that does not explain
+/// stays what it is.
 fn upgraded(scan: &Scan, all: &[Finding], members: &[usize]) -> Option<Found> {
     let upgrades = &scan.packages.as_ref()?.upgrades;
     upgrades.iter().find_map(|upgrade| {

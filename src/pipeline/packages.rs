@@ -1,5 +1,8 @@
 //! Holding a host against its package databases: what they say goes into one compact table, the tree is compared with
 //! it, and what differs is kept in the scan.
+//!
+//! [`on_disk`] holds memory against the disk where that is asked for; [`upgrades`] tells what pip put in the place of a
+//! package.
 
 mod on_disk;
 mod upgrades;

@@ -1,7 +1,7 @@
 //! Which revision is deployed: what earlier revisions of the definition would have made.
 //!
-//! Neither batou nor buildout records it. Content that differs from the definition, but is what an earlier revision makes, was not edited
-//! and is no damage: the change is not deployed yet, or the write of a deployment was lost.
+//! Neither batou nor buildout records it. Content that differs from the definition, but is what an earlier revision
+//! makes, was not edited and is no damage: the change is not deployed yet, or the write of a deployment was lost.
 
 use super::Request;
 use super::definition::Config;
@@ -102,7 +102,9 @@ pub(super) fn revisions(
                 // Of what is missing, only the last revision before this one tells anything.
                 untold.retain(|key, live| live.as_ref().is_some_and(|live| made.contents.get(key) != Some(live)));
                 let name = format!("revision {short}");
-                let lacking = declared.iter().filter(|_| made.complete).filter(|key| !made.names.contains(key));
+                // A revision that was skipped may have made it.
+                let is_told = made.complete && earlier.skipped.is_empty();
+                let lacking = declared.iter().filter(|key| is_told && !made.names.contains(key));
                 earlier.revisions.push(Revision::made(name, made.contents, lacking.cloned()));
             }
             // It tells nothing; the others may.
@@ -119,7 +121,8 @@ pub(super) fn revisions(
     earlier
 }
 
-/// What differs from the definition and may be of an earlier version of it, with its live content; `None` for what is missing.
+/// What differs from the definition and may be of an earlier version of it, with its live content; `None` for what is
+/// missing.
 fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<Key, Option<Digest>> {
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
     let may_be_older = |finding: &Finding| {

@@ -35,9 +35,7 @@ fn project() -> Option<tempfile::TempDir> {
     git(top, &["init", "-q"]);
     for version in ["one", "two"] {
         put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", version));
-        git(top, &["add", "-A"]);
-        let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
-        git(top, &[&who[..], &["commit", "-qm", version]].concat());
+        commit(top, version);
     }
     Some(project)
 }
@@ -45,6 +43,12 @@ fn project() -> Option<tempfile::TempDir> {
 fn put(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("it lies in a directory")).expect("the directory can be made");
     std::fs::write(path, text).expect("it can be written");
+}
+
+/// Commits everything.
+fn commit(project: &Path, message: &str) {
+    git(project, &["add", "-A"]);
+    git(project, &["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "commit", "-qm", message]);
 }
 
 fn git(directory: &Path, arguments: &[&str]) {
@@ -112,9 +116,7 @@ fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
 fn add_third(project: &Path) {
     let third = "        self += File('third.conf', content='third of three, long enough to be told\\n')\n";
     put(&project.join("components/site/component.py"), &(COMPONENT.replace("VERSION", "two") + third));
-    git(project, &["add", "-A"]);
-    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
-    git(project, &[&who[..], &["commit", "-qm", "three"]].concat());
+    commit(project, "three");
 }
 
 #[test]
@@ -130,12 +132,10 @@ fn a_file_that_is_gone_beside_one_of_a_later_revision_is_lost() {
     let Some(project) = project() else { return };
     let top = project.path();
     add_third(top);
-    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
     let component = top.join("components/site/component.py");
     let text = std::fs::read_to_string(&component).expect("it is there");
     put(&component, &text.replace("first of two", "first of four"));
-    git(top, &["add", "-A"]);
-    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    commit(top, "four");
     let (code, findings) = judged(top, "four", "two");
     assert_eq!((code, &findings[..]), (3, &[told("third.conf", "damage", "missing")][..]));
 }
@@ -146,9 +146,18 @@ fn what_was_made_for_more_than_one_revision_is_lost() {
     let top = project.path();
     add_third(top);
     put(&top.join("README"), "another commit\n");
-    git(top, &["add", "-A"]);
-    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
-    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    commit(top, "four");
+    let (code, findings) = judged(top, "two", "two");
+    assert_eq!((code, &findings[..]), (3, &[told("third.conf", "damage", "missing")][..]));
+}
+
+#[test]
+fn what_the_last_revision_did_not_make_is_lost_all_the_same_where_that_one_cannot_be_evaluated() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    put(&top.join("components/site/component.py"), "this is no Python\n");
+    commit(top, "broken");
+    add_third(top);
     let (code, findings) = judged(top, "two", "two");
     assert_eq!((code, &findings[..]), (3, &[told("third.conf", "damage", "missing")][..]));
 }
@@ -157,10 +166,8 @@ fn what_was_made_for_more_than_one_revision_is_lost() {
 fn an_old_file_of_a_unit_that_is_not_at_the_newest_revision_is_a_lost_write_all_the_same() {
     let Some(project) = project() else { return };
     let top = project.path();
-    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
     put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", "three"));
-    git(top, &["add", "-A"]);
-    git(top, &[&who[..], &["commit", "-qm", "three"]].concat());
+    commit(top, "three");
     let (code, findings) = judged(top, "two", "one");
     let expected = [told("first.conf", "change", "not_deployed"), told("second.conf", "damage", "stale")];
     assert_eq!((code, &findings[..]), (3, &expected[..]));
@@ -195,12 +202,9 @@ fn a_revision_that_cannot_be_evaluated_is_skipped_and_said() {
     let Some(project) = project() else { return };
     let top = project.path();
     put(&top.join("components/site/component.py"), "this is no Python\n");
-    git(top, &["add", "-A"]);
-    let who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
-    git(top, &[&who[..], &["commit", "-qm", "three"]].concat());
+    commit(top, "three");
     put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", "four"));
-    git(top, &["add", "-A"]);
-    git(top, &[&who[..], &["commit", "-qm", "four"]].concat());
+    commit(top, "four");
     put(&top.join("work/site/first.conf"), "first of two, long enough to be told\n");
     put(&top.join("work/site/second.conf"), "second of two, long enough to be told\n");
     let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");

@@ -3,7 +3,7 @@
 //! Every file with a digest is read past the page cache and held against what memory has of it. Where both differ the
 //! file becomes a deviation, also one that is right in memory: then its package tells which of the two is.
 
-use super::{Deviating, Table, deviation, see};
+use super::{Table, deviation, see};
 use crate::io::disk::LiveRoot;
 use crate::live::compare_with_disk;
 use crate::model::content::Digest;
@@ -86,8 +86,7 @@ fn deviate(
     let Ok(Some(mut seen)) = root.look(path) else { return };
     seen.content = Some(SeenContent::Read { digests: vec![claimed(table, index)], captured: None, closer: None });
     let claim = table.claims.get(index);
-    let packages: &mut Vec<Deviating> = &mut found.packages;
-    let package = *kept.entry(claim.unit).or_insert_with(|| table.keep(claim.unit, packages));
+    let package = *kept.entry(claim.unit).or_insert_with(|| table.keep(claim.unit, &mut found.packages));
     found.deviations.push(deviation(path.clone(), &claim, package));
     found.intact = found.intact.saturating_sub(1);
     see(scan, path.clone(), Sighting::Present(Box::new(seen)));

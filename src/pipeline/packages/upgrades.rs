@@ -1,18 +1,19 @@
 //! Python distributions that were upgraded beside the package manager: pip removes the metadata that a package brought and
 //! puts its own in.
 //!
-//! Takes what differs from the databases; gives what a newer RECORD beside a lost one explains. Only files that are as the
-//! newer RECORD says, and names that it does not have, are explained: what is damaged stays damaged.
+//! Takes what differs from the databases; gives what a newer RECORD beside a lost one explains. That are only files that
+//! are as the newer RECORD says, the metadata that is gone, and names that are gone beside modules of the same name: what
+//! pip had no reason to touch stays what it is.
 
 use crate::io::disk::LiveRoot;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::observation::{Scan, Sighting};
 use crate::model::package::{Deviation, Packages, Upgrade};
 use crate::model::path::TargetPath;
+use crate::references::packages::content;
 use crate::references::python_metadata::{canonical, named};
 use crate::references::wheel_record::{self, Hash};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 
 /// A larger RECORD is not read, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -28,9 +29,8 @@ pub(super) fn find(root: &LiveRoot, scan: &Scan, packages: &Packages) -> Vec<Upg
     }
     let explained = |(package, info): (u32, TargetPath)| {
         let newer = Newer::beside(root, &info)?;
-        let own = packages.deviations.iter().filter(|one| one.package == package);
-        let paths: Vec<TargetPath> =
-            own.map(|one| &one.path).filter(|path| newer.explains(scan, path)).cloned().collect();
+        let own = packages.deviations.iter().filter(|one| one.package == package).map(|one| &one.path);
+        let paths: Vec<TargetPath> = own.filter(|path| newer.explains(scan, path)).cloned().collect();
         Some(Upgrade { by: newer.name, directory: newer.site, paths })
     };
     gone.into_iter().filter_map(explained).filter(|upgrade| !upgrade.paths.is_empty()).collect()
@@ -41,6 +41,8 @@ struct Newer {
     /// Name and version.
     name: String,
     site: TargetPath,
+    /// The metadata that is gone.
+    old: TargetPath,
     files: BTreeMap<TargetPath, Option<Digest>>,
 }
 
@@ -52,28 +54,37 @@ impl Newer {
         let mut others = beside.filter(|other| other != info && distribution(other).as_ref() == Some(&name));
         let (other, None) = (others.next()?, others.next()) else { return None };
         let (_, version) = named(&other)?;
-        let mut bytes = Vec::new();
-        let file = root.open_file(&other.join("RECORD")).ok()?;
-        file.take(LIMIT).read_to_end(&mut bytes).ok()?;
+        let bytes = content(root, &other.join("RECORD"), LIMIT).ok()??;
         let record = wheel_record::parse(&bytes).ok()?;
         let file = |row: wheel_record::Row| {
             let digest = if let Hash::Known(digest) = row.hash { Some(digest) } else { None };
             (site.join(row.path), digest)
         };
         let files = record.rows.into_iter().map(file).collect();
-        Some(Self { name: format!("{name} {version}"), site, files })
+        Some(Self { name: format!("{name} {version}"), site, old: info.clone(), files })
+    }
+
+    /// Whether it has files in the same package of Python as a path: then pip replaced that.
+    fn has_beside(&self, path: &TargetPath) -> bool {
+        let own = top(&self.site, path);
+        own.is_some() && self.files.keys().any(|file| file != path && top(&self.site, file) == own)
     }
 
     /// Whether a path is as it is because of it.
     fn explains(&self, scan: &Scan, path: &TargetPath) -> bool {
         match (self.files.get(path), &*scan.sighting(path)) {
-            (None, Sighting::Absent) => true,
+            (None, Sighting::Absent) => path.is_below(&self.old) || self.has_beside(path),
             (Some(Some(digest)), Sighting::Present(seen)) if digest.algorithm == Algorithm::Sha256 => {
                 seen.digest(Algorithm::Sha256) == Some(digest)
             }
             _ => false,
         }
     }
+}
+
+/// What lies directly in `site-packages` on the way to a path.
+fn top<'a>(site: &TargetPath, path: &'a TargetPath) -> Option<&'a [u8]> {
+    path.relative_to(site)?.split(|&byte| byte == b'/').next()
 }
 
 /// The distribution that a metadata directory is of, in its compared spelling: `*.dist-info`, or the older `*.egg-info`,

@@ -171,11 +171,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The whole of a database's file; `None` when it is not there.
+/// The whole of a file that may not be large; `None` when it is not there.
 ///
 /// # Errors
 /// When it cannot be read to its end or is larger than `limit` bytes.
-fn content(root: &LiveRoot, path: &TargetPath, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
+pub(crate) fn content(root: &LiveRoot, path: &TargetPath, limit: u64) -> Result<Option<Vec<u8>>, Failure> {
     let size = match root.look(path)? {
         None => return Ok(None),
         Some(seen) if seen.size > limit => {

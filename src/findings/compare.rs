@@ -278,7 +278,7 @@ pub(super) fn finding(claim: &Claim, seen: Option<&Seen>, diagnosis: Diagnosis) 
         secret: claim.secret,
         live: closer.filter(|_| !claim.secret).and_then(|closer| closer.bytes.clone()),
         size: seen.map(|seen| seen.size),
-        blocks: closer.map(|closer| closer.runs.clone()).unwrap_or_default(),
+        blocks: diagnosis.runs.or_else(|| Some(closer?.runs.clone())).unwrap_or_default(),
         origin: artifact.origin.clone(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::known::{self, Known};
-use super::{Case, Revision};
+use super::{Case, Revision, earlier_blocks};
 use crate::model::artifact::{Artifact, Authority, Expected, Vigilance};
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::finding::{Certainty, Class, Damage};
@@ -18,11 +18,13 @@ pub(super) struct Diagnosis {
     pub(super) class: Class,
     pub(super) certainty: Certainty,
     pub(super) evidence: Vec<String>,
+    /// Its blocks, where more is known of them than when they were read.
+    pub(super) runs: Option<Vec<Run>>,
 }
 
 impl Diagnosis {
     pub(super) fn new(damage: Damage, class: Class, certainty: Certainty, evidence: Vec<String>) -> Self {
-        Self { damage, class, certainty, evidence }
+        Self { damage, class, certainty, evidence, runs: None }
     }
 
     pub(super) fn damage(damage: Damage, certainty: Certainty, evidence: Vec<String>) -> Self {
@@ -39,7 +41,8 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known
     if let Some(diagnosis) = whole {
         return diagnosis;
     }
-    let mut diagnosis = from_blocks(seen);
+    let told = earlier_blocks::told_by_revisions(case, artifact, seen, known);
+    let mut diagnosis = from_closer(seen, told.as_ref().or_else(|| seen.closer()));
     if let Some(reason) = unwritten(case, claim, seen, known)
         && diagnosis.class == Class::Drift
     {
@@ -49,6 +52,7 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known
         diagnosis.evidence.push(reason.0);
     }
     diagnosis.evidence.extend(old_inode(case, artifact, seen));
+    diagnosis.runs = told.map(|closer| closer.runs);
     diagnosis
 }
 
@@ -165,14 +169,18 @@ fn is_expected(expected: &Expected, point: &RestorePoint) -> bool {
 
 /// Names the damage by its blocks.
 pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
+    from_closer(seen, seen.closer())
+}
+
+fn from_closer(seen: &Seen, closer: Option<&Closer>) -> Diagnosis {
     if seen.size == 0 {
         return Diagnosis::damage(Damage::Truncated, Certainty::Proved, vec!["the file is empty".into()]);
     }
-    let Some(closer) = seen.closer() else {
+    let Some(closer) = closer else {
         let evidence = vec!["the digest differs from the reference".to_owned()];
         return Diagnosis::damage(Damage::Changed, Certainty::Proved, evidence);
     };
-    let evidence = vec![describe(&closer.runs)];
+    let evidence = vec![describe(closer)];
     let damage = |damage, certainty| Diagnosis::damage(damage, certainty, evidence.clone());
     let bad = proved(closer);
     let only = |class: BlockClass| bad.len() == 1 && bad.contains(&class);
@@ -198,7 +206,8 @@ pub(super) fn from_blocks(seen: &Seen) -> Diagnosis {
         return damage(Damage::Torn, Certainty::Likely);
     }
     if only(BlockClass::Older) {
-        return damage(Damage::Stale { as_of: "an earlier version".into() }, Certainty::Likely);
+        let as_of = closer.older.clone().unwrap_or_else(|| "an earlier version".into());
+        return damage(Damage::Stale { as_of }, Certainty::Likely);
     }
     if only(BlockClass::Foreign) {
         return damage(Damage::Foreign { from: stranger(closer) }, Certainty::Likely);
@@ -295,22 +304,26 @@ fn untold(closer: &Closer, evidence: Vec<String>) -> Diagnosis {
 }
 
 /// One sentence on the blocks.
-fn describe(runs: &[Run]) -> String {
+fn describe(closer: &Closer) -> String {
+    let runs = &closer.runs;
     let total: u64 = runs.iter().map(|run| run.len).sum();
     let mut counts: BTreeMap<BlockClass, u64> = BTreeMap::new();
     for run in runs {
         *counts.entry(run.class).or_default() += run.len;
     }
     let word = |class: BlockClass| match class {
-        BlockClass::Expected => "as expected",
-        BlockClass::Older => "of an older version",
-        BlockClass::Zero => "all zero",
-        BlockClass::Foreign => "of another file",
-        BlockClass::Torn => "torn",
-        BlockClass::Random => "random",
-        BlockClass::Absent => "missing at the end",
-        BlockClass::Text => "other text",
-        BlockClass::Unknown => "different",
+        BlockClass::Expected => "as expected".to_owned(),
+        BlockClass::Older => match &closer.older {
+            Some(name) => format!("as in {name}"),
+            None => "of older versions".to_owned(),
+        },
+        BlockClass::Zero => "all zero".to_owned(),
+        BlockClass::Foreign => "of another file".to_owned(),
+        BlockClass::Torn => "torn".to_owned(),
+        BlockClass::Random => "random".to_owned(),
+        BlockClass::Absent => "missing at the end".to_owned(),
+        BlockClass::Text => "other text".to_owned(),
+        BlockClass::Unknown => "different".to_owned(),
     };
     let parts: Vec<String> = counts.iter().map(|(class, count)| format!("{count} {}", word(*class))).collect();
     format!("of {total} block{}: {}", if total == 1 { "" } else { "s" }, parts.join(", "))
@@ -354,7 +367,7 @@ mod tests {
             let from = |at| (at == 2).then(|| TargetPath::new("/lib/other.py"));
             let run = |(at, class): (u64, &BlockClass)| Run { at, len: 1, class: *class, from: from(at) };
             let runs = (0..).zip(classes).map(run).collect();
-            let closer = Closer { text: false, utf8: false, runs, bytes: None, tells: Some(code.clone()), whole };
+            let closer = Closer { runs, tells: Some(code.clone()), whole, ..Closer::default() };
             let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(Box::new(closer)) };
             from_blocks(&Seen { size: 9, content: Some(content), ..Seen::new(Kind::File) }).damage
         };

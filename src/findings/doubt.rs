@@ -244,7 +244,7 @@ mod tests {
             (seen.mtime, seen.size) = stamp;
             let Some(SeenContent::Read { closer, .. }) = &mut seen.content else { panic!("it was read") };
             let runs = vec![Run { at: 0, len: 1, class: BlockClass::Zero, from: None }];
-            let zeros = Closer { text: false, utf8: false, runs, bytes: None, tells: None, whole: false };
+            let zeros = Closer { runs, ..Closer::default() };
             *closer = Some(Box::new(zeros));
         });
         assert_eq!(judged(&live, &before).findings.len(), 1);

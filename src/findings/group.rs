@@ -237,14 +237,7 @@ mod tests {
     }
 
     fn scan(path: &str, text: &str) -> Scan {
-        let closer = Closer {
-            text: true,
-            utf8: true,
-            runs: Vec::new(),
-            bytes: Some(Blob::from(text)),
-            tells: None,
-            whole: false,
-        };
+        let closer = Closer { text: true, utf8: true, bytes: Some(Blob::from(text)), ..Closer::default() };
         let content = SeenContent::Read { digests: Vec::new(), captured: None, closer: Some(Box::new(closer)) };
         let seen = Seen { mode: 0o644, size: text.len() as u64, content: Some(content), ..Seen::new(Kind::File) };
         let mut scan = Scan::new("h".into(), 0);

@@ -16,6 +16,7 @@ mod claim;
 mod compare;
 mod damage;
 pub mod doubt;
+mod earlier_blocks;
 pub mod group;
 pub mod incident;
 mod intrinsic;
@@ -33,7 +34,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::UnitId;
 use crate::model::unverified::Unverified;
 
-pub use revision::Revision;
+pub use revision::{MadeFile, Revision};
 
 /// Everything that a judgement rests on.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,11 @@
 //! An earlier state to hold against: what one revision of the definition makes, or what an earlier scan saw.
 
+use crate::model::blocks::BlockDigests;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,23 +29,35 @@ enum Held {
 /// What a revision of the definition makes on one host.
 #[derive(Debug, Clone, Default)]
 struct Made {
-    /// SHA-256 of the files whose content it determines.
-    contents: BTreeMap<TargetPath, Digest>,
+    /// The files whose content it determines.
+    contents: BTreeMap<TargetPath, MadeFile>,
     /// What the definition makes now and this revision does not.
     lacking: BTreeSet<TargetPath>,
 }
 
+/// A file whose content a revision of the definition determines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFile {
+    /// SHA-256 of the content.
+    pub digest: Digest,
+    /// Its size in bytes, where it is known.
+    pub size: Option<u64>,
+    /// The digests of its blocks; none where the content is a secret, or only known by its digest.
+    #[serde(skip_serializing_if = "BlockDigests::is_empty", default)]
+    pub blocks: BlockDigests,
+}
+
 impl Revision {
-    /// What a revision of the definition makes: SHA-256 by path, of the files whose content it determines; and the paths that
-    /// the definition makes now and this revision certainly does not.
+    /// What a revision of the definition makes: the files whose content it determines; and the paths that the definition
+    /// makes now and this revision certainly does not.
     pub fn made(
         name: String,
-        contents: impl IntoIterator<Item = ((HostName, TargetPath), Digest)>,
+        contents: impl IntoIterator<Item = ((HostName, TargetPath), MadeFile)>,
         lacking: impl IntoIterator<Item = (HostName, TargetPath)>,
     ) -> Self {
         let mut hosts: BTreeMap<HostName, Made> = BTreeMap::new();
-        for ((host, path), digest) in contents {
-            hosts.entry(host).or_default().contents.insert(path, digest);
+        for ((host, path), file) in contents {
+            hosts.entry(host).or_default().contents.insert(path, file);
         }
         for (host, path) in lacking {
             hosts.entry(host).or_default().lacking.insert(path);
@@ -64,8 +78,16 @@ impl Revision {
     /// The SHA-256 of a file then.
     pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<Digest> {
         match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.contents.get(path).cloned(),
+            Held::Made(hosts) => hosts.get(host)?.contents.get(path).map(|file| file.digest.clone()),
             Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256).cloned(),
+        }
+    }
+
+    /// What it makes of a file, where it is a revision of the definition.
+    pub fn made_file(&self, host: &HostName, path: &TargetPath) -> Option<&MadeFile> {
+        match &self.held {
+            Held::Made(hosts) => hosts.get(host)?.contents.get(path),
+            Held::Seen(_) => None,
         }
     }
 
@@ -88,7 +110,7 @@ impl Revision {
         match &self.held {
             Held::Made(hosts) => {
                 let of_host = hosts.get(host).into_iter().flat_map(|made| &made.contents);
-                Box::new(of_host.map(|(path, digest)| (path.clone(), digest.clone())))
+                Box::new(of_host.map(|(path, file)| (path.clone(), file.digest.clone())))
             }
             Held::Seen(scan) if scan.host == *host => Box::new(
                 scan.observations

@@ -14,7 +14,7 @@ use crate::live::format::Format;
 use crate::live::needles::{Found, NeedleId, Needles};
 use crate::live::plausible;
 use crate::live::sectors::{SECTOR, is_torn};
-use crate::model::blocks::{BlockDigests, STEPS, ladder, steps_within};
+use crate::model::blocks::{Agreement, BlockDigests, ladder};
 use crate::model::content::Blob;
 use crate::model::observation::{BLOCK, BlockClass, Closer, Failure, ReadMode, Run};
 use crate::model::path::TargetPath;
@@ -25,6 +25,15 @@ pub const LIMIT: u64 = 256 << 20;
 /// The most bytes of a text file that are kept for its diff.
 pub const DIFF_LIMIT: usize = 1 << 20;
 
+/// An earlier version of a file.
+#[derive(Debug, Clone)]
+pub struct Earlier<T> {
+    /// What it is called: a snapshot, or the baseline of a time.
+    pub name: String,
+    /// What it held.
+    pub held: T,
+}
+
 /// What a file is compared with, block by block.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Comparison<'a> {
@@ -34,10 +43,10 @@ pub struct Comparison<'a> {
     pub expected_blocks: Option<&'a BlockDigests>,
     /// Its size in bytes, where it is known.
     pub expected_size: Option<u64>,
-    /// Contents that it may once have had, as far as their bytes are known.
-    pub older: &'a [Vec<u8>],
-    /// Digests of the blocks of contents that it may once have had.
-    pub older_blocks: &'a [BlockDigests],
+    /// Contents that it may once have had, as far as their bytes are known; newest first.
+    pub older: &'a [Earlier<Vec<u8>>],
+    /// Digests of the blocks of contents that it may once have had; newest first.
+    pub older_blocks: &'a [Earlier<BlockDigests>],
     /// Whether the live bytes must not be kept.
     pub secret: bool,
     /// Through what the file was read when it was found to differ.
@@ -100,11 +109,14 @@ pub fn draft(live: Vec<u8>, comparison: Comparison<'_>, needles: &mut Needles) -
             |class| (class, None),
         )
     };
-    let blocks = (0..length.div_ceil(BLOCK)).map(class).collect();
+    let blocks: Vec<(BlockClass, Option<NeedleId>)> = (0..length.div_ceil(BLOCK)).map(class).collect();
+    let older = older_version(&live, &blocks, comparison);
+    let few = !comparison.secret && live.len() <= DIFF_LIMIT;
+    let digests = if few { BlockDigests::of(&live) } else { BlockDigests::default() };
     let sources = byte_code::sources(&live);
-    let keep = text && !comparison.secret && live.len() <= DIFF_LIMIT;
+    let bytes = (text && few).then_some(Blob(live));
     Draft {
-        closer: Closer { text, utf8, runs: Vec::new(), bytes: keep.then_some(Blob(live)), tells: None, whole: false },
+        closer: Closer { text, utf8, bytes, older, blocks: digests, ..Closer::default() },
         blocks,
         measured: comparison.expected.is_some() || comparison.expected_blocks.is_some(),
         sources,
@@ -147,37 +159,72 @@ fn class_of(live: &[u8], at: u64, comparison: Comparison<'_>) -> Option<BlockCla
     if bytes.is_empty() {
         return Some(BlockClass::Absent);
     }
-    if is_expected(bytes, at, comparison) {
+    if is_expected(live, at, comparison) {
         return Some(BlockClass::Expected);
     }
     if bytes.iter().all(|&byte| byte == 0) {
         return Some(BlockClass::Zero);
     }
-    let older: Vec<&[u8]> = comparison.older.iter().map(|older| block(older, at)).collect();
-    if older.iter().any(|older| same_as_far_as(bytes, older))
-        || comparison.older_blocks.iter().any(|older| agrees(bytes, older, at))
+    if comparison.older.iter().any(|older| same_as_far_as(bytes, block(&older.held, at)))
+        || comparison.older_blocks.iter().any(|older| is_of_older(live, at, &older.held, comparison))
     {
         return Some(BlockClass::Older);
     }
+    let older: Vec<&[u8]> = comparison.older.iter().map(|older| block(&older.held, at)).collect();
     let torn = comparison.expected.is_some_and(|expected| is_torn(bytes, block(expected, at), &older));
     torn.then_some(BlockClass::Torn)
 }
 
-fn is_expected(bytes: &[u8], at: u64, comparison: Comparison<'_>) -> bool {
+/// The newest version that has all blocks that are of an older one.
+fn older_version(live: &[u8], blocks: &[(BlockClass, Option<NeedleId>)], comparison: Comparison<'_>) -> Option<String> {
+    let older = (0..).zip(blocks).filter(|(_, (class, _))| *class == BlockClass::Older).map(|(at, _)| at);
+    let older: Vec<u64> = older.collect();
+    let has_all = |has: &dyn Fn(u64) -> bool| !older.is_empty() && older.iter().all(|at| has(*at));
+    let whole = comparison
+        .older
+        .iter()
+        .find(|version| has_all(&|at| same_as_far_as(block(live, at), block(&version.held, at))));
+    let digests = || {
+        let mut versions = comparison.older_blocks.iter();
+        versions.find(|version| has_all(&|at| is_of_older(live, at, &version.held, comparison)))
+    };
+    whole.map(|version| &version.name).or_else(|| Some(&digests()?.name)).cloned()
+}
+
+fn is_expected(live: &[u8], at: u64, comparison: Comparison<'_>) -> bool {
+    let bytes = block(live, at);
     if let Some(expected) = comparison.expected {
         let right = block(expected, at);
         // A file that ends early is right as far as it goes; the missing blocks say the rest.
         return bytes == right || (bytes.len() < right.len() && right.starts_with(bytes));
     }
-    comparison.expected_blocks.is_some_and(|expected| agrees(bytes, expected, at))
+    let Some(expected) = comparison.expected_blocks else { return false };
+    match expected.agreement(at, (&ladder(bytes), bytes.len())) {
+        Agreement::Whole => true,
+        // As far as digests go; where the file is as long as it should be, its last block is right as a whole or not.
+        Agreement::Begin(_) => comparison.expected_size.is_none_or(|size| (live.len() as u64) < size),
+        Agreement::None => false,
+    }
 }
 
-/// Whether a block is the one that had these digests, as far as it goes.
-fn agrees(bytes: &[u8], digests: &BlockDigests, at: u64) -> bool {
-    let Some(known) = digests.get(at) else { return false };
-    let live = ladder(bytes);
-    let steps = steps_within(bytes.len());
-    live[STEPS.len() - 1] == known[STEPS.len() - 1] || (steps > 0 && live[steps - 1] == known[steps - 1])
+/// Whether a block is that of an older version of which only digests are known.
+fn is_of_older(live: &[u8], at: u64, older: &BlockDigests, comparison: Comparison<'_>) -> bool {
+    let bytes = block(live, at);
+    match older.agreement(at, (&ladder(bytes), bytes.len())) {
+        Agreement::Whole => true,
+        Agreement::Begin(step) => {
+            // A lost write leaves a file with the length that it should have, or with that of then, which would agree as a
+            // whole. An edit that changes neither length nor begin is told by what is expected beginning alike.
+            let right = comparison.expected.map(|bytes| bytes.len() as u64).or(comparison.expected_size);
+            let alike = match (comparison.expected, comparison.expected_blocks) {
+                (Some(expected), _) => Some(ladder(block(expected, at))),
+                (None, blocks) => blocks.and_then(|blocks| blocks.get(at)),
+            };
+            let alike = alike.is_some_and(|expected| older.get(at).is_some_and(|older| expected[step] == older[step]));
+            right.is_none_or(|size| size == live.len() as u64) && !alike
+        }
+        Agreement::None => false,
+    }
 }
 
 /// What a block looks like that nobody knows.
@@ -336,7 +383,8 @@ mod tests {
         let lines = |word: &str| (0..1200).flat_map(|n| format!("{word} {n}\n").into_bytes()).collect::<Vec<u8>>();
         let (right, older) = (lines("right"), lines("older"));
         let live = [&right[..4096], &older[4096..8192], &right[8192..9000]].concat();
-        let (expected, older) = (BlockDigests::of(&right), [BlockDigests::of(&older)]);
+        let older = [Earlier { name: "then".to_owned(), held: BlockDigests::of(&older) }];
+        let expected = BlockDigests::of(&right);
         let comparison = Comparison {
             expected_blocks: Some(&expected),
             expected_size: Some(right.len() as u64),
@@ -344,6 +392,7 @@ mod tests {
             ..Comparison::default()
         };
         let found = classify(live, comparison, &mut Needles::default());
+        assert_eq!(found.older.as_deref(), Some("then"));
         let found: Vec<_> = found.runs.iter().map(|run| (run.class, run.len)).collect();
         let wanted = [(BlockClass::Expected, 1), (BlockClass::Older, 1), (BlockClass::Expected, 1)];
         assert_eq!(found[..3], wanted);

@@ -52,6 +52,17 @@ impl BlockDigests {
         ladder_from(self.0.get(from..from.checked_add(STRIDE)?)?)
     }
 
+    /// How far a piece of a file, its digests and its length in bytes, agrees with block `at`.
+    pub fn agreement(&self, at: u64, (live, length): (&Ladder, usize)) -> Agreement {
+        let Some(known) = self.get(at) else { return Agreement::None };
+        let begin = steps_within(length).checked_sub(1).filter(|step| live[*step] == known[*step]);
+        if live[STEPS.len() - 1] == known[STEPS.len() - 1] {
+            Agreement::Whole
+        } else {
+            begin.map_or(Agreement::None, Agreement::Begin)
+        }
+    }
+
     /// Every block's digests in order.
     pub fn iter(&self) -> impl Iterator<Item = Ladder> {
         self.0.chunks_exact(STRIDE).filter_map(ladder_from)
@@ -65,6 +76,17 @@ impl BlockDigests {
         }
         digests
     }
+}
+
+/// How far a piece of a file agrees with a block of which only digests are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// In every byte, zeros behind its end included.
+    Whole,
+    /// It is shorter, and agrees up to this one of the [`STEPS`], the last within its length.
+    Begin(usize),
+    /// Not at all.
+    None,
 }
 
 fn ladder_from(bytes: &[u8]) -> Option<Ladder> {

@@ -1,6 +1,7 @@
 //! What was seen on a host. Looking is not judging: nothing here says whether it is right.
 
 use super::{
+    blocks::BlockDigests,
     captured::Captured,
     content::{Algorithm, Blob, Digest},
     observations::Observations,
@@ -287,7 +288,7 @@ pub enum SeenContent {
 }
 
 /// A closer look at a file that differs: how its blocks look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Closer {
     /// Whether the whole content is UTF-8 text without NUL.
     pub text: bool,
@@ -304,6 +305,12 @@ pub struct Closer {
     /// Whether it has the size of that file, and so may be it as a whole.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub whole: bool,
+    /// The earlier version that has all blocks that are of an older one; `None` where it takes several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub older: Option<String>,
+    /// The digests of its blocks, if they are few and it is no secret: to be held against versions that are known later.
+    #[serde(skip_serializing_if = "BlockDigests::is_empty", default)]
+    pub blocks: BlockDigests,
 }
 
 /// Size of a block of a file system, and of the classification, in bytes.

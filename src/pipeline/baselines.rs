@@ -25,14 +25,23 @@ use std::sync::Arc;
 /// The baselines of a run.
 #[derive(Debug, Default)]
 pub(super) struct Baselines {
-    files: Vec<(HostName, PathBuf)>,
+    /// Newest first.
+    files: Vec<Of>,
     scans: Vec<Arc<Scan>>,
     states: Vec<Revision>,
     unused: Vec<Diagnostic>,
 }
 
-/// What is done with each file of a baseline.
-pub(super) type Take<'a> = dyn FnMut(TargetPath, &Seen, Option<BlockDigests>) + 'a;
+/// Where a baseline is, to be read again.
+#[derive(Debug)]
+struct Of {
+    host: HostName,
+    started_at: i64,
+    file: PathBuf,
+}
+
+/// What is done with each file of a baseline, which is named.
+pub(super) type Take<'a> = dyn FnMut(&str, TargetPath, &Seen, Option<BlockDigests>) + 'a;
 
 impl Baselines {
     /// Reads the baselines of the command line and of the settings. Those from after the begin of the incident may hold
@@ -46,11 +55,12 @@ impl Baselines {
                 baselines.unused.push(too_young(file, &scan, start));
                 continue;
             }
-            baselines.files.push((scan.host.clone(), file.clone()));
+            baselines.files.push(Of { host: scan.host.clone(), started_at: scan.started_at, file: file.clone() });
             baselines.scans.push(Arc::new(scan));
         }
         let mut newest_first: Vec<&Arc<Scan>> = baselines.scans.iter().collect();
         newest_first.sort_by_key(|scan| (std::cmp::Reverse(scan.started_at), scan.host.clone()));
+        baselines.files.sort_by_key(|of| std::cmp::Reverse(of.started_at));
         baselines.states = newest_first.into_iter().map(state).collect();
         Ok(baselines)
     }
@@ -86,13 +96,14 @@ impl Baselines {
         }
     }
 
-    /// Every file that the baselines of a host saw. A baseline that cannot be read any more tells nothing: it could a
+    /// Every file that the baselines of a host saw, of the newest first. A baseline that cannot be read any more tells nothing: it could a
     /// moment ago.
     pub(super) fn each(&self, host: &HostName, take: &mut Take<'_>) {
-        for (_, file) in self.files.iter().filter(|(of, _)| of == host) {
-            let _ = saved::each_line(file, &mut |path, sighting, blocks| {
+        for of in self.files.iter().filter(|of| of.host == *host) {
+            let name = name(of.started_at);
+            let _ = saved::each_line(&of.file, &mut |path, sighting, blocks| {
                 if let Sighting::Present(seen) = &sighting {
-                    take(path, seen, blocks);
+                    take(&name, path, seen, blocks);
                 }
             });
         }
@@ -122,5 +133,10 @@ fn unverified(host: &HostName, gone: Gone) -> Unverified {
 }
 
 fn state(scan: &Arc<Scan>) -> Revision {
-    Revision::seen(format!("the baseline of {}", view::time(scan.started_at)), Arc::clone(scan))
+    Revision::seen(name(scan.started_at), Arc::clone(scan))
+}
+
+/// What the baseline of a time is called.
+fn name(started_at: i64) -> String {
+    format!("the baseline of {}", view::time(started_at))
 }

@@ -7,7 +7,7 @@
 use super::baselines::Baselines;
 use crate::findings::{self, Case, Revision};
 use crate::io::{disk::LiveRoot, files};
-use crate::live::closer::{self, Comparison, Draft};
+use crate::live::closer::{self, Comparison, Draft, Earlier};
 use crate::live::format::Format;
 use crate::live::needles::{Hit, Needles, Rank};
 use crate::model::artifact::{Content, Expected};
@@ -87,7 +87,7 @@ struct Suspects<'a> {
     twins: BTreeMap<Digest, TargetPath>,
     /// What baselines know of the blocks of contents that are expected, by digest, and of older ones, by path.
     right: BTreeMap<Digest, BlockDigests>,
-    older: BTreeMap<TargetPath, Vec<BlockDigests>>,
+    older: BTreeMap<TargetPath, Vec<Earlier<BlockDigests>>>,
 }
 
 impl<'a> Suspects<'a> {
@@ -124,8 +124,8 @@ impl<'a> Suspects<'a> {
     }
 
     fn ask_baselines(&mut self, wanted: &BTreeSet<Digest>) {
-        let (mut right, mut older) = (BTreeMap::new(), BTreeMap::<TargetPath, Vec<BlockDigests>>::new());
-        self.known.baselines.each(&self.scan.host, &mut |path, seen, blocks| {
+        let (mut right, mut older) = (BTreeMap::new(), BTreeMap::<TargetPath, Vec<Earlier<_>>>::new());
+        self.known.baselines.each(&self.scan.host, &mut |name, path, seen, blocks| {
             let (Some(blocks), Some(digest)) = (blocks, seen.digest(Algorithm::Sha256)) else { return };
             if wanted.contains(digest) {
                 right.entry(digest.clone()).or_insert_with(|| blocks.clone());
@@ -133,7 +133,7 @@ impl<'a> Suspects<'a> {
             if let Some(finding) = self.findings.get(&path)
                 && expected_digest(finding) != Some(digest)
             {
-                older.entry(path).or_default().push(blocks);
+                older.entry(path).or_default().push(Earlier { name: name.to_owned(), held: blocks });
             }
         });
         (self.right, self.older) = (right, older);
@@ -148,11 +148,13 @@ impl<'a> Suspects<'a> {
             let versions = self.known.points.of(&self.scan.host, path);
             let expected = self.expected_bytes(root, finding, versions);
             let live = self.scan.digest(path, Algorithm::Sha256);
-            let older: Vec<Vec<u8>> = versions
+            let version = |point: &RestorePoint| Some(Earlier { name: point.snapshot.clone(), held: bytes_of(point)? });
+            let older: Vec<Earlier<Vec<u8>>> = versions
                 .iter()
+                .rev()
                 .filter(|point| point.digest != live)
-                .filter_map(bytes_of)
-                .filter(|bytes| Some(bytes) != expected.as_ref())
+                .filter_map(version)
+                .filter(|version| Some(&version.held) != expected.as_ref())
                 .collect();
             let comparison = Comparison {
                 expected: expected.as_deref(),
@@ -236,7 +238,7 @@ impl<'a> Suspects<'a> {
             let searched = then.size <= closer::LIMIT && !unread.contains(path) && !self.findings.contains_key(path);
             now.is_some() && now.as_ref() == then.digest(Algorithm::Sha256) && searched
         };
-        self.known.baselines.each(&self.scan.host, &mut |path, then, blocks| {
+        self.known.baselines.each(&self.scan.host, &mut |_, path, then, blocks| {
             if let Some(blocks) = blocks
                 && !unchanged(&path, then)
             {

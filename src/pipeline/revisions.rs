@@ -7,9 +7,10 @@ use super::Request;
 use super::definition::Config;
 use crate::definition::batou;
 use crate::expect;
-use crate::findings::{self, Case, Revision};
+use crate::findings::{self, Case, MadeFile, Revision};
 use crate::io::{files, git, output};
-use crate::model::artifact::{Artifact, Authority, Expected};
+use crate::model::artifact::{Artifact, Authority, Content, Expected};
+use crate::model::blocks::BlockDigests;
 use crate::model::code;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -100,7 +101,9 @@ pub(super) fn revisions(
         match remembered(request, config, manifest, commit, evaluate) {
             Ok(made) => {
                 // Of what is missing, only the last revision before this one tells anything.
-                untold.retain(|key, live| live.as_ref().is_some_and(|live| made.contents.get(key) != Some(live)));
+                untold.retain(|key, live| {
+                    live.as_ref().is_some_and(|live| made.contents.get(key).map(|file| &file.digest) != Some(live))
+                });
                 let name = format!("revision {short}");
                 // A revision that was skipped may have made it.
                 let is_told = made.complete && earlier.skipped.is_empty();
@@ -153,7 +156,7 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeM
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Rows", into = "Rows")]
 struct Made {
-    contents: BTreeMap<Key, Digest>,
+    contents: BTreeMap<Key, MadeFile>,
     names: BTreeSet<Key>,
     /// Whether it makes nothing else, as far as anybody can say.
     complete: bool,
@@ -163,14 +166,19 @@ struct Made {
 #[derive(Clone, Serialize, Deserialize)]
 struct Rows {
     complete: bool,
-    rows: Vec<(HostName, TargetPath, Option<Digest>)>,
+    rows: Vec<(HostName, TargetPath, Option<MadeFile>)>,
 }
 
 impl Made {
     fn new(made: &Manifest, complete: bool) -> Self {
         let content = |artifact: Artifact| {
             let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
-            Some(((artifact.host, artifact.path), digest))
+            let blocks = match &artifact.expected {
+                Expected::File(Content::Bytes(bytes)) if !artifact.secret => BlockDigests::of(&bytes.0),
+                _ => BlockDigests::default(),
+            };
+            let size = artifact.expected.size();
+            Some(((artifact.host, artifact.path), MadeFile { digest, size, blocks }))
         };
         Self { contents: made.artifacts.iter().filter_map(content).collect(), names: declared(made), complete }
     }
@@ -179,10 +187,10 @@ impl Made {
 impl From<Rows> for Made {
     fn from(Rows { complete, rows }: Rows) -> Self {
         let mut made = Self { complete, ..Self::default() };
-        for (host, path, digest) in rows {
+        for (host, path, file) in rows {
             let key = (host, path);
             made.names.insert(key.clone());
-            made.contents.extend(digest.map(|digest| (key, digest)));
+            made.contents.extend(file.map(|file| (key, file)));
         }
         made
     }
@@ -192,8 +200,8 @@ impl From<Made> for Rows {
     fn from(made: Made) -> Self {
         let Made { mut contents, names, complete } = made;
         let row = |key: Key| {
-            let digest = contents.remove(&key);
-            (key.0, key.1, digest)
+            let file = contents.remove(&key);
+            (key.0, key.1, file)
         };
         Self { complete, rows: names.into_iter().map(row).collect() }
     }

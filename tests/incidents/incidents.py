@@ -280,9 +280,25 @@ class Run:
             pieces = [content[at:at + BLOCK] for at in range(0, len(content), BLOCK) if content[at:at + BLOCK] != sound[at:at + BLOCK]]
             return any(self.prepared.states.holds(named, piece) for piece in pieces if piece)
         if finding["damage"] == "stale" and "an earlier version" not in detail:
-            before = pathlib.Path(f"{self.prepared.before}{path}")
-            return before.is_file() and before.read_bytes() == live.read_bytes()
+            # As a whole, or the blocks that are not as they should be.
+            before, after = (pathlib.Path(f"{state}{path}") for state in (self.prepared.before, self.prepared.after))
+            if not before.is_file():
+                return False
+            then, now, content = before.read_bytes(), after.read_bytes(), live.read_bytes()
+            return then == content or self.holds_stale_blocks(then, now, content)
         return None
+
+    @staticmethod
+    def holds_stale_blocks(then, now, content):
+        """Whether every block that differs from what should be there is the one of then, as far as it goes."""
+        stale = 0
+        for at in range(0, len(content), BLOCK):
+            live, old = content[at:at + BLOCK], then[at:at + BLOCK].ljust(BLOCK, b"\0")
+            if live != now[at:at + BLOCK]:
+                if not old.startswith(live):
+                    return False
+                stale += 1
+        return stale > 0
 
     def row(self):
         share = lambda part, whole: 100.0 if whole == 0 else 100.0 * part / whole

@@ -125,8 +125,7 @@ fn blocks(text: bool, runs: &[(BlockClass, u64)]) -> Seen {
         at += len;
         Run { at: at - len, len, class, from }
     };
-    let closer =
-        Closer { text, utf8: text, runs: runs.iter().map(run).collect(), bytes: None, tells: None, whole: false };
+    let closer = Closer { text, utf8: text, runs: runs.iter().map(run).collect(), ..Closer::default() };
     let read = SeenContent::Read { digests: vec![sha(b"wrong")], captured: None, closer: Some(Box::new(closer)) };
     Seen { size: at * BLOCK, content: Some(read), ..thing(Kind::File) }
 }

@@ -91,6 +91,77 @@ fn an_old_file_beside_a_new_one_of_its_unit_is_a_lost_write() {
     assert_eq!((code, &findings[..]), (3, &[told("second.conf", "damage", "stale")][..]));
 }
 
+/// A file of three blocks that is alone in its unit, of a revision: the first block is the same in all.
+fn long(version: &str) -> String {
+    let lines = |word: &str, count: usize| (0..count).map(|n| format!("# {word} {n:05}\n")).collect::<String>();
+    lines("same", 320) + &lines(version, 350)
+}
+
+/// Two revisions of [`long`], of which the second is asked about.
+fn long_project() -> Option<tempfile::TempDir> {
+    let project = project()?;
+    let top = project.path();
+    put(
+        &top.join("components/site/component.py"),
+        "\
+from batou.component import Component
+from batou.lib.file import File
+
+
+class Site(Component):
+
+    def configure(self):
+        self += File('long.conf', source='long.conf', template_context=self)
+",
+    );
+    for version in ["three", "seven"] {
+        put(&top.join("components/site/long.conf"), &long(version));
+        commit(top, version);
+    }
+    Some(project)
+}
+
+/// What is said of the file: class, damage and detail.
+fn judged_long(project: &Path, text: &str) -> (String, String, String) {
+    put(&project.join("work/site/long.conf"), text);
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let call = rectify(project, &["check", "e", "--json", "--python", &python]);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+    let findings = view["findings"].as_array().cloned().unwrap_or_default();
+    let [finding] = findings.as_slice() else { panic!("{}", call.stdout) };
+    let word = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    (word("class"), word("damage"), word("detail"))
+}
+
+#[test]
+fn one_block_of_an_earlier_revision_is_a_lost_write_though_nothing_else_tells() {
+    let Some(project) = long_project() else { return };
+    let (old, new) = (long("three"), long("seven"));
+    let stale = format!("{}{}{}", &new[..4096], &old[4096..8192], &new[8192..]);
+    let (class, damage, detail) = judged_long(project.path(), &stale);
+    assert_eq!((&*class, &*damage), ("damage", "stale"), "{detail}");
+    assert!(detail.starts_with("as of revision "), "{detail}");
+}
+
+#[test]
+fn an_earlier_content_that_is_cut_to_the_size_of_the_new_one_is_a_lost_write() {
+    let Some(project) = long_project() else { return };
+    let top = project.path();
+    let new: String = long("eight").chars().take(7000).collect();
+    put(&top.join("components/site/long.conf"), &new);
+    commit(top, "eight");
+    let (class, damage, detail) = judged_long(top, &long("seven")[..new.len()]);
+    assert_eq!((&*class, &*damage), ("damage", "stale"), "{detail}");
+}
+
+#[test]
+fn an_edit_beside_a_change_that_is_not_deployed_is_no_lost_write() {
+    let Some(project) = long_project() else { return };
+    let edited = long("three").replacen("# three 00340", "# three 12345", 1);
+    let (class, damage, detail) = judged_long(project.path(), &edited);
+    assert_eq!((&*class, &*damage), ("drift", "edited"), "{detail}");
+}
+
 #[test]
 fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
     let Some(project) = project() else { return };

@@ -41,6 +41,8 @@ pub struct Settings {
     pub manifest: Option<PathBuf>,
     /// `cache`: a directory for what earlier revisions make, as digests; without it nothing is kept.
     pub cache: Option<PathBuf>,
+    /// `revisions`: how many earlier revisions of the definition are asked at most.
+    pub revisions: usize,
     /// `packages`: whether to look at the packages of the operating system, too. Without it that depends on what is asked.
     pub packages: Option<bool>,
     /// `[[baselines]]`: files of earlier scans, in file order.
@@ -234,6 +236,7 @@ impl Default for Settings {
             incident: Window::default(),
             manifest: None,
             cache: None,
+            revisions: 5,
             packages: None,
             baselines: Vec::new(),
             quarantine: TargetPath::new("/var/tmp/rectify"),
@@ -290,6 +293,7 @@ pub fn parse(text: &str, file: &str, directory: &Path, known: &Known<'_>) -> (Se
         read_incident(&mut top, &mut reader, &mut settings);
         settings.manifest = top.path("manifest", &mut reader);
         settings.cache = top.path("cache", &mut reader);
+        settings.revisions = top.count("revisions", &mut reader).unwrap_or(settings.revisions);
         settings.packages = top.flag("packages", &mut reader);
         if let Some(quarantine) = top.target("quarantine", &mut reader) {
             settings.quarantine = quarantine;

@@ -297,10 +297,19 @@ pub fn revision(directory: &Path) -> Option<(String, bool)> {
     Some((commit, dirty))
 }
 
-/// The latest commits that changed something in a directory of a checkout, newest first, by hex id: the current one
-/// and at most `limit` in all. Empty outside of any repository, and where the history cannot be read.
-pub fn recent(directory: &Path, limit: usize) -> Vec<String> {
-    let find = || -> Option<Vec<String>> {
+/// A commit, and what it has in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recent {
+    /// Its hex id.
+    pub commit: String,
+    /// The hex id of the directory's tree: commits with the same one have the same content there.
+    pub tree: String,
+}
+
+/// The latest commits that changed something in a directory of a checkout, newest first: the current one and at most `limit`
+/// in all. Empty outside of any repository, and where the history cannot be read.
+pub fn recent(directory: &Path, limit: usize) -> Vec<Recent> {
+    let find = || -> Option<Vec<Recent>> {
         let repository = repository_around(directory).ok()?;
         let below = below_checkout(&repository, directory, Path::new("")).ok()?;
         let mut commits = Vec::new();
@@ -309,7 +318,7 @@ pub fn recent(directory: &Path, limit: usize) -> Vec<String> {
         for _ in 0..COMMITS {
             let tree = directory_of(&commit, &below)?;
             if last != Some(tree) {
-                commits.push(commit.id().to_string());
+                commits.push(Recent { commit: commit.id().to_string(), tree: tree.to_string() });
                 last = Some(tree);
             }
             match commit.parent(0) {

@@ -134,6 +134,9 @@ codes! {
     REVISION_SKIPPED = 60, "an earlier revision cannot be evaluated",
         "What that revision of the definition would have made is not known, so content that stems from it may be called edited. The reason is that of the tool that evaluates it.";
 
+    REVISIONS_LEFT = 61, "older revisions of the definition were not asked",
+        "What differs may be what an older revision made, and is then no edit. More revisions are asked with `revisions` in the settings; `cache` keeps what they make.";
+
     // 100-149: live content
     MISSING = 101, "missing",
         "The directory was listed and the name is not there.";

@@ -165,6 +165,17 @@ impl<'t> Section<'t> {
         flag
     }
 
+    /// A whole number that is not negative.
+    pub(super) fn count(&mut self, key: &str, reader: &mut Reader<'_>) -> Option<usize> {
+        let value = self.get(key)?.into_inner();
+        let number = value.as_integer();
+        let count = number.and_then(|number| usize::from_str_radix(number.as_str(), number.radix()).ok());
+        if count.is_none() {
+            self.wrong_type(key, "a whole number, 0 or more", &value, reader);
+        }
+        count
+    }
+
     pub(super) fn required_text(&mut self, key: &str, reader: &mut Reader<'_>) -> Option<String> {
         if !self.has(key) {
             self.get(key);

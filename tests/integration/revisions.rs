@@ -269,6 +269,57 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
 }
 
 #[test]
+fn what_a_revision_makes_is_kept_for_the_library_that_made_it() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    put(&top.join("rectify.toml"), "cache = \"cache\"\n");
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    // Another environment with the same batou and one distribution more.
+    let library = top.join("library");
+    let environment = Path::new(&python).ancestors().nth(2).expect("an environment has a bin");
+    let version = std::fs::read_dir(environment.join("lib")).expect("it has a lib").next().expect("of one Python");
+    let site = version.expect("it can be listed").path().join("site-packages");
+    let own = library.join(site.strip_prefix(environment).expect("it is in it"));
+    put(&library.join("pyvenv.cfg"), &std::fs::read_to_string(environment.join("pyvenv.cfg")).expect("it has one"));
+    std::fs::create_dir_all(library.join("bin")).expect("it can be made");
+    let interpreter = std::fs::canonicalize(&python).expect("it is there");
+    std::os::unix::fs::symlink(interpreter, library.join("bin/python")).expect("it can be linked");
+    put(&own.join("of_the_other.pth"), &format!("{}\n", site.display()));
+    put(&own.join("extra-1.0.dist-info/RECORD"), "extra.py,,\n");
+    put(&top.join("work/site/first.conf"), "first of one, long enough to be told\n");
+    let kept = || std::fs::read_dir(top.join("cache")).map_or(0, Iterator::count);
+    let check = |python: &Path| rectify(top, &["check", "e", "--json", "--python", &python.display().to_string()]);
+    assert!(check(Path::new(&python)).stdout.contains("\"not_deployed\""));
+    assert_eq!(kept(), 1);
+    assert!(check(&library.join("bin/python")).stdout.contains("\"not_deployed\""));
+    assert_eq!(kept(), 2, "another library may make something else");
+    put(&own.join("extra-1.0.dist-info/RECORD"), "extra.py,,\nextra/more.py,,\n");
+    assert!(check(&library.join("bin/python")).stdout.contains("\"not_deployed\""));
+    assert_eq!(kept(), 3, "so may one that has changed");
+}
+
+#[test]
+fn older_revisions_that_were_not_asked_are_said() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    put(&top.join("components/site/component.py"), &COMPONENT.replace("VERSION", "three"));
+    commit(top, "three");
+    put(&top.join("work/site/first.conf"), "first of three, long enough to be told\n");
+    put(&top.join("work/site/second.conf"), "second of one, long enough to be told\n");
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let check = |revisions: usize| {
+        put(&top.join("rectify.toml"), &format!("revisions = {revisions}\n"));
+        rectify(top, &["check", "e", "--json", "--python", &python]).stdout
+    };
+    let few = check(1);
+    assert!(few.contains("RCT061") && few.contains("\"edited\""), "{few}");
+    let enough = check(2);
+    assert!(!enough.contains("RCT061") && enough.contains("\"stale\""), "{enough}");
+    let none = check(0);
+    assert!(!none.contains("RCT061") && none.contains("\"edited\""), "{none}");
+}
+
+#[test]
 fn a_revision_that_cannot_be_evaluated_is_skipped_and_said() {
     let Some(project) = project() else { return };
     let top = project.path();

@@ -16,6 +16,7 @@ pub mod tell;
 use super::model::{self, BatouModel, ModelError};
 use crate::io::process::{self, Output, Run, RunError};
 use crate::model::{code::ORDER_DEPENDENT, diagnostic::Diagnostic};
+pub use python::library;
 use sandbox::Sandbox;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -4,8 +4,11 @@ use super::Exact;
 use crate::io::disk::LiveRoot;
 use crate::io::files::{self, Is};
 use crate::io::process::{self, Run, RunError};
+use crate::model::content::{Algorithm, Digest};
+use crate::model::hasher::Hasher;
 use crate::model::{code::OTHER_BATOU, diagnostic::Diagnostic, origin::Origin, path::TargetPath};
 use std::cmp::Reverse;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +39,31 @@ fn modified(directory: &Path) -> i64 {
     let path = TargetPath::new(directory.as_os_str().as_bytes());
     let seen = LiveRoot::open("/").and_then(|disk| disk.look(&path));
     seen.ok().flatten().map_or(i64::MIN, |seen| seen.mtime)
+}
+
+/// The digest of what is installed beside an interpreter, as its distributions' RECORDs tell; `None` where it belongs to no
+/// virtual environment or nothing is installed: then it is not known what it would run.
+pub fn library(python: &Path) -> Option<Digest> {
+    let lib = python.parent()?.parent()?.join("lib");
+    let mut hasher = Hasher::new(Algorithm::Sha256, 0);
+    let mut records = 0_usize;
+    for version in sorted(&lib)? {
+        let site = lib.join(version).join("site-packages");
+        for name in sorted(&site).unwrap_or_default() {
+            if let Ok(record) = files::read(&site.join(&name).join("RECORD")) {
+                hasher.update(name.as_bytes());
+                hasher.update(&record);
+                records += 1;
+            }
+        }
+    }
+    (records > 0).then(|| hasher.finish())
+}
+
+fn sorted(directory: &Path) -> Option<Vec<OsString>> {
+    let mut names = files::list(directory).ok()?;
+    names.sort();
+    Some(names)
 }
 
 /// Whether an interpreter runs and knows where batou is; the reason if not. It does not import it yet.

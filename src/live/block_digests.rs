@@ -4,11 +4,11 @@
 //! that the scan saw is left out: a file that is written meanwhile has no blocks to be known by.
 
 use crate::io::disk::LiveRoot;
-use crate::live::digest::read_small;
-use crate::model::blocks::BlockDigests;
+use crate::live::windows;
+use crate::model::blocks::{BlockDigests, WHOLE, ladder};
 use crate::model::content::Algorithm;
-use crate::model::hasher::digest_of;
-use crate::model::observation::{Kind, Sighting};
+use crate::model::hasher::Hasher;
+use crate::model::observation::{Kind, ReadMode, Sighting};
 use crate::model::path::TargetPath;
 use crate::monitor::Monitor;
 use rayon::prelude::*;
@@ -29,9 +29,14 @@ pub fn of(
         if seen.kind != Kind::File || !(1..=LIMIT).contains(&seen.size) {
             return None;
         }
-        let content = read_small(root, path, LIMIT).ok()?;
-        let same = seen.digest(Algorithm::Sha256) == Some(&digest_of(Algorithm::Sha256, &content));
-        same.then(|| BlockDigests::of(&content))
+        let mut digests = BlockDigests::default();
+        let mut hasher = Hasher::new(Algorithm::Sha256, seen.size);
+        let read = windows::each(root, path, ReadMode::Cached, &mut |window| {
+            hasher.update(window);
+            window.chunks(WHOLE).for_each(|block| digests.push(&ladder(block)));
+        });
+        let same = read.is_ok() && seen.digest(Algorithm::Sha256) == Some(&hasher.finish());
+        same.then_some(digests)
     };
     batch.par_iter().map(digests).collect()
 }

@@ -171,26 +171,6 @@ fn from_disk_one(way: Way<'_>, wanted: &FileToRead, buffer: &mut Buffer) -> Resu
     }
 }
 
-/// The whole content of a file as the disk has it, or as memory has it where the disk cannot be asked.
-///
-/// # Errors
-/// When it cannot be read, or is larger than `limit` bytes.
-pub(super) fn read_small(root: &LiveRoot, path: &TargetPath, limit: u64) -> Result<Vec<u8>, Failure> {
-    let mut content = Vec::new();
-    let mut too_large = false;
-    let read = read_direct(root, path, &mut Buffer::default(), &mut |bytes| {
-        too_large |= (content.len() + bytes.len()) as u64 > limit;
-        if !too_large {
-            content.extend_from_slice(bytes);
-        }
-    })?;
-    match read {
-        Direct::Whole(_) if too_large => Err(Failure { errno: 0, text: format!("more than {limit} bytes") }),
-        Direct::Whole(_) => Ok(content),
-        Direct::Refused(_) => super::digest::read_small(root, path, limit),
-    }
-}
-
 /// Holds what memory has against what the disk has.
 pub(super) fn compare(way: Way<'_>, in_memory: &[(TargetPath, SeenContent)]) -> BTreeMap<TargetPath, OnDisk> {
     way.monitor.begin("reading past the page cache", Some(in_memory.len() as u64));

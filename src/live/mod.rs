@@ -3,12 +3,13 @@
 //! Takes a manifest's list of places ([`crate::model::manifest::Look`]) and a root; gives a
 //! [`crate::model::observation::Scan`]. Walks without following links ([`walk`]), reads every file once for all its
 //! digests ([`digest`]), on request also or only past the page cache (`direct`), and looks closer at the few files that
-//! turned out to differ ([`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]), what
+//! turned out to differ, window by window ([`windows`]; [`closer`]): which of their blocks belong to whom ([`needles`]), and which are torn ([`sectors`]), what
 //! content says of itself ([`byte_code`]), and what no file of its name holds ([`mod@format`]). For a baseline, [`block_digests`] keeps what names blocks later. Files that
 //! nothing says anything about are held against their own format ([`examine`], [`intrinsic`]). A very large number of files
 //! is held against a table of claims at once ([`verify`]).
 
 mod absence;
+mod block_class;
 pub mod block_digests;
 pub mod byte_code;
 pub mod closer;
@@ -27,6 +28,7 @@ pub mod subject;
 pub mod unpack;
 pub mod verify;
 pub mod walk;
+pub mod windows;
 
 use crate::io::disk::LiveRoot;
 use crate::live::engine::throttle::Throttle;

@@ -14,8 +14,8 @@ use crate::model::hasher::Hasher;
 use crate::model::path::TargetPath;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The most needles; what comes after them stays unexplained.
-pub const LIMIT: usize = 1 << 20;
+/// The most needles, which is half a gigabyte of blocks; what comes after them stays unexplained.
+pub const LIMIT: usize = 1 << 17;
 
 /// Shorter pieces agree by chance, in bytes.
 pub const TELLING: usize = STEPS[0];
@@ -165,9 +165,9 @@ impl Needles {
         self.refused
     }
 
-    /// The needles that a content holds.
-    pub fn hits(&self, content: &[u8]) -> BTreeSet<Hit> {
-        (0..).zip(content.chunks(WHOLE)).flat_map(|(at, block)| self.hits_of_block(at, block)).collect()
+    /// The needles that a piece of a content holds which begins with its block `first`.
+    pub fn hits(&self, first: u64, piece: &[u8]) -> BTreeSet<Hit> {
+        (first..).zip(piece.chunks(WHOLE)).flat_map(|(at, block)| self.hits_of_block(at, block)).collect()
     }
 
     fn hits_of_block(&self, at: u64, block: &[u8]) -> Vec<Hit> {
@@ -269,7 +269,7 @@ mod tests {
         let cut = needles.add(&other[2 * WHOLE..2 * WHOLE + 700]).expect("it is long enough");
         let deleted = needles.add(&gone[WHOLE..2 * WHOLE]).expect("it is long enough");
         let nowhere = needles.add(&lines("nowhere", 10)).expect("it is long enough");
-        let hits = needles.hits(&other);
+        let hits = needles.hits(0, &other);
         needles.record(&path("/etc/other"), Rank::Known, hits);
         let hits = needles.hits_of_digests(&BlockDigests::of(&gone));
         needles.record(&path("/etc/gone"), Rank::Known, hits);
@@ -293,7 +293,7 @@ mod tests {
             needles.found(id, &path("/srv/x"), 9),
             Some(Found { path: None, total: 2, in_common: false, vouched_for: true })
         );
-        let hits = needles.hits(&with("one"));
+        let hits = needles.hits(0, &with("one"));
         needles.record(&path("/live/one"), Rank::Known, hits);
         assert_eq!(named(&needles, id).as_deref(), Some("/live/one"));
     }
@@ -305,7 +305,7 @@ mod tests {
         let id = needles.add(&content[..WHOLE]).expect("it is long enough");
         for (holder, rank) in [("/a/first", Rank::Known), ("/srv/unjudged", Rank::Unjudged), ("/srv/near", Rank::Known)]
         {
-            let hits = needles.hits(&content);
+            let hits = needles.hits(0, &content);
             needles.record(&path(holder), rank, hits);
         }
         let found = needles.found(id, &path("/srv/x"), 9).expect("it is held");

@@ -10,12 +10,13 @@ use crate::io::{disk::LiveRoot, files};
 use crate::live::closer::{self, Comparison, Draft, Earlier};
 use crate::live::format::Format;
 use crate::live::needles::{Hit, Needles, Rank};
+use crate::live::windows::Held;
 use crate::model::artifact::{Content, Expected};
 use crate::model::blocks::BlockDigests;
 use crate::model::content::{Algorithm, Digest};
 use crate::model::finding::{Finding, Findings};
 use crate::model::manifest::Manifest;
-use crate::model::observation::{Closer, Kind, Scan, Seen, SeenContent, seen};
+use crate::model::observation::{BLOCK, Closer, Kind, Scan, Seen, SeenContent, seen};
 use crate::model::path::TargetPath;
 use crate::model::restore::{RestorePoint, RestorePoints};
 use crate::monitor::Monitor;
@@ -146,18 +147,18 @@ impl<'a> Suspects<'a> {
         for (path, finding) in &self.findings {
             monitor.advance(1);
             let versions = self.known.points.of(&self.scan.host, path);
-            let expected = self.expected_bytes(root, finding, versions);
+            let expected = self.expected_content(root, finding, versions);
             let live = self.scan.digest(path, Algorithm::Sha256);
-            let version = |point: &RestorePoint| Some(Earlier { name: point.snapshot.clone(), held: bytes_of(point)? });
-            let older: Vec<Earlier<Vec<u8>>> = versions
+            let right = finding.expected.as_ref().and_then(Expected::digest);
+            let version = |point: &RestorePoint| Some(Earlier { name: point.snapshot.clone(), held: held(point)? });
+            let older: Vec<Earlier<Held<'_>>> = versions
                 .iter()
                 .rev()
-                .filter(|point| point.digest != live)
+                .filter(|point| point.digest != live && (right.is_none() || point.digest != right))
                 .filter_map(version)
-                .filter(|version| Some(&version.held) != expected.as_ref())
                 .collect();
             let comparison = Comparison {
-                expected: expected.as_deref(),
+                expected: expected.as_ref(),
                 expected_blocks: expected_digest(finding).and_then(|digest| self.right.get(digest)),
                 expected_size: finding.expected.as_ref().and_then(Expected::size),
                 older: &older,
@@ -166,7 +167,8 @@ impl<'a> Suspects<'a> {
                 read: self.scan.read,
                 format: Format::of(path),
             };
-            if let Ok(draft) = closer::examine(root, path, comparison, needles) {
+            let size = finding.size.unwrap_or_default();
+            if let Ok(draft) = closer::examine(root, (path, size), comparison, needles) {
                 drafts.push((*path, draft));
             }
         }
@@ -175,15 +177,22 @@ impl<'a> Suspects<'a> {
 
     /// The right bytes: from the definition, from a backup's version or a live file that agrees with the expected digest.
     /// Where nothing but a backup knows, its newest version is the measure.
-    fn expected_bytes(&self, root: &LiveRoot, finding: &Finding, versions: &[RestorePoint]) -> Option<Vec<u8>> {
+    fn expected_content<'f>(
+        &self,
+        root: &LiveRoot,
+        finding: &'f Finding,
+        versions: &[RestorePoint],
+    ) -> Option<Held<'f>> {
         match finding.expected.as_ref() {
-            Some(Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. })) => Some(bytes.0.clone()),
+            Some(Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. })) => {
+                Some(Held::Bytes(Cow::Borrowed(&bytes.0)))
+            }
             Some(Expected::File(Content::Digest { digest, .. })) => {
                 let backed_up = versions.iter().find(|point| point.digest.as_ref() == Some(digest));
-                let twin = || closer::read(root, self.twins.get(digest)?).ok();
-                backed_up.and_then(bytes_of).or_else(twin)
+                let twin = || Held::file(root.open_file(self.twins.get(digest)?).ok()?).ok();
+                backed_up.and_then(held).or_else(twin)
             }
-            _ => versions.iter().rev().find(|point| point.refused.is_none()).and_then(bytes_of),
+            _ => versions.iter().rev().find(|point| point.refused.is_none()).and_then(held),
         }
     }
 
@@ -220,14 +229,15 @@ impl<'a> Suspects<'a> {
             if !artifact.secret
                 && let Expected::File(Content::Bytes(bytes) | Content::Unordered { bytes, .. }) = &artifact.expected
             {
-                let hits = needles.hits(&bytes.0);
+                let hits = needles.hits(0, &bytes.0);
                 needles.record(&artifact.path, Rank::Known, hits);
             }
         }
         let suspected = self.known.points.points.iter().filter(|point| point.host == self.scan.host);
         for point in suspected {
-            if let Some(bytes) = bytes_of(point) {
-                let hits = needles.hits(&bytes);
+            if let Some(held) = held(point).filter(|held| held.size() <= closer::LIMIT) {
+                let mut hits = BTreeSet::new();
+                held.each(&mut |at, window| hits.append(&mut needles.hits(at / BLOCK, window)));
                 needles.record(&point.path, Rank::Known, hits);
             }
         }
@@ -255,8 +265,12 @@ impl<'a> Suspects<'a> {
         let look = |path: TargetPath| {
             monitor.advance(1);
             // What cannot be read now holds nothing that could be named.
-            let hits = closer::read(root, &path).ok().map(|bytes| needles.hits(&bytes));
-            (path, hits)
+            let (mut hits, mut first) = (BTreeSet::new(), 0);
+            let read = closer::each_window(root, &path, &mut |window| {
+                hits.append(&mut needles.hits(first, window));
+                first += window.len() as u64 / BLOCK;
+            });
+            (path, read.ok().map(|()| hits))
         };
         let is_telling =
             |(_, hits): &(TargetPath, Option<BTreeSet<Hit>>)| !hits.as_ref().is_some_and(BTreeSet::is_empty);
@@ -302,9 +316,9 @@ fn expected_digest(finding: &Finding) -> Option<&Digest> {
     }
 }
 
-/// The bytes of a backup's version; `None` when it is no readable file of reasonable size.
-fn bytes_of(point: &RestorePoint) -> Option<Vec<u8>> {
+/// What a backup's version holds; `None` when it is no readable file.
+fn held(point: &RestorePoint) -> Option<Held<'static>> {
     use std::os::unix::ffi::OsStrExt;
     let path = std::path::Path::new(std::ffi::OsStr::from_bytes(point.location.as_bytes()));
-    if point.kind == Kind::File { files::read(path).ok() } else { None }
+    if point.kind == Kind::File { Held::file(files::open(path).ok()?).ok() } else { None }
 }

@@ -116,6 +116,38 @@ fn the_sound_shop_is_in_sync() {
     assert_eq!(strict.code, 6, "the environment's library is left out of the fixture");
 }
 
+/// Writes a file of 300 MiB that is a hole but for a block at each of these offsets.
+#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test makes the file that it asks about")]
+fn large(path: &Path, blocks: &[(u64, u8)]) {
+    use std::os::unix::fs::FileExt as _;
+    let file = std::fs::File::create(path).expect("it can be made");
+    file.set_len(300 << 20).expect("it can be long");
+    for (at, byte) in blocks {
+        file.write_all_at(&[*byte; 4096], *at).expect("it can be written");
+    }
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_795_200_000);
+    file.set_modified(time).expect("it is ours");
+}
+
+#[test]
+fn of_a_large_file_it_is_told_which_blocks_are_lost_and_of_when_they_are() {
+    let shop = Shop::new();
+    let at = |part: &str| shop.0.path().join(part).join("srv/shop/work/catalogue/var/data.fs");
+    let (first, last) = (7 << 20, 299 << 20);
+    large(&at("backups/2026-11-19T2300Z"), &[(first, 1), (last, 2)]);
+    large(&at("backups/2026-11-20T2300Z"), &[(first, 3), (last, 4)]);
+    large(&at("live/sound"), &[(first, 3), (last, 2)]);
+    let call = shop.call(&[&["check", "production", "--json"][..], &SOUND].concat());
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).expect("it is JSON");
+    let findings = view["findings"].as_array().expect("a view has findings");
+    let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+    assert_eq!((&finding["damage"], &finding["detail"]), (&"stale".into(), &"as of 2026-11-19T2300Z".into()));
+    let runs: Vec<_> =
+        finding["blocks"]["runs"].as_array().expect("there are runs").iter().map(|run| &run["as"]).collect();
+    assert_eq!(runs, ["expected", "older", "expected"]);
+    assert_eq!(finding["blocks"]["runs"][1]["at"], last / 4096);
+}
+
 #[test]
 fn the_gate_of_the_damaged_shop_is_four_and_six_where_no_tree_is_seen() {
     let shop = Shop::new();

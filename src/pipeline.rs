@@ -347,8 +347,8 @@ fn window(request: &Request, settings: &Settings) -> Window {
     Window { since: request.since.or(since), until: request.until.or(until) }
 }
 
-/// How many commits of the definition the time line tells at most.
-const COMMITS: usize = 5;
+/// How many commits of the definition are looked at for the time line.
+const COMMITS: usize = 1000;
 
 fn merged_points(scans: &[Scan], window_start: Option<i64>) -> RestorePoints {
     let mut merged = RestorePoints { window_start, ..RestorePoints::default() };

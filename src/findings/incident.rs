@@ -42,7 +42,18 @@ fn directory<'a>(scan: &'a Scan, path: &TargetPath) -> Option<Cow<'a, Seen>> {
     scan.seen(&path.parent()?).filter(|seen| seen.kind == Kind::Directory)
 }
 
-/// What happened when, oldest first. `commits` are the definition's: time, id and summary.
+/// How many commits are told at most.
+const COMMITS: usize = 20;
+
+/// The commits that may have been deployed in the window: those since its begin, and the one before, which was deployed when it
+/// began. Without a window the latest ones.
+fn deployable(window: Window, commits: &[(i64, String)]) -> &[(i64, String)] {
+    let since = window.since.unwrap_or(i64::MIN);
+    let within = commits.iter().position(|(at, _)| *at < since).map_or(commits.len(), |before| before + 1);
+    &commits[..within.min(COMMITS)]
+}
+
+/// What happened when, oldest first. `commits` are the definition's, newest first: time, id and summary.
 pub fn timeline(
     window: Window,
     scans: &[Scan],
@@ -55,7 +66,7 @@ pub fn timeline(
     };
     add(window.since, Happening::WindowBegin, None, String::new());
     add(window.until, Happening::WindowEnd, None, String::new());
-    for (at, text) in commits {
+    for (at, text) in deployable(window, commits) {
         add(Some(*at), Happening::Committed, None, text.clone());
     }
     for scan in scans {
@@ -117,7 +128,7 @@ mod tests {
     #[test]
     fn the_time_line_goes_forward() {
         let window = Window { since: Some(10), until: Some(20) };
-        let commits = [(15, "abc".to_owned()), (1, "def".to_owned())];
+        let commits = [(15, "abc".to_owned()), (1, "def".to_owned()), (0, "deployed long before".to_owned())];
         let scan = Scan::new("h".into(), 30);
         let events = timeline(window, &[scan], (&Findings::default(), &RestorePoints::default()), &commits);
         let order: Vec<(i64, Happening)> = events.into_iter().map(|event| (event.at, event.what)).collect();

@@ -1,5 +1,6 @@
 //! Definitions: what a project says should be deployed. One folder per tool, each a reader of its own language;
-//! [`markers`] belongs to no tool, Python's packages use them, too.
+//! [`markers`] and
+//! [`requirements`] belong to no tool, Python's packages use them, too.
 //!
 //! Takes a checkout; gives typed models and diagnostics. Deliberately not here: what the model means on disk, which is
 //! `expect`'s.
@@ -7,3 +8,4 @@
 pub mod batou;
 pub mod buildout;
 pub mod markers;
+pub mod requirements;

@@ -42,6 +42,32 @@ pub struct EntryPoint {
     pub attribute: String,
 }
 
+/// Where a distribution was installed from, if not from an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectUrl {
+    /// An archive.
+    Archive {
+        /// Its address.
+        url: String,
+        /// Its SHA-256 in hex, where it was noted.
+        sha256: Option<String>,
+        /// The directory in it that has the distribution.
+        subdirectory: Option<String>,
+    },
+    /// A directory of the machine that installed it.
+    Directory {
+        /// Its address.
+        url: String,
+    },
+    /// A commit of a repository.
+    Repository {
+        /// Its address with the tool and the commit: `git+https://…@COMMIT`.
+        url: String,
+        /// The directory in it that has the distribution.
+        subdirectory: Option<String>,
+    },
+}
+
 /// Why metadata is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetadataError {
@@ -209,10 +235,46 @@ fn entry_point(line: &str) -> Option<EntryPoint> {
     })
 }
 
-/// The SHA-256 of the archive that a distribution was installed from, in hex, as `direct_url.json` tells (PEP 610).
-pub fn archive_digest(direct_url: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(direct_url).ok()?;
-    value.pointer("/archive_info/hashes/sha256")?.as_str().map(str::to_owned)
+/// Reads `direct_url.json`, which is there where a distribution was installed from an address and not from an index
+/// (PEP 610); `None` when it is not what an installer wrote, or when its address needs a password.
+pub fn direct_url(bytes: &[u8]) -> Option<DirectUrl> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    let text = |at: &str| value.pointer(at).and_then(serde_json::Value::as_str);
+    let url = text("/url").filter(|url| is_address(url))?.to_owned();
+    if value.get("dir_info").is_some() {
+        return Some(DirectUrl::Directory { url });
+    }
+    let subdirectory = match text("/subdirectory") {
+        Some(path) if path.contains(is_no_part) => return None,
+        other => other.map(str::to_owned),
+    };
+    if value.get("vcs_info").is_some() {
+        let plain = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let (tool, commit) = (text("/vcs_info/vcs").filter(plain)?, text("/vcs_info/commit_id").filter(plain)?);
+        return Some(DirectUrl::Repository { url: format!("{tool}+{url}@{commit}"), subdirectory });
+    }
+    let old = || text("/archive_info/hash").and_then(|hash| hash.strip_prefix("sha256="));
+    let sha256 = match text("/archive_info/hashes/sha256").or_else(old) {
+        Some(hash) if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => return None,
+        other => other.map(str::to_ascii_lowercase),
+    };
+    value.get("archive_info").map(|_| DirectUrl::Archive { url, sha256, subdirectory })
+}
+
+/// `SCHEME://…` that is one word and holds no password.
+fn is_address(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+.-".contains(&byte))
+        && !user.contains([':', '$'])
+        && !url.contains(is_no_part)
+}
+
+/// What ends an address, begins another part of it, or would be seen by nobody.
+fn is_no_part(character: char) -> bool {
+    character.is_whitespace() || character.is_control() || "#&".contains(character)
 }
 
 fn text(bytes: &[u8]) -> Result<&str, MetadataError> {
@@ -277,10 +339,36 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_of_a_direct_url_is_found() {
-        let text = br#"{"archive_info": {"hashes": {"sha256": "ab"}}, "url": "file:///x"}"#;
-        assert_eq!(archive_digest(text).as_deref(), Some("ab"));
-        assert_eq!(archive_digest(b"{"), None);
+    fn where_a_distribution_came_from_is_read_as_pip_of_any_age_wrote_it() {
+        let hash = "AB".repeat(32);
+        let archive = DirectUrl::Archive {
+            url: "file:///x-1.whl".to_owned(),
+            sha256: Some(hash.to_lowercase()),
+            subdirectory: None,
+        };
+        let old = format!(r#"{{"archive_info": {{"hash": "sha256={hash}"}}, "url": "file:///x-1.whl"}}"#);
+        let new = format!(r#"{{"archive_info": {{"hashes": {{"sha256": "{hash}"}}}}, "url": "file:///x-1.whl"}}"#);
+        assert_eq!(direct_url(old.as_bytes()), Some(archive.clone()));
+        assert_eq!(direct_url(new.as_bytes()), Some(archive));
+        let text = br#"{"vcs_info": {"vcs": "git", "commit_id": "a1"}, "url": "ssh://git@h/x", "subdirectory": "d"}"#;
+        let (url, subdirectory) = ("git+ssh://git@h/x@a1".to_owned(), Some("d".to_owned()));
+        assert_eq!(direct_url(text), Some(DirectUrl::Repository { url, subdirectory }));
+        let text = br#"{"dir_info": {"editable": true}, "url": "file:///x"}"#;
+        assert_eq!(direct_url(text), Some(DirectUrl::Directory { url: "file:///x".to_owned() }));
+    }
+
+    #[test]
+    fn an_address_that_is_none_or_needs_a_password_tells_nothing() {
+        let archive = |url: &str| format!(r#"{{"archive_info": {{}}, "url": "{url}"}}"#);
+        assert!(direct_url(archive("https://h/x.whl").as_bytes()).is_some());
+        for url in
+            ["--index-url=https://h", "https://me:secret@h/x", "https://${T}@h/x", "https://h/x y", "https://h/#a"]
+        {
+            assert_eq!(direct_url(archive(url).as_bytes()), None, "{url}");
+        }
+        assert_eq!(direct_url(br#"{"archive_info": {"hash": "sha256=ab"}, "url": "file:///x"}"#), None);
+        assert_eq!(direct_url(br#"{"url": "file:///x"}"#), None);
+        assert_eq!(direct_url(b"{"), None);
     }
 
     proptest! {
@@ -289,7 +377,7 @@ mod tests {
             drop(metadata(&bytes));
             drop(requires_txt(&bytes));
             drop(entry_points(&bytes, "console_scripts"));
-            let _ = archive_digest(&bytes);
+            let _ = direct_url(&bytes);
         }
     }
 }

@@ -9,6 +9,7 @@ use rectify::definition::buildout::{
     Dialect, MemorySources, NoRecipes, Request, Resolved, TargetFacts, installed, resolve,
 };
 use rectify::definition::markers::{MarkerFacts, applies, same_version};
+use rectify::definition::requirements::pins;
 use rectify::io::disk::LiveRoot;
 use rectify::io::loose_objects;
 use rectify::live::examine::run;
@@ -39,6 +40,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("metadata", metadata),
     ("portage", portage),
     ("record", record),
+    ("requirements", requirements),
     ("rpm_header", rpm_header),
     ("saved", saved),
     ("sqlite_pages", sqlite_pages),
@@ -149,10 +151,20 @@ pub(crate) fn installed_cfg(bytes: &[u8]) {
 pub(crate) fn metadata(bytes: &[u8]) {
     drop(python_metadata::metadata(bytes));
     drop(python_metadata::entry_points(bytes, "console_scripts"));
-    drop(python_metadata::archive_digest(bytes));
+    drop(python_metadata::direct_url(bytes));
     for requirement in python_metadata::requires_txt(bytes).unwrap_or_default() {
         let marker = requirement.marker.unwrap_or_default();
         applies(&marker, &MarkerFacts::cpython_on_linux("3.11"), &requirement.extras);
+    }
+}
+
+/// Requirements files and locks: what is pinned becomes words of commands.
+pub(crate) fn requirements(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for pin in pins(&text) {
+        let words = [&pin.name, &pin.version].into_iter().chain(&pin.hashes);
+        assert!(words.into_iter().all(|word| !word.starts_with('-') && !word.contains(char::is_whitespace)));
+        assert!(pin.line as usize <= text.lines().count());
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::disk::{follow, read};
 use super::facts::TargetFacts;
+use crate::definition::requirements;
 use crate::io::disk::LiveRoot;
 use crate::model::path::TargetPath;
 use std::collections::BTreeMap;
@@ -210,14 +211,10 @@ impl Tree<'_> {
 }
 
 /// The version of zc.buildout that a requirements file pins (pip's format): none where its lines disagree.
-fn required(requirements: &str) -> Option<String> {
-    let mut versions = requirements.lines().filter_map(|line| {
-        let (name, rest) = line.split_once("==")?;
-        let is_buildout = super::resolved::canonical_name(name.trim()) == "zc-buildout";
-        let version = rest.trim_start().split([' ', '\t', ';', '#', '\\']).next()?;
-        let is_exact = version.starts_with(|first: char| first.is_ascii_digit()) && !version.contains(['*', ',']);
-        (is_buildout && is_exact).then(|| version.to_owned())
-    });
+fn required(text: &str) -> Option<String> {
+    let pins = requirements::pins(text).into_iter();
+    let mut versions =
+        pins.filter(|pin| super::resolved::canonical_name(&pin.name) == "zc-buildout").map(|pin| pin.version);
     let first = versions.next()?;
     versions.all(|other| other == first).then_some(first)
 }

@@ -6,7 +6,10 @@
 
 use super::{Component, Context};
 use crate::{
-    definition::batou::model::{Node, Rendered},
+    definition::{
+        batou::model::{Node, Rendered},
+        requirements,
+    },
     expect::environment,
     model::{
         artifact::{Aborts, Expected, Force, Mend, Ownership, Vigilance},
@@ -73,18 +76,12 @@ fn locked(node: &Node) -> BTreeMap<String, String> {
     let Some(Eval::Known(Rendered::Bytes(bytes))) = node.rendered("lock").map(|lock| lock.eval()) else {
         return BTreeMap::new();
     };
-    bytes.text().unwrap_or_default().lines().filter_map(pin).collect()
+    unconditional(bytes.text().unwrap_or_default())
 }
 
-/// `name==version` at the begin of a line of a lock file; `name[extra]==version` as well.
-fn pin(line: &str) -> Option<(String, String)> {
-    let requirement = line.split(['#', ' ', '\\']).next()?;
-    if line.contains(';') {
-        return None;
-    }
-    let (name, version) = requirement.split_once("==")?;
-    let name = name.split('[').next()?;
-    (!name.is_empty() && !version.is_empty()).then(|| (name.to_owned(), version.to_owned()))
+fn unconditional(lock: &str) -> BTreeMap<String, String> {
+    let pins = requirements::pins(lock).into_iter();
+    pins.filter(|pin| pin.marker.is_none()).map(|pin| (pin.name, pin.version)).collect()
 }
 
 #[cfg(test)]
@@ -93,7 +90,7 @@ mod tests {
 
     #[test]
     fn only_unconditional_pins_of_a_lock_file_are_expected() {
-        let pinned = |line| pin(line).map(|(name, version)| format!("{name} {version}"));
+        let pinned = |line| unconditional(line).pop_first().map(|(name, version)| format!("{name} {version}"));
         assert_eq!(pinned("requests[socks]==2.31.0 --hash=sha256:abc \\"), Some("requests 2.31.0".into()));
         assert_eq!(pinned("six==1.16.0  # via x"), Some("six 1.16.0".into()));
         assert_eq!(pinned("colorama==0.4 ; sys_platform == 'win32'"), None);

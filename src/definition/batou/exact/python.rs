@@ -1,6 +1,7 @@
 //! Finding the project's own batou.
 
 use super::Exact;
+use crate::definition::requirements;
 use crate::io::disk::LiveRoot;
 use crate::io::files::{self, Is};
 use crate::io::process::{self, Run, RunError};
@@ -108,13 +109,9 @@ pub(super) fn other_version(project: &Path, used: Option<&str>) -> Option<Diagno
 }
 
 /// The pinned version and its line in a requirements file.
-fn pinned_batou(text: &str) -> Option<(u32, &str)> {
-    (1..).zip(text.lines()).find_map(|(number, line)| {
-        let (name, rest) = line.split_once("==")?;
-        let name = name.split('[').next().unwrap_or(name).trim();
-        let version = rest.split([' ', ';', '\t', '\\', '#']).next()?.trim();
-        name.eq_ignore_ascii_case("batou").then_some((number, version))
-    })
+fn pinned_batou(text: &str) -> Option<(u32, String)> {
+    let batou = requirements::pins(text).into_iter().find(|pin| pin.name.eq_ignore_ascii_case("batou"))?;
+    Some((batou.line, batou.version))
 }
 
 #[cfg(test)]
@@ -124,7 +121,7 @@ mod tests {
     #[test]
     fn the_pinned_batou_is_found_with_extras_hashes_and_markers() {
         let text = "batou_ext==0.1\nbatou[x]==2.5.1 ; python_version > '3' \\\n    --hash=sha256:00\n";
-        assert_eq!(pinned_batou(text), Some((2, "2.5.1")));
+        assert_eq!(pinned_batou(text), Some((2, "2.5.1".to_owned())));
         assert_eq!(pinned_batou("batou>=2\n"), None);
     }
 }

@@ -199,6 +199,8 @@ pub struct Tree {
     pub path: TargetPath,
     /// What vouches for it.
     pub kind: TreeKind,
+    /// The lock that vouches for what is installed anew there.
+    pub requirements: Option<PathBuf>,
     /// On which hosts; empty for all.
     pub hosts: Vec<HostName>,
 }
@@ -461,9 +463,13 @@ fn read_tree(mut section: Section<'_>, reader: &mut Reader<'_>) -> Option<Tree> 
         section.missing("kind", reader);
     }
     let kind = section.word("kind", &words, reader);
+    let requirements = section.path("requirements", reader);
+    if requirements.is_some() && kind == Some(TreeKind::Git) {
+        section.reject("requirements", "only a tree of kind `python` has these", reader);
+    }
     let hosts = section.texts("hosts", reader).into_iter().map(HostName::from).collect();
     let sound = section.finish(reader);
-    Some(Tree { path: path?, kind: kind?, hosts }).filter(|_| sound)
+    Some(Tree { path: path?, kind: kind?, requirements, hosts }).filter(|_| sound)
 }
 
 fn read_owners(top: &mut Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<String, String> {

@@ -306,6 +306,7 @@ fn add_environment(
     });
     let by_hand = Mend {
         piece: None,
+        unmade: None,
         vigilance: Vigilance::Nothing,
         metadata: Vigilance::Nothing,
         force: Vec::<Force>::new(),

@@ -1,15 +1,26 @@
 //! Directories that nobody deploys, but that hold what vouches for their files: a repository, or Python distributions.
 
 use super::derive::{git_checkout, python_distributions};
-use crate::model::manifest::{Depth, Derivation, Look, Manifest, TreeKind};
+use crate::model::manifest::{Depth, Derivation, Look, Manifest};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
 
-/// Has a directory of a host looked at: as a git checkout, or for Python distributions anywhere below.
-pub fn add(manifest: &mut Manifest, host: &HostName, path: &TargetPath, kind: TreeKind) {
+pub use python_distributions::Lock;
+
+/// What vouches for a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voucher {
+    /// The objects of the repository that it is a checkout of.
+    Repository,
+    /// The RECORDs of the distributions anywhere below it; and for what is installed anew, a lock.
+    Records(Option<Lock>),
+}
+
+/// Has a directory of a host looked at.
+pub fn add(manifest: &mut Manifest, host: &HostName, path: &TargetPath, voucher: &Voucher) {
     let unit = UnitId::from(format!("{host}!tree:{path}"));
-    let (kind, rule, input, look) = match kind {
-        TreeKind::Git => {
+    let (kind, rule, input, look) = match voucher {
+        Voucher::Repository => {
             let input = git_checkout::Input {
                 target: path.clone(),
                 url: None,
@@ -25,9 +36,9 @@ pub fn add(manifest: &mut Manifest, host: &HostName, path: &TargetPath, kind: Tr
             let input = serde_json::to_value(input).expect("paths and texts serialise");
             (UnitKind::Checkout, git_checkout::RULE, input, Look::new(host, path.clone(), Depth::Checkout))
         }
-        TreeKind::Python => {
-            let input = python_distributions::Input { directory: path.clone() };
-            let input = serde_json::to_value(input).expect("a path serialises");
+        Voucher::Records(lock) => {
+            let input = python_distributions::Input { directory: path.clone(), lock: lock.clone() };
+            let input = serde_json::to_value(input).expect("a path and texts serialise");
             let capture = python_distributions::CAPTURE.iter().map(|&glob| glob.to_owned()).collect();
             let look = Look { capture, ..Look::new(host, path.clone(), Depth::Whole) };
             (UnitKind::PythonEnvironment, python_distributions::NAME, input, look)

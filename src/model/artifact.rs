@@ -215,6 +215,9 @@ pub struct Mend {
     /// How one file of it is made anew by itself, from something that is there.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub piece: Option<Piece>,
+    /// Why nobody can make it anew, where no deployer is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unmade: Option<String>,
     /// What is special about making it anew, as finding codes with their sentence.
     pub hazards: Vec<super::plan::Hazard>,
 }
@@ -229,6 +232,7 @@ impl Mend {
             aborts: Aborts::Never,
             replaces: Vec::new(),
             piece: None,
+            unmade: None,
             hazards: Vec::new(),
         }
     }

@@ -7,7 +7,10 @@ use crate::definition::batou::{
     model::BatouModel,
     sources::{SourceContent, SourceEntry, SourceTree},
 };
-use crate::expect;
+use crate::expect::{
+    self,
+    trees::{Lock, Voucher},
+};
 use crate::io::{files, git};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
@@ -15,14 +18,14 @@ use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::graph::Graph;
 use crate::model::hasher::digest_of;
-use crate::model::manifest::{self, Evaluation, Host, Manifest};
+use crate::model::manifest::{self, Evaluation, Host, Manifest, TreeKind};
 use crate::model::observation::{Kind, Member};
 use crate::model::origin::Origin;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
-use crate::settings::{self, Known, Settings};
+use crate::settings::{self, Known, Settings, Tree};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the settings file says, with what is doubtful about it.
 #[derive(Debug, Clone, Default)]
@@ -58,14 +61,31 @@ pub(super) fn manifest(request: &Request, config: &Config, monitor: &dyn Monitor
     manifest.data.extend(declared.iter().cloned());
     let hosts: Vec<HostName> = manifest.hosts.iter().map(|host| host.name.clone()).collect();
     for tree in &config.settings.trees {
+        let voucher = voucher(tree, &mut manifest.diagnostics);
         for host in hosts.iter().filter(|host| tree.hosts.is_empty() || tree.hosts.contains(host)) {
-            expect::trees::add(&mut manifest, host, &tree.path, tree.kind);
+            expect::trees::add(&mut manifest, host, &tree.path, &voucher);
         }
     }
     name_cycles(&mut manifest);
     manifest.diagnostics.extend(config.doubts.iter().cloned());
     manifest.sort();
     Ok(manifest)
+}
+
+/// What vouches for a tree. A lock that cannot be read keeps nothing from being checked: the plan proves less.
+fn voucher(tree: &Tree, diagnostics: &mut Vec<Diagnostic>) -> Voucher {
+    let read = |file: &PathBuf| {
+        let bytes = files::read(file).unwrap_or_else(|error| {
+            let text = format!("{error}; what is installed anew in `{}` is verified by no hashes", tree.path);
+            diagnostics.push(Diagnostic::warning(code::BAD_SETTING_VALUE, text));
+            Vec::new()
+        });
+        Lock::new(file.display().to_string(), &String::from_utf8_lossy(&bytes))
+    };
+    match tree.kind {
+        TreeKind::Git => Voucher::Repository,
+        TreeKind::Python => Voucher::Records(tree.requirements.as_ref().map(read)),
+    }
 }
 
 /// Roots that need each other in a circle: batou's own message does not show where the circle closes.

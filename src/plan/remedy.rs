@@ -213,20 +213,24 @@ fn restored<'a>(input: Input<'a>, finding: &'a Finding) -> What<'a> {
     match chosen(input, finding) {
         Choice::Good { point, proved, passed_over, .. } => What::Restore { point, proved, passed_over },
         Choice::None { passed_over } => {
+            let mend = finding.mend.map(|mend| input.manifest.mend(mend));
             let mut reason = match finding.durability {
                 Durability::Durable => "only a backup has it".to_owned(),
                 Durability::Reproducible | Durability::Derived | Durability::Ephemeral => {
                     "nothing is known that would make it anew".to_owned()
                 }
             };
+            if let Some(why) = mend.and_then(|mend| mend.unmade.as_ref()) {
+                reason = format!("{reason}: {why}");
+            }
             if passed_over.is_empty() {
                 reason.push_str(", and none of the configured backups holds it");
             }
             for version in passed_over {
                 reason = format!("{reason}; {}: {}", version.snapshot, version.reason);
             }
-            let aborts = finding.mend.map(|mend| input.manifest.mend(mend).aborts);
-            What::Hand { reason, blocks: aborts == Some(Aborts::Always) }
+            let blocks = mend.is_some_and(|mend| mend.aborts == Aborts::Always);
+            What::Hand { reason, blocks }
         }
     }
 }

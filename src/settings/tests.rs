@@ -113,6 +113,18 @@ fn all_problems_are_reported_and_sound_entries_are_used() {
 }
 
 #[test]
+fn a_lock_is_for_trees_of_distributions_only() {
+    let tree = |kind| format!("[[trees]]\npath = \"/opt\"\nkind = \"{kind}\"\nrequirements = \"requirements.lock\"\n");
+    let (settings, diagnostics) = read(&tree("python"));
+    assert_eq!(diagnostics, []);
+    let lock = settings.trees[0].requirements.as_deref().expect("there is one");
+    assert!(lock.ends_with("requirements.lock") && lock.is_absolute(), "beside the settings: {}", lock.display());
+    let (settings, diagnostics) = read(&tree("git"));
+    assert_eq!(diagnostics[0].message, "`trees.requirements`: only a tree of kind `python` has these");
+    assert!(settings.trees.is_empty());
+}
+
+#[test]
 fn a_time_without_its_offset_is_no_time() {
     assert_eq!(read("[incident]\nsince = 2026-11-20T03:15:00\n").1.len(), 1);
     assert_eq!(read("[incident]\nsince = \"2026-11-20 03:15\"\n").1.len(), 1);

@@ -30,3 +30,4 @@ mod tidy;
 mod tools;
 mod trees;
 mod verify;
+mod wheels;

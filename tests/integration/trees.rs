@@ -1,13 +1,16 @@
 //! Directories that nobody deploys but that vouch for themselves: damaged for real, and healed by the plan's commands.
 
 use crate::program::{Call, rectify, run};
-use crate::tools::{damage, read, tool, write};
+use crate::tools::{damage, read, remove, tool, write};
+use crate::wheels::wheel;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A directory with settings that name one tree in it.
 struct Place {
     directory: tempfile::TempDir,
+    /// What commands are run with besides.
+    variables: Vec<String>,
 }
 
 impl Place {
@@ -18,7 +21,7 @@ impl Place {
         let quarantine = format!("quarantine = \"{}/kept\"\n", directory.path().display());
         write(&directory.path().join("rectify.toml"), format!("packages = false\n{quarantine}{settings}"));
         write(&tree.join(".keep"), "");
-        Self { directory }
+        Self { directory, variables: Vec::new() }
     }
 
     fn tree(&self) -> PathBuf {
@@ -37,20 +40,116 @@ impl Place {
         findings.iter().map(|finding| (name(word(finding, "path")), word(finding, "damage"))).collect()
     }
 
+    fn plan(&self) -> Vec<Value> {
+        let plan: Value = serde_json::from_str(&self.rectify("plan").stdout).expect("it is JSON");
+        plan["steps"].as_array().expect("a plan has steps").clone()
+    }
+
+    /// What the plan warns of.
+    fn hazards(&self) -> Vec<String> {
+        let all = self.plan().into_iter().flat_map(|step| step["hazards"].as_array().expect("hazards").clone());
+        all.map(|hazard| hazard["text"].as_str().expect("it is text").to_owned()).collect()
+    }
+
     /// Follows the plan and gives its actions.
     fn follow(&self) -> Vec<String> {
-        let plan: Value = serde_json::from_str(&self.rectify("plan").stdout).expect("it is JSON");
-        let steps = plan["steps"].as_array().expect("a plan has steps");
+        self.try_to_follow().unwrap_or_else(|(words, call)| panic!("{words:?}: {}", call.stderr))
+    }
+
+    /// Follows the plan up to the first command that fails.
+    fn try_to_follow(&self) -> Result<Vec<String>, (Vec<String>, Call)> {
+        let steps = self.plan();
         for step in steps.iter().filter(|step| step["action"] != "verify") {
             for command in step["commands"].as_array().expect("a step has commands") {
-                let words: Vec<&str> =
-                    command["argv"].as_array().expect("words").iter().filter_map(Value::as_str).collect();
-                let call =
-                    run(Path::new(command["directory"].as_str().unwrap_or("/")), Path::new(words[0]), &words[1..]);
-                assert_eq!(call.code, 0, "{words:?}: {}", call.stderr);
+                let words = command["argv"].as_array().expect("words").iter().filter_map(Value::as_str);
+                let words: Vec<String> = words.map(str::to_owned).collect();
+                let directory = Path::new(command["directory"].as_str().unwrap_or("/"));
+                let call = run(directory, Path::new("env"), &[&self.variables[..], &words].concat());
+                if call.code != 0 {
+                    return Err((words, call));
+                }
             }
         }
-        steps.iter().map(|step| step["action"].as_str().expect("an action is text").to_owned()).collect()
+        Ok(steps.iter().map(|step| step["action"].as_str().expect("an action is text").to_owned()).collect())
+    }
+}
+
+/// A virtual environment in a tree, whose pip knows one index: a directory.
+struct Environment {
+    place: Place,
+    index: PathBuf,
+}
+
+impl Environment {
+    /// With a distribution `demo` installed from `index/demo-1.0…` or, in pip's words, from something else.
+    fn new(modules: &[&str], from: &str) -> Self {
+        let mut place = Place::new("python");
+        let top = place.directory.path();
+        tool(top, &["python3", "-m", "venv", "tree/app"]);
+        let index = top.join("index");
+        write(&index.join(".keep"), "");
+        wheel(&index, "1.0", modules);
+        place.variables = vec!["PIP_NO_INDEX=1".to_owned(), format!("PIP_FIND_LINKS={}", index.display())];
+        let it = Self { place, index };
+        it.pip(&["install", from]);
+        it
+    }
+
+    fn pip(&self, words: &[&str]) {
+        let pip = ["env", &self.place.variables[0], &self.place.variables[1], "tree/app/bin/python", "-m", "pip", "-q"];
+        tool(self.place.directory.path(), &[&pip[..], words].concat());
+    }
+
+    fn archive(&self) -> PathBuf {
+        self.index.join("demo-1.0-py3-none-any.whl")
+    }
+
+    /// The SHA-256 of what the index has.
+    fn hash(&self) -> String {
+        let sum = tool(&self.index, &["sha256sum", &self.archive().to_string_lossy()]);
+        sum.split(' ').next().expect("a sum").to_owned()
+    }
+
+    /// Has a lock named in the settings.
+    fn lock(&self, text: &str) {
+        let settings = self.place.directory.path().join("rectify.toml");
+        let named = [read(&settings), b"requirements = \"demo.lock\"\n".to_vec()].concat();
+        write(&settings, named);
+        write(&self.place.directory.path().join("demo.lock"), text);
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let found = tool(&self.place.tree(), &["find", "app", "-path", &format!("*/{name}")]);
+        self.place.tree().join(found.trim())
+    }
+
+    /// Damages a module, follows the plan and sees that all is as it was. Gives what the plan warned of.
+    fn heal(&self) -> Vec<String> {
+        assert_eq!(self.place.found(), []);
+        let module = self.file("demo/part0.py");
+        let sound = read(&module);
+        damage(&module, 0, b"\0\0\0");
+        assert_eq!(self.place.found().len(), 1);
+        let hazards = self.place.hazards();
+        self.place.follow();
+        assert_eq!(read(&module), sound);
+        assert_eq!(self.place.found(), []);
+        hazards
+    }
+
+    /// Damages a module where the archive is another one of the same version, and sees that nothing of it is installed.
+    fn refuse(&self) {
+        let module = self.file("demo/part0.py");
+        wheel(&self.index, "1.0", &["one = 'of somebody else'\n"]);
+        damage(&module, 0, b"\0\0\0");
+        let damaged = read(&module);
+        let (words, call) = self.place.try_to_follow().expect_err("another archive is refused");
+        assert!(
+            words.contains(&"install".to_owned()) && call.stderr.contains("DO NOT MATCH THE HASHES"),
+            "{}",
+            call.stderr
+        );
+        assert_eq!(read(&module), damaged);
     }
 }
 
@@ -101,4 +200,71 @@ fn distributions_anywhere_are_verified_by_their_records_and_installed_anew() {
     place.follow();
     assert_eq!(place.found(), []);
     assert_eq!(read(&six), sound);
+}
+
+#[test]
+fn an_archive_is_fetched_again_from_its_address_and_only_the_same_is_installed() {
+    let environment = Environment::new(&["one = 1\n"], "index/demo-1.0-py3-none-any.whl");
+    assert_eq!(environment.heal(), [] as [&str; 0]);
+    environment.refuse();
+}
+
+#[test]
+fn what_a_lock_pins_is_installed_from_the_index_only_by_its_hashes() {
+    let environment = Environment::new(&["one = 1\n"], "demo==1.0");
+    let (other, hash) = ("0".repeat(64), environment.hash());
+    environment.lock(&format!(
+        "# of a tool\nabsent==2.0 --hash=sha256:{other}\nDemo==1.0.0 \\\n    --hash=sha256:{other} \\\n    --hash=sha256:{hash}\n"
+    ));
+    assert_eq!(environment.heal(), [] as [&str; 0]);
+    environment.refuse();
+}
+
+#[test]
+fn without_hashes_the_plan_says_that_nothing_proves_what_the_index_gives() {
+    let environment = Environment::new(&["one = 1\n"], "demo==1.0");
+    let hazards = environment.heal().concat();
+    assert!(hazards.starts_with("nothing proves that the index gives the archive that was installed"), "{hazards}");
+    environment.lock(&format!("demo==1.1 --hash=sha256:{}\ndemo==1.0\n", "0".repeat(64)));
+    let hazards = environment.heal().concat();
+    assert!(hazards.contains("demo.lock` has no hashes for demo 1.0, so nothing proves"), "{hazards}");
+    remove(&environment.place.directory.path().join("demo.lock"));
+    let said = environment.place.rectify("check");
+    assert!(said.stdout.contains("demo.lock`: "), "a lock that is gone is told: {}", said.stdout);
+    environment.heal();
+}
+
+/// Source code that pip builds without an index: its build only copies a wheel.
+fn source(environment: &Environment) -> PathBuf {
+    let source = environment.place.directory.path().join("source");
+    write(&source.join("pyproject.toml"), "[build-system]\nrequires = []\nbuild-backend = 'b'\nbackend-path = ['.']\n");
+    let name = "demo-1.0-py3-none-any.whl";
+    let copy = format!("shutil.copy('{name}', to)\n    return '{name}'\n");
+    write(
+        &source.join("b.py"),
+        format!("import shutil\ndef build_wheel(to, settings=None, metadata=None):\n    {copy}"),
+    );
+    write(&source.join(name), read(&environment.archive()));
+    source
+}
+
+#[test]
+fn a_commit_is_built_again_and_of_a_directory_nobody_knows_what_it_held() {
+    let environment = Environment::new(&["one = 1\n"], "demo==1.0");
+    let source = source(&environment);
+    for words in [&["git", "init", "-q"][..], &["git", "add", "."], &["git", "commit", "-q", "-m", "all"]] {
+        tool(&source, words);
+    }
+    let again = |from: &str| {
+        environment.pip(&["uninstall", "-y", "demo"]);
+        environment.pip(&["install", from]);
+    };
+    again(&format!("git+file://{}", source.display()));
+    assert!(environment.heal().concat().starts_with("the commit is the one that was installed"));
+    again("./source");
+    damage(&environment.file("demo/part0.py"), 0, b"\0\0\0");
+    let plan = environment.place.plan();
+    let reasons: Vec<&str> = plan.iter().filter_map(|step| step["reason"].as_str()).collect();
+    assert_eq!((plan.len(), plan[0]["action"].as_str()), (1, Some("hand")), "{reasons:?}");
+    assert!(reasons[0].contains("it was installed from `file://"), "{reasons:?}");
 }

@@ -3,25 +3,36 @@
 //!
 //! Needs a look of depth `Whole` at the directory that captures [`CAPTURE`]. What no RECORD lists is left to others.
 
+mod source;
+
 use super::Rule;
 use crate::expect::distribution::{Distribution, Layout};
-use crate::model::artifact::{Aborts, Force, Mend, Vigilance};
+use crate::model::artifact::{Aborts, Force, Mend, MendId, Vigilance};
 use crate::model::code::UPGRADES;
 use crate::model::command::Command;
 use crate::model::manifest::{Derivation, Manifest};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::plan::Hazard;
-use crate::model::unit::{Deployer, DeployerId, Unit, UnitId, UnitKind};
+use crate::model::unit::{Deployer, DeployerId, HostName, Unit, UnitId, UnitKind};
 use crate::references::python_metadata::named;
 use serde::{Deserialize, Serialize};
+use source::Source;
 use std::collections::BTreeMap;
+
+pub use source::Lock;
 
 /// The rule's name in manifests.
 pub const NAME: &str = "python-distributions";
 
 /// What a look at the directory has to keep.
-pub const CAPTURE: &[&str] = &["**/*.dist-info/RECORD"];
+pub const CAPTURE: &[&str] = &["**/*.dist-info/RECORD", "**/*.dist-info/direct_url.json"];
+
+/// Runs pip with what follows `-r` as the lines of a requirements file. pip takes hashes only from such a file: not from
+/// words, not from the address of an index, and from constraints it takes them for nothing (20.3 to 26.0).
+const WITH_LOCK: &str = "import subprocess, sys, tempfile; at = sys.argv.index('-r') + 1; \
+    lock = tempfile.NamedTemporaryFile('w'); lock.write('\\n'.join(sys.argv[at:])); lock.flush(); \
+    sys.exit(subprocess.call([sys.executable, '-m', 'pip', *sys.argv[1:at], lock.name]))";
 
 /// The rule's input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +40,9 @@ pub const CAPTURE: &[&str] = &["**/*.dist-info/RECORD"];
 pub struct Input {
     /// The directory.
     pub directory: TargetPath,
+    /// What archives of the distributions are verified by when they are installed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
 }
 
 /// The rule.
@@ -54,7 +68,7 @@ impl Rule for PythonDistributions {
             .map(|(path, _)| path)
             .collect();
         for info in found {
-            distribution(derivation, scan, &info, manifest);
+            distribution(derivation, scan, &info, input.lock.as_ref(), manifest);
         }
     }
 }
@@ -63,25 +77,48 @@ fn is_directory(sighting: &Sighting) -> bool {
     matches!(sighting, Sighting::Present(seen) if seen.kind == Kind::Directory)
 }
 
-fn distribution(derivation: &Derivation, scan: &Scan, info: &TargetPath, manifest: &mut Manifest) {
+fn distribution(derivation: &Derivation, scan: &Scan, info: &TargetPath, lock: Option<&Lock>, manifest: &mut Manifest) {
     let (Some(site), Some((name, version))) = (info.parent(), named(info)) else { return };
-    let environment = environment(scan, &site);
-    let unit = unit(derivation, &site, environment.as_ref(), (&name, &version), manifest);
-    let mend = manifest.add_mend(reinstallation());
-    let fence = environment.unwrap_or_else(|| site.clone());
-    let one = Distribution {
-        host: &derivation.host,
+    let place = Place { environment: environment(scan, &site), site };
+    let host = &derivation.host;
+    let unit = UnitId::from(format!("{host}!python:{}/{name}", place.site));
+    let with = |mend| Distribution {
+        host,
         unit: &unit,
         scan,
-        base: &site,
+        base: &place.site,
         info,
         layout: Layout::SitePackages,
-        fence: &fence,
+        fence: place.environment.as_ref().unwrap_or(&place.site),
         mend,
     };
-    let Some(claims) = one.claims(manifest) else { return };
+    // How it is made anew follows from its notes, for whose reading that does not matter.
+    let source = source::of(&with(MendId(0)), (&name, &version), lock, manifest);
+    let deployer = place.argv(&source).map(|argv| deployer(host, &place.site, &unit, argv, manifest));
+    let title = format!("{name} {version} in {}", place.site);
+    manifest.units.push(Unit {
+        id: unit.clone(),
+        host: host.clone(),
+        kind: UnitKind::Distribution,
+        name: title,
+        origin: None,
+        directory: None,
+        parent: None,
+        deployer,
+        opaque: None,
+    });
+    let one = with(manifest.add_mend(reinstallation(source)));
+    let Some(claims) = one.claims_or_salvage(manifest) else { return };
     let artifacts: Vec<_> = claims.into_iter().map(|(path, content)| one.artifact(path, content)).collect();
     manifest.artifacts.extend(artifacts);
+}
+
+/// Where a distribution is installed.
+struct Place {
+    /// The directory that holds it.
+    site: TargetPath,
+    /// The virtual environment that this belongs to.
+    environment: Option<TargetPath>,
 }
 
 /// The virtual environment that a `site-packages` belongs to: three directories up, where `pyvenv.cfg` is.
@@ -90,59 +127,66 @@ fn environment(scan: &Scan, site: &TargetPath) -> Option<TargetPath> {
     scan.seen(&directory.join("pyvenv.cfg")).map(|_| directory)
 }
 
-/// pip writes all files anew if it is not asked to uninstall first, for which it would need a sound RECORD.
-fn reinstallation() -> Mend {
-    let text = "the index may give another file of the same version than the one that was installed; \
-                look again afterwards";
-    Mend {
-        force: vec![Force::RemoveSelf],
-        aborts: Aborts::OnWrongKind,
-        hazards: vec![Hazard::new(UPGRADES, text)],
-        ..Mend::new(Vigilance::Content, Vigilance::Nothing)
+impl Place {
+    /// The command that installs a distribution here. Its last word says which, so that one command can install several.
+    fn argv(&self, source: &Source) -> Option<Vec<String>> {
+        let (run, requirement): (&[&str], _) = match source {
+            Source::Proved(word) | Source::Unproved(word, _) => (&["-m", "pip"], word),
+            Source::Locked(line) => (&["-c", WITH_LOCK], line),
+            Source::Unknown(_) => return None,
+        };
+        let python =
+            self.environment.as_ref().map_or("python3".to_owned(), |place| place.join("bin/python").to_string());
+        let mut argv = vec![python];
+        argv.extend(run.iter().copied().map(str::to_owned));
+        argv.extend(["install", "--ignore-installed", "--no-deps", "--no-compile"].map(str::to_owned));
+        if self.environment.is_none() {
+            argv.extend(["--target".to_owned(), self.site.to_string(), "--upgrade".to_owned()]);
+        }
+        if matches!(source, Source::Locked(_)) {
+            argv.extend(["--require-hashes", "-r"].map(str::to_owned));
+        }
+        argv.push(requirement.clone());
+        Some(argv)
     }
 }
 
-fn unit(
-    derivation: &Derivation,
-    site: &TargetPath,
-    environment: Option<&TargetPath>,
-    (name, version): (&str, &str),
-    manifest: &mut Manifest,
-) -> UnitId {
-    let host = &derivation.host;
-    let deployer = DeployerId::from(format!("{host}!pip:{site}"));
-    let id = UnitId::from(format!("{host}!python:{site}/{name}"));
-    let python = environment.map_or_else(|| "python3".to_owned(), |place| place.join("bin/python").to_string());
-    let mut argv = vec![python];
-    argv.extend(["-m", "pip", "install", "--ignore-installed", "--no-deps", "--no-compile"].map(str::to_owned));
-    if environment.is_none() {
-        argv.extend(["--target".to_owned(), site.to_string(), "--upgrade".to_owned()]);
+/// pip writes all files anew if it is not asked to uninstall first, for which it would need a sound RECORD.
+fn reinstallation(source: Source) -> Mend {
+    let mut mend = Mend {
+        force: vec![Force::RemoveSelf],
+        aborts: Aborts::OnWrongKind,
+        ..Mend::new(Vigilance::Content, Vigilance::Nothing)
+    };
+    match source {
+        Source::Proved(_) | Source::Locked(_) => {}
+        Source::Unproved(_, why) => mend.hazards.push(Hazard::new(UPGRADES, why)),
+        Source::Unknown(why) => mend.unmade = Some(why),
     }
-    argv.push(format!("{name}=={version}"));
-    if !manifest.deployers.iter().any(|known| known.id == deployer) {
+    mend
+}
+
+/// The pip of a directory, told how it installs one more distribution.
+fn deployer(
+    host: &HostName,
+    site: &TargetPath,
+    unit: &UnitId,
+    argv: Vec<String>,
+    manifest: &mut Manifest,
+) -> DeployerId {
+    let id = DeployerId::from(format!("{host}!pip:{site}"));
+    let index = manifest.deployers.iter().position(|known| known.id == id).unwrap_or_else(|| {
         manifest.deployers.push(Deployer {
-            id: deployer.clone(),
+            id: id.clone(),
             tool: "pip".to_owned(),
             commands: Vec::new(),
             aborts_on_first_failure: true,
             parts: BTreeMap::new(),
             one_by_one: false,
         });
-    }
-    if let Some(known) = manifest.deployers.iter_mut().find(|known| known.id == deployer) {
-        known.parts.insert(id.clone(), vec![Command::on(host, argv)]);
-    }
-    manifest.units.push(Unit {
-        id: id.clone(),
-        host: host.clone(),
-        kind: UnitKind::Distribution,
-        name: format!("{name} {version} in {site}"),
-        origin: None,
-        directory: None,
-        parent: None,
-        deployer: Some(deployer),
-        opaque: None,
+        manifest.deployers.len() - 1
     });
+    manifest.deployers[index].parts.insert(unit.clone(), vec![Command::on(host, argv)]);
     id
 }
 
@@ -152,7 +196,10 @@ mod tests {
     use crate::expect::derive::refine;
     use crate::expect::sample;
     use crate::model::artifact::Expected;
+    use crate::model::content::Algorithm;
+    use crate::model::hasher::digest_of;
     use crate::model::manifest::{Definition, Evaluation};
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
     fn manifest(files: &[(&str, &str)]) -> Manifest {
         let mut manifest = Manifest::new(Definition::new("system", "system", Evaluation::Native));
@@ -160,7 +207,7 @@ mod tests {
             host: "h".into(),
             unit: "h!tree:/opt".into(),
             rule: NAME.into(),
-            input: serde_json::to_value(Input { directory: TargetPath::new("/opt") }).expect("it is JSON"),
+            input: serde_json::to_value(Input { directory: TargetPath::new("/opt"), lock: None }).expect("it is JSON"),
         });
         refine(&mut manifest, &[sample::scan(files)]);
         manifest
@@ -193,5 +240,38 @@ mod tests {
         let manifest = manifest(&[("/opt/vendor/six-1.17.0.dist-info/RECORD", RECORD)]);
         let words = &manifest.deployers[0].parts.values().next().expect("there is a part")[0].argv;
         assert!(words.windows(2).any(|pair| pair == ["--target", "/opt/vendor"]), "{words:?}");
+    }
+
+    /// The command that installs it anew, or why there is none.
+    fn repair(direct_url: Option<&str>, recorded: bool) -> Result<String, String> {
+        let info = "/opt/vendor/six-1.17.0.dist-info";
+        let row = |text: &str| {
+            let digest = digest_of(Algorithm::Sha256, text.as_bytes());
+            format!("six-1.17.0.dist-info/direct_url.json,sha256={},{}\n", BASE64.encode(&*digest.bytes), text.len())
+        };
+        let noted = r#"{"archive_info": {}, "url": "https://example.com/six.whl"}"#;
+        let record = if recorded { format!("{}{RECORD}", row(noted)) } else { RECORD.to_owned() };
+        let (path, url_path) = (format!("{info}/RECORD"), format!("{info}/direct_url.json"));
+        let mut files = vec![(path.as_str(), record.as_str())];
+        files.extend(direct_url.map(|text| (url_path.as_str(), text)));
+        let manifest = manifest(&files);
+        let mend = &manifest.mends[0];
+        match manifest.deployers.first() {
+            Some(deployer) => Ok(deployer.parts.values().next().expect("there is a part")[0].argv.join(" ")),
+            None => Err(mend.unmade.clone().expect("a reason")),
+        }
+    }
+
+    #[test]
+    fn an_index_is_not_asked_for_what_came_from_somewhere_else() {
+        let noted = r#"{"archive_info": {}, "url": "https://example.com/six.whl"}"#;
+        let command = |direct_url, recorded| repair(direct_url, recorded).expect("there is a command");
+        assert!(command(None, false).ends_with(" six==1.17.0"));
+        assert!(command(Some(noted), true).ends_with(" https://example.com/six.whl"));
+        let other = noted.replace("six", "zix");
+        for (direct_url, recorded) in [(Some(other.as_str()), true), (None, true), (Some(noted), false)] {
+            let why = repair(direct_url, recorded).expect_err("nobody vouches for the note");
+            assert!(why.contains("nothing vouches for the note of it"), "{why}");
+        }
     }
 }

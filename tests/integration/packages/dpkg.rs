@@ -2,6 +2,7 @@
 
 use super::{Said, said};
 use crate::tools::{damage, read, remove, tool, write};
+use crate::wheels::wheel;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -282,27 +283,6 @@ fn the_program_finds_it_too_reinstalls_what_is_damaged_and_leaves_edited_configu
     installed.apt(&words);
     let healed = installed.told("check");
     assert_eq!((healed["outcome"].as_str(), healed["findings"].as_array().map(Vec::len)), (Some("in_sync"), Some(0)));
-}
-
-/// A wheel with one module for each text; gives its path.
-fn wheel(directory: &Path, version: &str, modules: &[&str]) -> String {
-    const MAKE: &str = r#"
-import base64, hashlib, sys, zipfile
-path, version, *texts = sys.argv[1:]
-info = "demo-%s.dist-info/" % version
-files = {"demo/part%d.py" % number: text for number, text in enumerate(texts)}
-files[info + "METADATA"] = "Metadata-Version: 2.1\nName: demo\nVersion: %s\n" % version
-files[info + "WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-digest = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
-rows = ["%s,sha256=%s,%d\n" % (name, digest(text), len(text)) for name, text in files.items()]
-files[info + "RECORD"] = "".join(rows) + info + "RECORD,,\n"
-with zipfile.ZipFile(path, "w") as wheel:
-    for name, text in files.items():
-        wheel.writestr(name, text)
-"#;
-    let path = directory.join(format!("demo-{version}-py3-none-any.whl")).to_string_lossy().into_owned();
-    tool(directory, &[&["python3", "-c", MAKE, &path, version][..], modules].concat());
-    path
 }
 
 #[test]

@@ -356,6 +356,7 @@ pub(super) fn develop_mend(buildout: &Buildout<'_>) -> Mend {
     let runs = &buildout.input.runs;
     Mend {
         piece: None,
+        unmade: None,
         vigilance: match runs {
             Runs::Always => Vigilance::Content,
             Runs::AfterForcing(_) => Vigilance::Nothing,

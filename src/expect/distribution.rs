@@ -233,6 +233,14 @@ impl Distribution<'_> {
     }
 }
 
+/// The directory with the notes of an egg that is one itself.
+pub(crate) fn egg_notes(scan: &Scan, egg: &TargetPath) -> Option<(TargetPath, Layout)> {
+    let directory = |path: &TargetPath| scan.kind(path) == Some(Kind::Directory);
+    let renamed = scan.entries(egg).find(|path| path.name().ends_with(b".dist-info") && directory(path));
+    let old = || Some(egg.join("EGG-INFO")).filter(directory).map(|path| (path, Layout::EggInfo));
+    renamed.map(|path| (path, Layout::RenamedDistInfo)).or_else(old)
+}
+
 /// Regular files below a directory.
 pub(crate) fn files<'a>(scan: &'a Scan, directory: &'a TargetPath) -> impl Iterator<Item = TargetPath> + use<'a> {
     scan.below(directory).filter_map(|(path, sighting)| match &*sighting {

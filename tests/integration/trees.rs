@@ -2,7 +2,7 @@
 
 use crate::program::{Call, rectify, run};
 use crate::tools::{damage, read, remove, tool, write};
-use crate::wheels::wheel;
+use crate::wheels::{wheel, wheel_of};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -267,4 +267,66 @@ fn a_commit_is_built_again_and_of_a_directory_nobody_knows_what_it_held() {
     let reasons: Vec<&str> = plan.iter().filter_map(|step| step["reason"].as_str()).collect();
     assert_eq!((plan.len(), plan[0]["action"].as_str()), (1, Some("hand")), "{reasons:?}");
     assert!(reasons[0].contains("it was installed from `file://"), "{reasons:?}");
+}
+
+#[test]
+fn a_damaged_record_vouches_by_its_intact_rows() {
+    let modules: Vec<String> = (100..300).map(|number| format!("number = {number}\n")).collect();
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+    let environment = Environment::new(&modules, "demo==1.0");
+    let record = environment.file("demo-1.0.dist-info/RECORD");
+    let module = environment.file("demo/part100.py");
+    let sound = read(&module);
+    damage(&record, 16384, &[0; 4096]);
+    // What its own format would not tell; its row stands with those of the version, before the hole.
+    damage(&module, 0, b"number = 777");
+    let mut found = environment.place.found();
+    found.sort();
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["RECORD", "part100.py"]);
+    environment.place.follow();
+    assert_eq!(read(&module), sound);
+    assert_eq!(environment.place.found(), []);
+}
+
+/// Has zc.buildout make eggs of a wheel as its generations do: by setuptools (3, 4), and by pip (5, 6).
+const MAKE_EGGS: &str = "\
+import os, sys
+from zc.buildout import easy_install
+wheel, dest = sys.argv[1:]
+easy_install.unpack_wheel(wheel, dest)
+easy_install.call_pip_install(wheel, os.path.join(dest, 'new'))
+";
+
+#[test]
+fn eggs_of_no_buildout_are_verified_and_handed_over() {
+    let Some(python) = crate::buildout_parity::python() else { return };
+    let place = Place::new("python");
+    let (top, eggs) = (place.directory.path(), place.tree().join("eggs"));
+    let files = [("demo/part0.py", "one = 1\n"), ("demo-1.0.dist-info/top_level.txt", "demo\n")];
+    let wheel = wheel_of(top, "1.0", &files);
+    write(&eggs.join("old-1.0-py3.11.egg/EGG-INFO/PKG-INFO"), "Name: old\nVersion: 1.0\n");
+    tool(top, &["env", "PYTHONDONTWRITEBYTECODE=1", &python, "-c", MAKE_EGGS, &wheel, &eggs.to_string_lossy()]);
+    let find = |name: &str| tool(&eggs, &["find", ".", "-path", name]).lines().map(str::to_owned).collect::<Vec<_>>();
+    let (old, new) = (find("*.egg/EGG-INFO/RECORD"), find("*.egg/*.dist-info/RECORD"));
+    assert_eq!((old.len(), new.len()), (1, 1), "one egg of each layout");
+    assert_eq!(place.found(), []);
+    for module in find("*.egg/demo/part0.py") {
+        damage(&eggs.join(module), 0, b"two = 2");
+    }
+    assert_eq!(place.found().len(), 2, "{:?}", place.found());
+    let plan = place.plan();
+    let reasons: Vec<&str> = plan.iter().filter_map(|step| step["reason"].as_str()).collect();
+    assert!(plan.iter().all(|step| step["action"] == "hand") && plan.len() == 2, "one for each egg: {reasons:?}");
+    assert!(reasons[0].contains("no buildout that would make this one is known here"), "{reasons:?}");
+    damage(&eggs.join(&new[0]), 0, b"\0\0\0");
+    remove(&eggs.join(&old[0]));
+    let records = place.found().into_iter().filter(|(name, _)| name == "RECORD");
+    let mut damages: Vec<String> = records.map(|(_, damage)| damage).collect();
+    damages.sort();
+    assert_eq!(
+        damages,
+        ["broken_record", "missing"],
+        "an egg that setuptools made of no wheel has none, and is left alone"
+    );
 }

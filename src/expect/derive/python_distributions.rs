@@ -1,12 +1,12 @@
 //! Rule `python-distributions`: every Python distribution below a directory, verified by its RECORD, wherever it lies:
-//! virtual environments, `pip install --target`, a system's own site-packages.
+//! virtual environments, `pip install --target`, a system's own site-packages, eggs.
 //!
 //! Needs a look of depth `Whole` at the directory that captures [`CAPTURE`]. What no RECORD lists is left to others.
 
 mod source;
 
 use super::Rule;
-use crate::expect::distribution::{Distribution, Layout};
+use crate::expect::distribution::{self, Distribution, Layout};
 use crate::model::artifact::{Aborts, Force, Mend, MendId, Vigilance};
 use crate::model::code::UPGRADES;
 use crate::model::command::Command;
@@ -26,7 +26,7 @@ pub use source::Lock;
 pub const NAME: &str = "python-distributions";
 
 /// What a look at the directory has to keep.
-pub const CAPTURE: &[&str] = &["**/*.dist-info/RECORD", "**/*.dist-info/direct_url.json"];
+pub const CAPTURE: &[&str] = &["**/*.dist-info/RECORD", "**/*.dist-info/direct_url.json", "**/*.egg/EGG-INFO/RECORD"];
 
 /// Runs pip with what follows `-r` as the lines of a requirements file. pip takes hashes only from such a file: not from
 /// words, not from the address of an index, and from constraints it takes them for nothing (20.3 to 26.0).
@@ -62,15 +62,23 @@ impl Rule for PythonDistributions {
                 return super::opaque(manifest, &derivation.unit, text);
             }
         };
-        let found: Vec<TargetPath> = scan
+        let directories: Vec<TargetPath> = scan
             .below(&input.directory)
-            .filter(|(path, sighting)| is_directory(sighting) && named(path).is_some())
+            .filter(|(path, sighting)| is_directory(sighting) && (named(path).is_some() || is_egg(path)))
             .map(|(path, _)| path)
             .collect();
-        for info in found {
-            distribution(derivation, scan, &info, input.lock.as_ref(), manifest);
+        for path in directories {
+            match path.parent() {
+                _ if is_egg(&path) => egg(derivation, scan, &path, manifest),
+                Some(site) if !is_egg(&site) => distribution(derivation, scan, &path, input.lock.as_ref(), manifest),
+                Some(_) | None => {}
+            }
         }
     }
+}
+
+fn is_egg(path: &TargetPath) -> bool {
+    path.name().ends_with(b".egg")
 }
 
 fn is_directory(sighting: &Sighting) -> bool {
@@ -111,6 +119,45 @@ fn distribution(derivation: &Derivation, scan: &Scan, info: &TargetPath, lock: O
     let Some(claims) = one.claims_or_salvage(manifest) else { return };
     let artifacts: Vec<_> = claims.into_iter().map(|(path, content)| one.artifact(path, content)).collect();
     manifest.artifacts.extend(artifacts);
+}
+
+/// An egg. No deployer is known: pip makes none, and the buildout that made it is not this rule's.
+fn egg(derivation: &Derivation, scan: &Scan, location: &TargetPath, manifest: &mut Manifest) {
+    let Some((info, layout)) = distribution::egg_notes(scan, location) else { return };
+    let (host, record) = (&derivation.host, info.join("RECORD"));
+    let is_absent = |path: &TargetPath| *scan.sighting(path) == Sighting::Absent;
+    // setuptools' own eggs have no RECORD; those that it makes of wheels keep both notes of the wheel.
+    let has_none = layout == Layout::EggInfo && is_absent(&record) && is_absent(&info.join("WHEEL"));
+    let is_told = manifest.artifacts.claims(host, &record)
+        || manifest.broken.iter().any(|broken| broken.host == *host && broken.path == record);
+    if has_none || is_told {
+        return;
+    }
+    let unit = UnitId::from(format!("{host}!egg:{location}"));
+    let why = "pip makes no eggs, and no buildout that would make this one is known here";
+    let mend = Mend { unmade: Some(why.to_owned()), ..Mend::new(Vigilance::Nothing, Vigilance::Nothing) };
+    let (base, fence, mend) = (location, location, manifest.add_mend(mend));
+    let one = Distribution { host, unit: &unit, scan, base, info: &info, layout, fence, mend };
+    // RECORD names its own directory otherwise than it is called now, and setuptools leaves it as the wheel had it, which
+    // need not be sorted: a damaged one has no rows to be believed.
+    if let Some(claims) = one.claims(manifest) {
+        if let Some(evidence) = one.cut_off(&claims) {
+            one.broken(manifest, record, evidence);
+        }
+        let artifacts: Vec<_> = claims.into_iter().map(|(path, content)| one.artifact(path, content)).collect();
+        manifest.artifacts.extend(artifacts);
+    }
+    manifest.units.push(Unit {
+        id: unit.clone(),
+        host: host.clone(),
+        kind: UnitKind::Egg,
+        name: location.to_string(),
+        origin: None,
+        directory: Some(location.clone()),
+        parent: None,
+        deployer: None,
+        opaque: None,
+    });
 }
 
 /// Where a distribution is installed.

@@ -65,7 +65,7 @@ struct Oracle {
 }
 
 /// The Python to ask; `None`, with a printed reason, where there is none.
-fn python() -> Option<String> {
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("RECTIFY_BUILDOUT_PYTHON").ok();
     if python.is_none() {
         assert!(

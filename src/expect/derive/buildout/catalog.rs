@@ -2,12 +2,12 @@
 //!
 //! Takes a scan, gives every distribution with its notes. Deliberately not here: which of them a part uses.
 
-use crate::expect::distribution::{Claims, Layout};
+use crate::expect::distribution::{self, Claims, Layout};
 use crate::expect::evidence::{self, Note};
 use crate::model::artifact::Content;
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
-use crate::model::observation::{Kind, Scan};
+use crate::model::observation::Scan;
 use crate::model::path::TargetPath;
 use crate::references::python_metadata::{self, EntryPoint, Requirement};
 use std::borrow::Cow;
@@ -106,18 +106,11 @@ pub(crate) fn eggs(scan: &Scan, directory: &TargetPath, python: Option<&str>) ->
 
 /// Where an egg's notes are, or would be.
 fn metadata_directory(scan: &Scan, egg: &TargetPath) -> (TargetPath, Layout) {
-    let directory = |path: &TargetPath| scan.kind(path) == Some(Kind::Directory);
-    let renamed = scan.entries(egg).find(|path| path.name().ends_with(b".dist-info") && directory(path));
-    if let Some(info) = renamed {
-        return (info, Layout::RenamedDistInfo);
-    }
-    let old = egg.join("EGG-INFO");
-    if directory(&old) {
-        return (old, Layout::EggInfo);
-    }
-    let mut name = egg.name().strip_suffix(b".egg").unwrap_or(egg.name()).to_vec();
-    name.extend_from_slice(b".dist-info");
-    (egg.join(name), Layout::RenamedDistInfo)
+    distribution::egg_notes(scan, egg).unwrap_or_else(|| {
+        let mut name = egg.name().strip_suffix(b".egg").unwrap_or(egg.name()).to_vec();
+        name.extend_from_slice(b".dist-info");
+        (egg.join(name), Layout::RenamedDistInfo)
+    })
 }
 
 /// Distributions with a `*.dist-info` in a directory: site-packages, or `develop-eggs` since zc.buildout 6.

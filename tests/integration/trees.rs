@@ -118,6 +118,14 @@ impl Environment {
         write(&self.place.directory.path().join("demo.lock"), text);
     }
 
+    /// With a distribution `demo` of these files.
+    fn of(files: &[(&str, &str)]) -> Self {
+        let environment = Self::new(&["one = 1\n"], "demo==1.0");
+        wheel_of(&environment.index, "1.0", files);
+        environment.pip(&["install", "--force-reinstall", "demo==1.0"]);
+        environment
+    }
+
     fn file(&self, name: &str) -> PathBuf {
         let found = tool(&self.place.tree(), &["find", "app", "-path", &format!("*/{name}")]);
         self.place.tree().join(found.trim())
@@ -329,4 +337,34 @@ fn eggs_of_no_buildout_are_verified_and_handed_over() {
         ["broken_record", "missing"],
         "an egg that setuptools made of no wheel has none, and is left alone"
     );
+}
+
+#[test]
+fn scripts_are_verified_as_pip_rewrote_them_and_what_has_no_digest_is_unknown() {
+    let environment = Environment::of(&[
+        ("demo/part0.py", "def main():\n    print('main')\n"),
+        ("?demo/undigested.py", "two = 2\n"),
+        ("demo-1.0.dist-info/entry_points.txt", "[console_scripts]\ndemo-main = demo.part0:main\n"),
+        ("demo-1.0.data/scripts/demo-script", "#!python\nprint('script')\n"),
+    ]);
+    let scripts = [environment.file("bin/demo-main"), environment.file("bin/demo-script")];
+    let sound = scripts.each_ref().map(|script| read(script));
+    let python = format!("#!{}/app/bin/python", environment.place.tree().display());
+    assert!(sound.iter().all(|script| script.starts_with(python.as_bytes())), "pip wrote the first lines");
+    assert_eq!(environment.place.found(), []);
+    let view: Value = serde_json::from_str(&environment.place.rectify("check").stdout).expect("it is JSON");
+    let unknown = view["unverified"].as_array().expect("a view has unknowns").iter();
+    let why = unknown.filter(|one| one["path"].as_str().is_some_and(|path| path.ends_with("/demo/undigested.py")));
+    let why: Vec<&str> = why.filter_map(|one| one["why"].as_str()).collect();
+    assert_eq!(why, ["the installer recorded no digest for it"]);
+    // As the wheel had it, which is not as pip installed it.
+    write(&scripts[1], "#!python\nprint('script')\n");
+    damage(&scripts[0], 0, b"\0\0\0");
+    let mut names: Vec<String> = environment.place.found().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(names, ["demo-main", "demo-script"]);
+    tool(environment.place.directory.path(), &["rm", &scripts[1].to_string_lossy()]);
+    environment.place.follow();
+    assert_eq!(scripts.each_ref().map(|script| read(script)), sound);
+    assert_eq!(environment.place.found(), []);
 }

@@ -169,7 +169,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let config = definition::settings(request, started_at)?;
     let settings = &config.settings;
     let mut manifest = manifest_with(request, &config, monitor)?;
-    let declared = revisions::declared(&manifest);
+    let declared = revisions::Declared::by(&manifest);
     let baselines = Baselines::read(request, settings)?;
     manifest.diagnostics.extend_from_slice(baselines.unused());
     let (scans, refined) = scan_with(request, settings, &manifest, &baselines, monitor)?;

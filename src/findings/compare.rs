@@ -152,10 +152,29 @@ fn present(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, known: &Know
         Expected::Link { target } => match target.known() {
             None => backup::judge_claim(case, scan, claim, seen, target.why()).into(),
             Some(target) if seen.target.as_ref() == Some(target) => Verdict::Right,
-            Some(target) => Verdict::Wrong(damage::wrong_target(target, seen.target.as_ref())),
+            Some(target) => Verdict::Wrong(other_target(case, claim, (target, seen.target.as_ref()), known)),
         },
         Expected::Directory { .. } | Expected::Absent | Expected::Present => Verdict::Right,
     }
+}
+
+/// A link that points elsewhere: where an earlier revision has it, that may not be deployed yet.
+fn other_target(case: Case<'_>, claim: &Claim, (wanted, live): (&Blob, Option<&Blob>), known: &Known<'_>) -> Diagnosis {
+    let mut diagnosis = damage::wrong_target(wanted, live);
+    let Artifact { host, path, unit, authority, .. } = &claim.artifact;
+    let points_so = |revision: &Revision| live.is_some() && revision.target(host, path).as_deref() == live;
+    let Some((index, revision)) = case.revisions.iter().enumerate().find(|(_, revision)| points_so(revision)) else {
+        return diagnosis;
+    };
+    diagnosis.evidence.push(format!("so it did in {}", revision.name));
+    match known.advanced(index, unit) {
+        Some(newer) => diagnosis.evidence.push(format!("{newer}: this write was lost")),
+        None if *authority == Authority::Definition && revision.is_made() => {
+            (diagnosis.class, diagnosis.certainty) = (Class::Change, Certainty::Likely);
+        }
+        None => {}
+    }
+    diagnosis
 }
 
 fn file(case: Case<'_>, scan: &Scan, claim: &Claim, (content, seen): (&Content, &Seen), known: &Known<'_>) -> Verdict {

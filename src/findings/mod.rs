@@ -34,7 +34,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::UnitId;
 use crate::model::unverified::Unverified;
 
-pub use revision::{MadeFile, Revision};
+pub use revision::{MadeFile, MadeThing, Revision};
 
 /// Everything that a judgement rests on.
 #[derive(Debug, Clone, Copy)]

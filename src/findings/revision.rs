@@ -1,7 +1,7 @@
 //! An earlier state to hold against: what one revision of the definition makes, or what an earlier scan saw.
 
 use crate::model::blocks::BlockDigests;
-use crate::model::content::{Algorithm, Digest};
+use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
@@ -30,9 +30,21 @@ enum Held {
 #[derive(Debug, Clone, Default)]
 struct Made {
     /// The files whose content it determines.
-    contents: BTreeMap<TargetPath, MadeFile>,
+    files: BTreeMap<TargetPath, MadeFile>,
+    /// Where its links point to.
+    targets: BTreeMap<TargetPath, Blob>,
     /// What the definition makes now and this revision does not.
     lacking: BTreeSet<TargetPath>,
+}
+
+/// What a revision of the definition determines of a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MadeThing {
+    /// The content of a file.
+    File(MadeFile),
+    /// Where a link points to.
+    Link(Blob),
 }
 
 /// A file whose content a revision of the definition determines.
@@ -48,16 +60,20 @@ pub struct MadeFile {
 }
 
 impl Revision {
-    /// What a revision of the definition makes: the files whose content it determines; and the paths that the definition
-    /// makes now and this revision certainly does not.
+    /// What a revision of the definition makes, as far as it determines that; and the paths that the definition makes now
+    /// and this revision certainly does not.
     pub fn made(
         name: String,
-        contents: impl IntoIterator<Item = ((HostName, TargetPath), MadeFile)>,
+        things: impl IntoIterator<Item = ((HostName, TargetPath), MadeThing)>,
         lacking: impl IntoIterator<Item = (HostName, TargetPath)>,
     ) -> Self {
         let mut hosts: BTreeMap<HostName, Made> = BTreeMap::new();
-        for ((host, path), file) in contents {
-            hosts.entry(host).or_default().contents.insert(path, file);
+        for ((host, path), thing) in things {
+            let made = hosts.entry(host).or_default();
+            match thing {
+                MadeThing::File(file) => drop(made.files.insert(path, file)),
+                MadeThing::Link(target) => drop(made.targets.insert(path, target)),
+            }
         }
         for (host, path) in lacking {
             hosts.entry(host).or_default().lacking.insert(path);
@@ -78,7 +94,7 @@ impl Revision {
     /// The SHA-256 of a file then.
     pub fn content(&self, host: &HostName, path: &TargetPath) -> Option<Digest> {
         match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.contents.get(path).map(|file| file.digest.clone()),
+            Held::Made(hosts) => hosts.get(host)?.files.get(path).map(|file| file.digest.clone()),
             Held::Seen(_) => self.file(host, path)?.digest(Algorithm::Sha256).cloned(),
         }
     }
@@ -86,7 +102,16 @@ impl Revision {
     /// What it makes of a file, where it is a revision of the definition.
     pub fn made_file(&self, host: &HostName, path: &TargetPath) -> Option<&MadeFile> {
         match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.contents.get(path),
+            Held::Made(hosts) => hosts.get(host)?.files.get(path),
+            Held::Seen(_) => None,
+        }
+    }
+
+    /// Where a link pointed to then.
+    pub fn target(&self, host: &HostName, path: &TargetPath) -> Option<Cow<'_, Blob>> {
+        match &self.held {
+            Held::Made(hosts) => hosts.get(host)?.targets.get(path).map(Cow::Borrowed),
+            Held::Seen(scan) if scan.host == *host => scan.seen(path)?.target.clone().map(Cow::Owned),
             Held::Seen(_) => None,
         }
     }
@@ -109,7 +134,7 @@ impl Revision {
     pub fn contents<'a>(&'a self, host: &HostName) -> Box<dyn Iterator<Item = (TargetPath, Digest)> + 'a> {
         match &self.held {
             Held::Made(hosts) => {
-                let of_host = hosts.get(host).into_iter().flat_map(|made| &made.contents);
+                let of_host = hosts.get(host).into_iter().flat_map(|made| &made.files);
                 Box::new(of_host.map(|(path, file)| (path.clone(), file.digest.clone())))
             }
             Held::Seen(scan) if scan.host == *host => Box::new(

@@ -10,12 +10,13 @@ use super::buildout::Checkout;
 use super::definition::Config;
 use crate::definition::batou;
 use crate::expect;
-use crate::findings::{self, Case, Revision};
+use crate::expect::derive::python_environment::{self, Pin};
+use crate::findings::{self, Case, MadeThing, Revision};
 use crate::io::files;
 use crate::io::git::{self, Recent};
 use crate::model::artifact::{Artifact, Authority, Expected};
 use crate::model::code;
-use crate::model::content::{Algorithm, Digest};
+use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
 use crate::model::finding::{Damage, Finding};
 use crate::model::manifest::{Evaluation, Manifest};
@@ -41,9 +42,35 @@ pub(super) struct Earlier {
 pub(super) type Key = (HostName, TargetPath);
 
 /// What the definition itself makes, before anything is derived from what was seen.
-pub(super) fn declared(manifest: &Manifest) -> BTreeSet<Key> {
-    let is_made = |artifact: &Artifact| artifact.expected != Expected::Absent;
-    manifest.artifacts.iter().filter(is_made).map(|artifact| (artifact.host, artifact.path)).collect()
+#[derive(Debug, Clone, Default)]
+pub(super) struct Declared {
+    names: BTreeSet<Key>,
+    /// Distributions in Python environments: where their metadata lies is only known when the environment was seen.
+    pins: BTreeSet<Pin>,
+}
+
+impl Declared {
+    pub(super) fn by(manifest: &Manifest) -> Self {
+        let is_made =
+            |artifact: &Artifact| artifact.authority == Authority::Definition && artifact.expected != Expected::Absent;
+        let names = manifest.artifacts.iter().filter(is_made).map(|artifact| (artifact.host, artifact.path)).collect();
+        Self { names, pins: python_environment::pins(manifest) }
+    }
+
+    /// What is in here and certainly not made by a revision; the places of metadata are those of the refined manifest.
+    fn lacking(&self, made: &Self, manifest: &Manifest) -> Vec<Key> {
+        let mut lacking: Vec<Key> = self.names.difference(&made.names).cloned().collect();
+        for Pin { host, directory, metadata } in self.pins.difference(&made.pins) {
+            let is_it = |artifact: &Artifact| {
+                artifact.path.name() == metadata.as_bytes()
+                    && artifact.path.is_below(directory)
+                    && matches!(artifact.expected, Expected::Directory { .. })
+            };
+            let places = manifest.artifacts.of(host).filter(is_it).map(|artifact| (artifact.host, artifact.path));
+            lacking.extend(places);
+        }
+        lacking
+    }
 }
 
 /// What earlier revisions of the definition would have made, of what it makes now (`declared`) and else: asked only when
@@ -52,7 +79,7 @@ pub(super) fn declared(manifest: &Manifest) -> BTreeSet<Key> {
 pub(super) fn revisions(
     request: &Request,
     config: &Config,
-    (manifest, declared): (&Manifest, &BTreeSet<Key>),
+    (manifest, declared): (&Manifest, &Declared),
     seen: (&[Scan], &RestorePoints),
     monitor: &dyn Monitor,
 ) -> Earlier {
@@ -67,6 +94,9 @@ pub(super) fn revisions(
         return earlier;
     }
     let Some(asked) = Asked::new(request, config, manifest) else { return earlier };
+    // What a buildout's revision makes is derived from what was seen, too.
+    let refined = asked.checkout.is_some().then(|| Declared::by(manifest));
+    let declared = refined.as_ref().unwrap_or(declared);
     let (commits, left) = asked.commits();
     monitor.begin("evaluating earlier revisions", Some(commits.len() as u64));
     for recent in &commits {
@@ -75,12 +105,11 @@ pub(super) fn revisions(
         match asked.made(recent, scans) {
             Ok(made) => {
                 // Of what is missing, only the last revision before this one tells anything.
-                let then = |key: &Key| made.contents.get(key).map(|file| &file.digest);
-                untold.retain(|key, live| live.as_ref().is_some_and(|live| then(key) != Some(live)));
+                untold.retain(|key, live| !matches!(live, Live::Nothing) && !live.is_as(made.things.get(key)));
                 // A revision that was skipped may have made it.
                 let is_told = made.complete && earlier.skipped.is_empty();
-                let lacking = declared.iter().filter(|key| is_told && !made.names.contains(key));
-                earlier.revisions.push(Revision::made(name, made.contents, lacking.cloned()));
+                let lacking = if is_told { declared.lacking(&made.names, manifest) } else { Vec::new() };
+                earlier.revisions.push(Revision::made(name, made.things, lacking));
             }
             // It tells nothing; the others may.
             Err(reason) => {
@@ -199,30 +228,56 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What differs from the definition and may be of an earlier version of it, with its live content; `None` for what is
-/// missing.
-fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<Key, Option<Digest>> {
+/// What is there instead of what the definition makes.
+#[derive(Debug)]
+enum Live {
+    Nothing,
+    Content(Digest),
+    Target(Blob),
+}
+
+impl Live {
+    /// Whether it is what a revision makes.
+    fn is_as(&self, made: Option<&MadeThing>) -> bool {
+        match (self, made) {
+            (Self::Content(live), Some(MadeThing::File(file))) => file.digest == *live,
+            (Self::Target(live), Some(MadeThing::Link(target))) => target == live,
+            (Self::Nothing | Self::Content(_) | Self::Target(_), _) => false,
+        }
+    }
+}
+
+/// What differs from the definition and may be of an earlier version of it.
+fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<Key, Live> {
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
-    let may_be_older = |finding: &Finding| {
-        finding.authority == Authority::Definition
-            && matches!(
-                finding.damage,
-                Damage::Edited
-                    | Damage::Changed
-                    | Damage::Truncated
-                    | Damage::Missing
-                    | Damage::Stale { .. }
-                    | Damage::NotDeployed { .. }
-            )
-    };
     let live = |finding: Finding| {
-        let live = if finding.damage == Damage::Missing {
-            None
-        } else {
-            let scan = scans.iter().find(|scan| scan.host == finding.host)?;
-            Some(scan.digest(&finding.path, Algorithm::Sha256)?)
+        let scan = scans.iter().find(|scan| scan.host == finding.host)?;
+        let live = match finding.damage {
+            Damage::Missing => Live::Nothing,
+            Damage::WrongTarget => Live::Target(scan.seen(&finding.path)?.target.clone()?),
+            Damage::Edited
+            | Damage::Changed
+            | Damage::Truncated
+            | Damage::Stale { .. }
+            | Damage::NotDeployed { .. } => Live::Content(scan.digest(&finding.path, Algorithm::Sha256)?),
+            Damage::OtherFile { .. }
+            | Damage::Foreign { .. }
+            | Damage::Zeroed
+            | Damage::Random
+            | Damage::Torn
+            | Damage::Mixed
+            | Damage::WrongKind
+            | Damage::WrongMode
+            | Damage::WrongOwner
+            | Damage::Unreadable(_)
+            | Damage::CacheNewerThanDisk
+            | Damage::CacheOlderThanDisk
+            | Damage::Inconsistent
+            | Damage::Extraneous
+            | Damage::BrokenRecord => return None,
         };
         Some(((finding.host, finding.path), live))
     };
-    found.findings.into_iter().filter(may_be_older).filter_map(live).collect()
+    let declared = found.findings.into_iter().filter(|finding| finding.authority == Authority::Definition);
+    declared.filter_map(live).collect()
 }

@@ -183,6 +183,114 @@ fn an_old_file_that_was_written_since_the_baseline_is_a_lost_write() {
     assert!(call.stdout.contains("size and modification time are those of the baseline of "), "{}", call.stdout);
 }
 
+/// A project whose second revision points a link to another place; `more` is what else it makes in revision VERSION.
+fn linking(more: &str) -> Option<tempfile::TempDir> {
+    let project = project()?;
+    let top = project.path();
+    for version in ["three", "seven"] {
+        let component = format!(
+            "\
+from batou.component import Component
+from batou.lib.file import File, Symlink
+
+
+class Site(Component):
+
+    def configure(self):
+        self += File('place-VERSION', content='a place\\n')
+        self += Symlink('link', source='place-VERSION')
+{more}"
+        );
+        put(&top.join("components/site/component.py"), &component.replace("VERSION", version));
+        commit(top, version);
+    }
+    Some(project)
+}
+
+/// What is said of what is below `work/site`: name, class and damage.
+fn check(project: &Path) -> Vec<(String, String, String)> {
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let call = rectify(project, &["check", "e", "--json", "--python", &python]);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let one = |finding: &serde_json::Value| {
+        let path = word(finding, "path");
+        told(path.rsplit('/').next().unwrap_or_default(), &word(finding, "class"), &word(finding, "damage"))
+    };
+    view["findings"].as_array().expect("a view has findings").iter().map(one).collect()
+}
+
+#[test]
+fn a_link_that_points_where_the_last_revision_had_it_is_not_deployed_yet_or_lost() {
+    let more = "        self += File('other.conf', content='other of VERSION\\n')\n";
+    let Some(project) = linking(more) else { return };
+    let top = project.path();
+    let site = top.join("work/site");
+    for place in ["place-three", "place-seven"] {
+        put(&site.join(place), "a place\n");
+    }
+    put(&site.join("other.conf"), "other of three\n");
+    std::os::unix::fs::symlink(site.join("place-three"), site.join("link")).expect("it can be linked");
+    std::fs::remove_file(site.join("place-seven")).expect("it was just made");
+    let expected = [
+        told("link", "change", "wrong_target"),
+        told("other.conf", "change", "not_deployed"),
+        told("place-seven", "change", "missing"),
+    ];
+    assert_eq!(check(top), expected);
+    put(&site.join("other.conf"), "other of seven\n");
+    put(&site.join("place-seven"), "a place\n");
+    assert_eq!(check(top), [told("link", "damage", "wrong_target")], "the rest of the unit was deployed");
+    std::fs::remove_file(site.join("link")).expect("it is there");
+    std::os::unix::fs::symlink("/nowhere", site.join("link")).expect("it can be linked");
+    assert_eq!(check(top), [told("link", "damage", "wrong_target")], "no revision has it there");
+}
+
+#[test]
+fn a_pin_that_was_raised_is_not_deployed_yet_as_long_as_what_was_pinned_before_is_there() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    for version in ["1.0", "2.0"] {
+        let component = "\
+from batou.component import Component
+from batou.lib.python import Package, VirtualEnv
+
+
+class Site(Component):
+
+    def configure(self):
+        venv = VirtualEnv('3')
+        self += venv
+        venv += Package('demo', version='VERSION', check_package_is_module=False)
+";
+        put(&top.join("components/site/component.py"), &component.replace("VERSION", version));
+        commit(top, version);
+    }
+    let site = top.join("work/site");
+    crate::tools::tool(top, &["python3", "-m", "venv", &site.to_string_lossy()]);
+    let pip = site.join("bin/pip").to_string_lossy().into_owned();
+    let old = crate::wheels::wheel(top, "1.0", &["one = 1\n"]);
+    crate::tools::tool(top, &[&pip, "install", "-q", "--no-index", "--no-compile", &old]);
+    let of_pins = || {
+        let all = check(top).into_iter().filter(|(name, _, _)| name.starts_with("demo"));
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(of_pins(), [told("demo-2.0.dist-info", "change", "missing")]);
+    // The new one was installed, and its metadata is gone.
+    let new = crate::wheels::wheel(top, "2.0", &["one = 2\n"]);
+    crate::tools::tool(top, &[&pip, "install", "-q", "--no-index", "--no-compile", &new]);
+    assert_eq!(of_pins(), []);
+    put(&top.join("README"), "the definition moves on\n");
+    commit(top, "something else");
+    let lib = std::fs::read_dir(site.join("lib"))
+        .expect("it has a lib")
+        .next()
+        .expect("of one Python")
+        .expect("it is listed");
+    std::fs::remove_dir_all(lib.path().join("site-packages/demo-2.0.dist-info")).expect("it was just installed");
+    assert_eq!(of_pins(), [told("demo-2.0.dist-info", "damage", "missing")], "the last revision asked for it, too");
+}
+
 /// The definition moves on to a revision with a third file.
 fn add_third(project: &Path) {
     let third = "        self += File('third.conf', content='third of three, long enough to be told\\n')\n";

@@ -12,7 +12,7 @@ use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Broken, Derivation, Manifest, Proof};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::unit::{Unit, UnitId, UnitKind};
+use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
 use crate::references::python_metadata::{self, named};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +66,37 @@ pub struct Wanted {
     /// How its content is made anew, if otherwise than the environment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Mend>,
+}
+
+/// A distribution that a definition pins in an environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pin {
+    /// The environment's host.
+    pub host: HostName,
+    /// The environment's directory.
+    pub directory: TargetPath,
+    /// Its metadata's name: `django-5.0.dist-info`.
+    pub metadata: String,
+}
+
+/// What a manifest that is not refined yet pins in environments.
+pub fn pins(manifest: &Manifest) -> BTreeSet<Pin> {
+    let of = |derivation: &Derivation| {
+        let input: Input = serde_json::from_value(derivation.input.clone()).ok()?;
+        let (host, directory) = (derivation.host.clone(), input.directory);
+        let pin = move |(name, wanted): (String, Wanted)| {
+            let metadata = metadata(&python_metadata::canonical(&name), &wanted.version?);
+            Some(Pin { host: host.clone(), directory: directory.clone(), metadata })
+        };
+        Some(input.distributions.into_iter().filter_map(pin))
+    };
+    let environments = manifest.derivations.iter().filter(|derivation| derivation.rule == NAME);
+    environments.filter_map(of).flatten().collect()
+}
+
+/// The name of the metadata of a distribution, by its name in the compared spelling.
+fn metadata(name: &str, version: &str) -> String {
+    format!("{}-{version}.dist-info", name.replace('-', "_"))
 }
 
 /// The rule.
@@ -308,7 +339,7 @@ impl Environment<'_> {
                 continue;
             }
             let version = wanted.version.as_deref().unwrap_or("0");
-            let path = site.join(format!("{}-{version}.dist-info", name.replace('-', "_")));
+            let path = site.join(metadata(&name, version));
             let unit = wanted.unit.as_ref().unwrap_or(&self.derivation.unit);
             let host = &self.derivation.host;
             manifest.artifacts.push(distribution::directory(host, unit, path, Authority::Definition, mend));

@@ -3,8 +3,9 @@
 //! A file is named by the digest of all that decides what a revision makes: the tree of the definition with its lock, the
 //! library that evaluates it, and what was asked. Where one of these cannot be told, nothing is kept.
 
-use super::{Key, declared};
-use crate::findings::MadeFile;
+use super::{Declared, Key};
+use crate::expect::derive::python_environment::Pin;
+use crate::findings::{MadeFile, MadeThing};
 use crate::io::{files, output};
 use crate::model::artifact::{Artifact, Content, Expected};
 use crate::model::blocks::BlockDigests;
@@ -19,56 +20,63 @@ use std::path::{Path, PathBuf};
 
 /// What a revision makes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(from = "Rows", into = "Rows")]
+#[serde(from = "Cached", into = "Cached")]
 pub(super) struct Made {
-    pub(super) contents: BTreeMap<Key, MadeFile>,
-    pub(super) names: BTreeSet<Key>,
-    /// Whether it makes nothing else, as far as anybody can say.
+    pub(super) things: BTreeMap<Key, MadeThing>,
+    pub(super) names: Declared,
+    /// Whether it makes nothing else than these, as far as anybody can say.
     pub(super) complete: bool,
 }
 
 /// [`Made`] as it is cached: the digests of contents, never contents.
 #[derive(Clone, Serialize, Deserialize)]
-struct Rows {
+struct Cached {
     complete: bool,
-    rows: Vec<(HostName, TargetPath, Option<MadeFile>)>,
+    rows: Vec<(HostName, TargetPath, Option<MadeThing>)>,
+    #[serde(default)]
+    pins: BTreeSet<Pin>,
 }
 
 impl Made {
     pub(super) fn new(made: &Manifest, complete: bool) -> Self {
-        let content = |artifact: Artifact| {
+        let thing = |artifact: Artifact| {
+            if let Expected::Link { target } = &artifact.expected {
+                let target = target.known()?.clone();
+                return Some(((artifact.host, artifact.path), MadeThing::Link(target)));
+            }
             let digest = artifact.expected.digest().filter(|digest| digest.algorithm == Algorithm::Sha256)?;
             let blocks = match &artifact.expected {
                 Expected::File(Content::Bytes(bytes)) if !artifact.secret => BlockDigests::of(&bytes.0),
                 _ => BlockDigests::default(),
             };
             let size = artifact.expected.size();
-            Some(((artifact.host, artifact.path), MadeFile { digest, size, blocks }))
+            Some(((artifact.host, artifact.path), MadeThing::File(MadeFile { digest, size, blocks })))
         };
-        Self { contents: made.artifacts.iter().filter_map(content).collect(), names: declared(made), complete }
+        Self { things: made.artifacts.iter().filter_map(thing).collect(), names: Declared::by(made), complete }
     }
 }
 
-impl From<Rows> for Made {
-    fn from(Rows { complete, rows }: Rows) -> Self {
+impl From<Cached> for Made {
+    fn from(Cached { complete, rows, pins }: Cached) -> Self {
         let mut made = Self { complete, ..Self::default() };
-        for (host, path, file) in rows {
+        made.names.pins = pins;
+        for (host, path, thing) in rows {
             let key = (host, path);
-            made.names.insert(key.clone());
-            made.contents.extend(file.map(|file| (key, file)));
+            made.names.names.insert(key.clone());
+            made.things.extend(thing.map(|thing| (key, thing)));
         }
         made
     }
 }
 
-impl From<Made> for Rows {
+impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut contents, names, complete } = made;
+        let Made { mut things, names: Declared { names, pins }, complete } = made;
         let row = |key: Key| {
-            let file = contents.remove(&key);
-            (key.0, key.1, file)
+            let thing = things.remove(&key);
+            (key.0, key.1, thing)
         };
-        Self { complete, rows: names.into_iter().map(row).collect() }
+        Self { complete, rows: names.into_iter().map(row).collect(), pins }
     }
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests write the project that they ask about")]
 
-use crate::program::{rectify, run, skip};
+use crate::program::{prepared, rectify, run, skip};
 use std::path::Path;
 
 const COMPONENT: &str = "\
@@ -289,6 +289,36 @@ class Site(Component):
         .expect("it is listed");
     std::fs::remove_dir_all(lib.path().join("site-packages/demo-2.0.dist-info")).expect("it was just installed");
     assert_eq!(of_pins(), [told("demo-2.0.dist-info", "damage", "missing")], "the last revision asked for it, too");
+}
+
+#[test]
+fn an_egg_whose_pin_was_raised_is_not_deployed_yet() {
+    let Some(deployed) = prepared() else { return };
+    let tree = deployed.join("buildout-eggs/tree");
+    let checkout = tempfile::tempdir().expect("a temporary directory");
+    let top = checkout.path();
+    let of_tree = |name: &str| tree.join(name).to_string_lossy().into_owned();
+    let (config, versions, source) = (of_tree("buildout.cfg"), of_tree("versions.cfg"), of_tree("src"));
+    crate::tools::tool(top, &["cp", "-r", &config, &versions, &source, "."]);
+    put(&top.join("rectify.toml"), &format!("packages = false\n[buildout]\ndirectory = \"{}\"\n", tree.display()));
+    git(top, &["init", "-q"]);
+    commit(top, "as it is deployed");
+    let pins = std::fs::read_to_string(top.join("versions.cfg")).expect("it is there");
+    assert!(pins.contains("tabulate = 0.9.0"), "{pins}");
+    put(&top.join("versions.cfg"), &pins.replace("tabulate = 0.9.0", "tabulate = 0.8.10"));
+    let found = |expected: i32| {
+        let call = rectify(top, &["check", "--json", "--no-user-defaults"]);
+        assert_eq!(call.code, expected, "{}", call.stderr);
+        let view: serde_json::Value = serde_json::from_str(&call.stdout).expect("it is JSON");
+        let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let findings = view["findings"].as_array().expect("a view has findings");
+        findings.iter().map(|finding| (word(finding, "class"), word(finding, "damage"))).collect::<Vec<_>>()
+    };
+    commit(top, "another pin");
+    assert_eq!(found(2), [("change".to_owned(), "missing".to_owned())]);
+    put(&top.join("README"), "the definition moves on\n");
+    commit(top, "something else");
+    assert_eq!(found(3), [("damage".to_owned(), "missing".to_owned())], "the last revision asked for it, too");
 }
 
 /// The definition moves on to a revision with a third file.

@@ -1,7 +1,7 @@
 //! The kind of damage, from evidence: whole contents first, then blocks.
 
 use super::claim::Claim;
-use super::known::{self, Known};
+use super::known::{self, Advance, Known};
 use super::{Case, Revision, earlier_blocks};
 use crate::model::artifact::{Artifact, Authority, Expected, Vigilance};
 use crate::model::content::{Algorithm, Blob, Digest};
@@ -112,7 +112,11 @@ fn earlier_state(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) 
     let mut evidence = vec![format!("the content is that of {name}")];
     evidence.extend(old_inode(case, artifact, seen));
     // Against older ones it says nothing that others of the unit are newer: they all may be of the newest that has it.
-    let newer = known.advanced(index, &artifact.unit).map(|newer| format!("{newer}: this write was lost"));
+    let advance = known.advanced(index, &artifact.unit);
+    // Where most of the unit is still of then, it may also be a deployment that was broken off.
+    let is_of_most = advance.as_ref().is_none_or(Advance::is_of_most);
+    let certainty = if is_of_most { Certainty::Likely } else { Certainty::Guess };
+    let newer = advance.map(|newer| format!("{newer}: this write was lost"));
     let written = || {
         let mut states = case.revisions.iter().filter(|revision| holds(revision));
         states.find_map(|then| written_since(case, then, artifact, seen))
@@ -121,7 +125,7 @@ fn earlier_state(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) 
     let noted = || "what is noted on the target itself is newer: this write was lost".to_owned();
     if let Some(lost) = lost.or_else(|| (artifact.authority != Authority::Definition).then(noted)) {
         evidence.push(lost);
-        return Some(Diagnosis::damage(Damage::Stale { as_of: name.clone() }, Certainty::Likely, evidence));
+        return Some(Diagnosis::damage(Damage::Stale { as_of: name.clone() }, certainty, evidence));
     }
     let damage = Damage::NotDeployed { revision: name.clone() };
     Some(Diagnosis::new(damage, Class::Change, Certainty::Likely, evidence))

@@ -3,8 +3,8 @@
 //! Takes everything that a case knows: what should be, what earlier states held, what is there. Gives the names behind
 //! "this is another file" and "this is older than its neighbours". Both tables are made when the first wrong file asks.
 
+use super::Case;
 use super::claim::{Claims, Place};
-use super::{Case, Revision};
 use crate::model::artifact::{Artifact, Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
@@ -29,7 +29,7 @@ pub(super) struct Known<'a> {
     scan: &'a Scan,
     claims: Claims<'a>,
     contents: OnceCell<HashMap<Digest, Vec<TargetPath>>>,
-    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Newer>>,
+    advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Progress>>,
     youngest: OnceCell<BTreeMap<UnitId, i64>>,
 }
 
@@ -40,6 +40,41 @@ pub(super) enum Newer {
     Changed(TargetPath),
     /// The definition makes it now, and it was not there then.
     New(TargetPath),
+}
+
+/// How far a unit has come since an earlier state.
+#[derive(Debug, Default)]
+struct Progress {
+    newer: Option<Newer>,
+    ahead: usize,
+    behind: usize,
+}
+
+/// What shows that a unit has moved on from an earlier state, and how many of its files say so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Advance {
+    newer: Newer,
+    /// How many files are of a later revision of the definition.
+    ahead: usize,
+    /// How many still are of this one, where later ones have another content.
+    behind: usize,
+}
+
+impl Advance {
+    /// Whether most of the files that tell say so. A deployment that was broken off leaves such files, too.
+    pub(super) fn is_of_most(&self) -> bool {
+        self.ahead >= self.behind
+    }
+}
+
+impl fmt::Display for Advance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.newer)?;
+        match self.ahead + self.behind {
+            0..=2 => Ok(()),
+            all => write!(f, " (as are {} of {all} files that tell)", self.ahead),
+        }
+    }
 }
 
 impl fmt::Display for Newer {
@@ -117,52 +152,55 @@ impl<'a> Known<'a> {
     }
 
     /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state.
-    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Newer> {
+    pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Advance> {
         let advanced = self.advanced.get_or_init(|| self.advances());
-        advanced.get(&(revision, self.root(unit)?)).cloned()
+        let Progress { newer, ahead, behind } = advanced.get(&(revision, self.root(unit)?))?;
+        Some(Advance { newer: newer.clone()?, ahead: *ahead, behind: *behind })
     }
 
-    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Newer> {
+    fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Progress> {
         let mut advanced = BTreeMap::new();
         if self.case.revisions.is_empty() {
             return advanced;
         }
-        for (artifact, _) in self.in_place() {
-            let Some(made) = sha256(&artifact.expected) else { continue };
-            let Some(root) = self.root(&artifact.unit) else { continue };
-            for (index, revision) in self.case.revisions.iter().enumerate() {
-                let differed = || revision.content(&artifact.host, &artifact.path).is_some_and(|then| then != made);
-                if !advanced.contains_key(&(index, root)) && differed() {
-                    advanced.insert((index, root), Newer::Changed(artifact.path.clone()));
-                }
-            }
-        }
-        if self.case.revisions.iter().any(Revision::is_made) {
-            for (artifact, seen) in self.claimed_and_seen() {
-                self.note_earlier(&artifact, &seen, &mut advanced);
-            }
+        for (artifact, seen) in self.claimed_and_seen() {
+            self.compare_states(&artifact, &seen, &mut advanced);
         }
         for (artifact, _) in self.claimed_and_seen().filter(|(artifact, _)| is_only_made(artifact)) {
             let Some(root) = self.root(&artifact.unit) else { continue };
             for (index, revision) in self.case.revisions.iter().enumerate() {
-                let known = advanced.contains_key(&(index, root));
-                if !known && revision.lacks(&artifact.host, &artifact.path) {
-                    advanced.insert((index, root), Newer::New(artifact.path.clone()));
+                let progress = advanced.entry((index, root)).or_default();
+                if progress.newer.is_none() && revision.lacks(&artifact.host, &artifact.path) {
+                    progress.newer = Some(Newer::New(artifact.path.clone()));
                 }
             }
         }
         advanced
     }
 
-    /// A file that is as one revision makes it has moved on from those before that made another one.
-    fn note_earlier(&self, artifact: &Artifact, seen: &Seen, advanced: &mut BTreeMap<(usize, &'a UnitId), Newer>) {
-        let made = || self.case.revisions.iter().enumerate().filter(|(_, revision)| revision.is_made());
-        let then = |revision: &Revision| revision.content(&artifact.host, &artifact.path);
+    /// Which earlier states a file has moved on from. Of what was seen one file is enough; revisions of the definition, which
+    /// make little, are compared with all.
+    fn compare_states(&self, artifact: &Artifact, seen: &Seen, advanced: &mut BTreeMap<(usize, &'a UnitId), Progress>) {
         let (Some(live), Some(root)) = (seen.digest(Algorithm::Sha256), self.root(&artifact.unit)) else { return };
-        let Some((newest, _)) = made().find(|(_, revision)| then(revision).as_ref() == Some(live)) else { return };
-        for (index, revision) in made().filter(|(index, _)| *index > newest) {
-            if then(revision).is_some_and(|then| then != *live) {
-                advanced.entry((index, root)).or_insert_with(|| Newer::Changed(artifact.path.clone()));
+        let is_in_place = sha256(&artifact.expected).as_ref() == Some(live);
+        let mut is_later = is_in_place;
+        for (index, revision) in self.case.revisions.iter().enumerate() {
+            let then = || revision.content(&artifact.host, &artifact.path);
+            let progress = advanced.entry((index, root)).or_default();
+            let newer = if revision.is_made() {
+                let Some(then) = then() else { continue };
+                let is_of_then = then == *live;
+                progress.behind += usize::from(is_of_then && !is_later);
+                progress.ahead += usize::from(!is_of_then && is_later);
+                let newer = !is_of_then && is_later;
+                // It has moved on from those before that made another one.
+                is_later |= is_of_then;
+                newer
+            } else {
+                is_in_place && progress.newer.is_none() && then().is_some_and(|then| then != *live)
+            };
+            if newer {
+                progress.newer.get_or_insert_with(|| Newer::Changed(artifact.path.clone()));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A closer look at a file that differs: which blocks, and how they look.
 //!
-//! A file is read window by window ([`windows`](super::windows)), beside what should be in it and what older versions held: however
+//! A file is read window by window ([`windows`]), beside what should be in it and what older versions held: however
 //! large it is, little of it is in memory. The last block is compared as far as the file goes.
 //!
 //! It takes two steps. [`examine`] says what the file's own versions tell ([`block_class`]) and hands every other block to

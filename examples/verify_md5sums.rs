@@ -29,7 +29,7 @@ fn main() {
     };
     let parsed = start.elapsed();
     let root = LiveRoot::open(value("--root").unwrap_or_else(|| "/".into())).expect("the root is a directory");
-    let options = Options { jobs: value("--jobs").map(|jobs| jobs.parse().expect("a number")), io_limit: None };
+    let options = Options { jobs: value("--jobs").map(|jobs| jobs.parse().expect("a number")), ..Options::default() };
     if has("--read") {
         let jobs = options.jobs.unwrap_or(2);
         if has("--look") {

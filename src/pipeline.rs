@@ -299,11 +299,13 @@ fn scan_with(
         match look::place_of(host, request, settings) {
             Where::Root(root) => {
                 let window_start = window_start(request, settings);
-                let packages = (request.packages || settings.packages.unwrap_or_else(|| is_system(manifest)))
-                    .then_some(Options { jobs: request.jobs, io_limit: request.io_limit });
                 let of_host = journal.as_ref().map(|journal| journal.of(&host.name));
                 let of_host = of_host.as_ref().map(|journal| journal as &dyn Journal);
                 let (read, io_limit) = (request.read, request.io_limit);
+                // Packages are read through memory first, and past it only then.
+                let options = Options { jobs: request.jobs, io_limit, journal: of_host.filter(|_| read.is_cached()) };
+                let packages =
+                    (request.packages || settings.packages.unwrap_or_else(|| is_system(manifest))).then_some(options);
                 let asked = look::Asked { host: &host.name, read, journal: of_host, io_limit, packages };
                 let known = look::Known { settings, window_start, baselines };
                 let look = || look::host(manifest, asked, root, known, monitor);

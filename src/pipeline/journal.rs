@@ -5,13 +5,14 @@
 
 use super::{Error, Trouble};
 use crate::io::files;
-use crate::io::output::Appender;
+use crate::io::output::{Appender, WriteError};
 use crate::live::journal::{Journal, Stamp};
 use crate::model::observation::{ReadMode, SeenContent};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -39,10 +40,13 @@ struct Line {
     content: SeenContent,
 }
 
+/// What was read: by host and path the size, the times of content and inode, and the content.
+type Known = BTreeMap<(HostName, TargetPath), (u64, i64, i64, SeenContent)>;
+
 /// A journal of several hosts.
 #[derive(Debug)]
 pub(super) struct File {
-    known: BTreeMap<(HostName, TargetPath), (u64, i64, i64, SeenContent)>,
+    known: Known,
     appender: Mutex<Appender>,
 }
 
@@ -53,36 +57,35 @@ impl File {
     /// # Errors
     /// When it cannot be read or appended to, or holds something else or what was read in another mode.
     pub(super) fn open(path: &Path, read: ReadMode) -> Result<Self, Error> {
-        let bytes = match files::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.missing => Vec::new(),
+        let mut lines = match files::open(path) {
+            Ok(file) => Lines { source: BufReader::new(file), path, number: 0, whole: 0, is_cut: false },
+            Err(error) if error.missing => return Self::begin(path, read, BTreeMap::new()),
             Err(error) => return Err(Error::new(Trouble::Failed, error.to_string())),
         };
-        let refused = |why: String| {
-            let what = format!("`{}` is no journal of a scan: {why}", path.display());
-            Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
-        };
-        match MODES.into_iter().find(|mode| bytes.starts_with(&head(*mode))) {
+        let first = lines.next()?;
+        match MODES.into_iter().find(|mode| first.as_deref() == Some(&head(*mode)[..])) {
             Some(other) if other != read => return Err(of_another_mode(path, other, read)),
-            None if !bytes.is_empty() => return Err(refused("it does not begin like one".to_owned())),
-            Some(_) | None => {}
+            Some(_) => {}
+            None if first.is_none() && !lines.is_cut => return Self::begin(path, read, BTreeMap::new()),
+            None => return Err(refused(path, "it does not begin like one")),
         }
         let mut known = BTreeMap::new();
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let lines = bytes[..whole].split(|&byte| byte == b'\n').enumerate().skip(1);
-        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
-            let line: Line =
-                serde_json::from_slice(line).map_err(|error| refused(format!("line {}: {error}", number + 1)))?;
+        while let Some(line) = lines.next()? {
+            let line: Line = serde_json::from_slice(&line)
+                .map_err(|error| refused(path, &format!("line {}: {error}", lines.number)))?;
             known.insert((line.host, line.path), (line.size, line.mtime, line.ctime, line.content));
         }
-        let failed = |error: crate::io::output::WriteError| Error::new(Trouble::Failed, error.to_string());
-        let mut appender = Appender::open(path).map_err(failed)?;
-        if bytes.is_empty() {
-            appender.append(&head(read));
-        } else if whole < bytes.len() {
+        let mut appender = appender(path)?;
+        if lines.is_cut {
             // The line that was cut off must not swallow the next one.
-            appender.cut(whole as u64).map_err(failed)?;
+            appender.cut(lines.whole).map_err(failed)?;
         }
+        Ok(Self { known, appender: Mutex::new(appender) })
+    }
+
+    fn begin(path: &Path, read: ReadMode, known: Known) -> Result<Self, Error> {
+        let mut appender = appender(path)?;
+        appender.append(&head(read));
         Ok(Self { known, appender: Mutex::new(appender) })
     }
 
@@ -95,6 +98,54 @@ impl File {
     pub(super) fn of<'a>(&'a self, host: &'a HostName) -> OfHost<'a> {
         OfHost { file: self, host }
     }
+}
+
+/// The lines of a journal, one after the other: the file may be larger than memory should be.
+struct Lines<'a> {
+    source: BufReader<std::fs::File>,
+    path: &'a Path,
+    /// Of the last line, counted from 1.
+    number: usize,
+    /// How many bytes the lines have that are whole.
+    whole: u64,
+    /// Whether the last one has no end.
+    is_cut: bool,
+}
+
+impl Lines<'_> {
+    /// The longest line in bytes: more than what is kept of one file can take.
+    const LONGEST: u64 = 64 << 20;
+
+    /// The next line that is whole, with its end.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let mut line = Vec::new();
+        let read = (&mut self.source).take(Self::LONGEST).read_until(b'\n', &mut line);
+        read.map_err(|error| Error::new(Trouble::Failed, format!("`{}`: {error}", self.path.display())))?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if !line.ends_with(b"\n") {
+            self.is_cut = true;
+            return Ok(None);
+        }
+        self.number += 1;
+        self.whole += line.len() as u64;
+        Ok(Some(line))
+    }
+}
+
+fn appender(path: &Path) -> Result<Appender, Error> {
+    Appender::open(path).map_err(failed)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error to another")]
+fn failed(error: WriteError) -> Error {
+    Error::new(Trouble::Failed, error.to_string())
+}
+
+fn refused(path: &Path, why: &str) -> Error {
+    let what = format!("`{}` is no journal of a scan: {why}", path.display());
+    Error::new(Trouble::Failed, what).hint("remove it to begin the scan anew, or name another file")
 }
 
 fn of_another_mode(path: &Path, other: ReadMode, read: ReadMode) -> Error {

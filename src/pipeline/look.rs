@@ -55,7 +55,7 @@ pub(super) struct Asked<'a> {
     /// The most bytes that are read in a second.
     pub(super) io_limit: Option<u64>,
     /// How its packages are looked at; `None` where they are not.
-    pub(super) packages: Option<Options>,
+    pub(super) packages: Option<Options<'a>>,
 }
 
 /// What a host is held against besides the manifest.

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares, and adds what differs to the scan.
-pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options, monitor: &dyn Monitor) {
+pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options<'_>, monitor: &dyn Monitor) {
     monitor.begin(&format!("reading package databases of {}", scan.host), None);
     let mut table = Table::default();
     packages::read_all(root, &mut table);

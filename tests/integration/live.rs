@@ -282,13 +282,17 @@ fn a_block_that_the_disk_cannot_read_is_damage() {
 
 /// A journal in memory, which counts what is added to it.
 #[derive(Default)]
-struct Kept {
-    known: BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>,
+pub(crate) struct Kept {
+    pub(crate) known: BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>,
     noted: Mutex<BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>>,
 }
 
 impl Kept {
-    fn noted(&self) -> BTreeMap<TargetPath, (u64, i64, i64, SeenContent)> {
+    pub(crate) fn knowing(known: BTreeMap<TargetPath, (u64, i64, i64, SeenContent)>) -> Self {
+        Self { known, ..Self::default() }
+    }
+
+    pub(crate) fn noted(&self) -> BTreeMap<TargetPath, (u64, i64, i64, SeenContent)> {
         self.noted.lock().expect("no thread panics while it notes").clone()
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests make what rectify looks at")]
 
+use crate::live::Kept;
 use rectify::io::disk::LiveRoot;
 use rectify::live::verify::{Options, Verified, verify};
 use rectify::model::claims::{Account, Claim, Claims};
@@ -51,7 +52,7 @@ impl Case {
         self.claim(path, &Claim { kind, digest: Some((algorithm, &digest.bytes)), ..Claim::default() })
     }
 
-    fn verify_with(&self, options: Options) -> Verified {
+    fn verify_with(&self, options: Options<'_>) -> Verified {
         let root = LiveRoot::open(self.tree.path()).expect("it is a directory");
         let verified = verify(&root, &self.claims, &options, &Silent);
         assert_eq!(verified.checked, self.claims.len() as u64, "every claim was checked");
@@ -245,13 +246,37 @@ fn a_pipe_in_place_of_a_file_is_told_and_not_waited_for() {
 }
 
 #[test]
+fn what_a_journal_has_is_not_read_again_as_long_as_it_is_the_same_file() {
+    let mut case = Case::new();
+    for name in ["/a", "/b", "/c"] {
+        case.write(name, b"as it was packaged");
+        case.claim_bytes(name, Algorithm::Md5, b"as it was packaged");
+    }
+    let first = Kept::default();
+    let verified = case.verify_with(Options { journal: Some(&first), ..Options::default() });
+    assert_eq!((verified.intact, first.noted().len()), (3, 3));
+    // Other bytes with the same times and size could only be seen by reading them, which is what shows that nothing does.
+    let (mut second, content) = (Kept::knowing(first.noted()), digest_of(Algorithm::Md5, b"another one"));
+    let path = TargetPath::new("/a");
+    let digests = vec![content];
+    let read = SeenContent::Read { digests, captured: None, closer: None };
+    second.known.get_mut(&path).expect("it was noted").3 = read;
+    second.known.get_mut(&TargetPath::new("/b")).expect("it was noted").1 += 1;
+    second.known.remove(&TargetPath::new("/c"));
+    let verified = case.verify_with(Options { journal: Some(&second), ..Options::default() });
+    let again: Vec<TargetPath> = second.noted().into_keys().collect();
+    assert_eq!(again, [TargetPath::new("/b"), TargetPath::new("/c")], "one was changed since, of one nothing is known");
+    assert_eq!(verified.intact, 3, "what does not agree is read by itself before it is accused");
+}
+
+#[test]
 fn no_more_bytes_are_read_in_a_second_than_allowed() {
     let mut case = Case::new();
     let bytes = content(0, 300_000);
     case.write("/a", &bytes);
     case.claim_bytes("/a", Algorithm::Md5, &bytes);
     let start = Instant::now();
-    let verified = case.verify_with(Options { jobs: Some(2), io_limit: Some(1_000_000) });
+    let verified = case.verify_with(Options { jobs: Some(2), io_limit: Some(1_000_000), ..Options::default() });
     assert_eq!(verified.intact, 1);
     assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
 }

@@ -4,9 +4,10 @@
 use super::stat::{self, Suspect, ToRead};
 use super::{Job, Outcome};
 use crate::live::engine::{self, Algorithms, Files, Task};
+use crate::live::journal::{Journal, Stamp};
 use crate::model::claims::Claim;
 use crate::model::content::Algorithm;
-use crate::model::observation::{Kind, SeenContent, Sighting};
+use crate::model::observation::{Kind, Seen, SeenContent, Sighting};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,21 +50,15 @@ fn task<'a>(job: &'a Job<'_>, place: u32) -> Task<'a> {
 struct Comparing<'a> {
     job: &'a Job<'a>,
     files: &'a [ToRead],
+    /// Where a journal is kept: when each was changed last, its content and its inode.
+    times: Vec<(i64, i64)>,
     intact: AtomicU64,
     wrong: Mutex<Vec<Wrong>>,
 }
 
-impl Files for Comparing<'_> {
-    fn count(&self) -> usize {
-        self.files.len()
-    }
-
-    fn task(&self, index: usize) -> Task<'_> {
-        let file = self.files[index];
-        Task { size: file.size, algorithms: file.algorithms, ..task(self.job, file.place) }
-    }
-
-    fn done(&self, index: usize, content: SeenContent) {
+impl Comparing<'_> {
+    /// Holds a content against what is claimed.
+    fn judge(&self, index: usize, content: SeenContent) {
         let place = self.files[index].place;
         let claims = self.job.order.path_at(self.job.claims, place as usize);
         if claims.iter().any(|&index| differs(&self.job.claims.get(index), &content)) {
@@ -74,15 +69,96 @@ impl Files for Comparing<'_> {
     }
 }
 
+impl Files for Comparing<'_> {
+    fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    fn task(&self, index: usize) -> Task<'_> {
+        let file = self.files[index];
+        let task = Task { size: file.size, algorithms: file.algorithms, ..task(self.job, file.place) };
+        match self.times.get(index) {
+            // What is noted has to be of the file that was looked at.
+            Some((mtime, _)) => Task { mtime: *mtime, watched: true, ..task },
+            None => task,
+        }
+    }
+
+    fn done(&self, index: usize, content: SeenContent) {
+        if let (Some(journal), Some((mtime, ctime))) = (self.job.journal, self.times.get(index)) {
+            let ToRead { size, place, .. } = self.files[index];
+            let path = self.job.claims.path(self.job.order.first_at(place as usize));
+            journal.note(Stamp { path: &path, size, mtime: *mtime, ctime: *ctime }, &content);
+        }
+        self.judge(index, content);
+    }
+}
+
+/// Files by what a journal knows of them.
+#[derive(Default)]
+struct Parted {
+    /// Those that were read before, and their contents.
+    before: Vec<ToRead>,
+    contents: Vec<SeenContent>,
+    /// The others, and when each was changed last, its content and its inode.
+    others: Vec<ToRead>,
+    times: Vec<(i64, i64)>,
+}
+
+fn split(job: &Job<'_>, files: &[ToRead], journal: &dyn Journal) -> Parted {
+    let mut parted = Parted::default();
+    for file in files {
+        let claim = job.order.first_at(file.place as usize);
+        let path = job.claims.path(claim);
+        // What cannot be looked at any more is found out by whoever reads it.
+        let seen = match stat::sighting(job, claim) {
+            Sighting::Present(seen) => *seen,
+            Sighting::Absent | Sighting::Unseen(_) => Seen::new(Kind::File),
+        };
+        let stamp = Stamp { path: &path, size: file.size, mtime: seen.mtime, ctime: seen.ctime };
+        let known = journal.known(stamp).filter(|content| seen.size == file.size && has(content, file.algorithms));
+        if let Some(content) = known {
+            parted.before.push(*file);
+            parted.contents.push(content);
+        } else {
+            parted.others.push(*file);
+            parted.times.push((seen.mtime, seen.ctime));
+        }
+    }
+    parted
+}
+
+/// Whether a content was digested by all of these algorithms.
+fn has(content: &SeenContent, algorithms: Algorithms) -> bool {
+    match content {
+        SeenContent::Read { digests, .. } => {
+            algorithms.iter().all(|wanted| digests.iter().any(|digest| digest.algorithm == wanted))
+        }
+        SeenContent::Failed(_) => false,
+    }
+}
+
 /// Reads files for what is claimed of them, and gives those of which some claim does not hold.
 pub(super) fn compare(job: &Job<'_>, files: &[ToRead], outcome: &mut Outcome) -> Vec<Wrong> {
+    let parted = job.journal.map(|journal| split(job, files, journal));
+    let Parted { before, contents, others, times } = parted.unwrap_or_default();
+    let judging = comparing(job, &before, Vec::new());
+    contents.into_iter().enumerate().for_each(|(index, content)| judging.judge(index, content));
+    outcome.intact += judging.intact.into_inner();
+    let mut wrong = judging.wrong.into_inner().expect("no thread panics while it adds");
+    let files = if job.journal.is_some() { &others } else { files };
     let total = files.iter().map(|file| file.size).sum();
     job.monitor.begin_bytes("reading files", total);
-    let comparing = Comparing { job, files, intact: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) };
+    let comparing = comparing(job, files, times);
     outcome.bytes += engine::read_all(job.root, &comparing, job.pace, job.monitor);
     outcome.intact += comparing.intact.into_inner();
     job.monitor.end();
-    comparing.wrong.into_inner().expect("no thread panics while it adds")
+    wrong.append(&mut comparing.wrong.into_inner().expect("no thread panics while it adds"));
+    wrong
+}
+
+fn comparing<'a>(job: &'a Job<'a>, files: &'a [ToRead], times: Vec<(i64, i64)>) -> Comparing<'a> {
+    Comparing { job, files, times, intact: AtomicU64::new(0), wrong: Mutex::new(Vec::new()) }
 }
 
 /// Looks again at a file whose content is not as claimed. One that can be read is to be examined; all others are done.

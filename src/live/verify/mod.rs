@@ -11,6 +11,7 @@ mod stat;
 
 use super::engine::throttle::Throttle;
 use super::engine::{Algorithms, Pace};
+use super::journal::Journal;
 use crate::io::disk::LiveRoot;
 use crate::model::claims::{Account, Claim, Claims};
 use crate::model::observation::{Kind, Seen, Sighting};
@@ -19,16 +20,18 @@ use order::Order;
 use std::collections::BTreeMap;
 
 /// How to verify.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
+#[derive(Clone, Copy, Default)]
+pub struct Options<'a> {
     /// How many threads work; `None` for as many as the machine has processors. While the storage rather than the
     /// processor is what is waited for, more are used.
     pub jobs: Option<usize>,
     /// The most bytes that are read in a second; `None` for as fast as possible.
     pub io_limit: Option<u64>,
+    /// What was read before; what is read now is noted there.
+    pub journal: Option<&'a dyn Journal>,
 }
 
-impl Options {
+impl Options<'_> {
     fn threads(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.jobs.unwrap_or_else(processors)
@@ -52,11 +55,11 @@ pub struct Verified {
 ///
 /// A deviation has [`Sighting::Absent`] only where the listing of a directory proved it, [`Sighting::Unseen`] where
 /// nothing can be said, and otherwise what is there; of a file with MD5 and SHA-256, or why it cannot be read.
-pub fn verify(root: &LiveRoot, claims: &Claims, options: &Options, monitor: &dyn Monitor) -> Verified {
+pub fn verify(root: &LiveRoot, claims: &Claims, options: &Options<'_>, monitor: &dyn Monitor) -> Verified {
     let order = Order::new(claims);
     let throttle = options.io_limit.map(Throttle::new);
     let pace = Pace { threads: options.threads(), throttle: throttle.as_ref() };
-    let job = Job { root, claims, order, accounts: Accounts::of(root), pace, monitor };
+    let job = Job { root, claims, order, accounts: Accounts::of(root), pace, journal: options.journal, monitor };
     let mut outcome = Outcome::default();
     let (to_read, mut suspects) = stat::look(&job, &mut outcome);
     let wrong = content::compare(&job, &to_read, &mut outcome);
@@ -103,6 +106,7 @@ struct Job<'a> {
     order: Order,
     accounts: Accounts,
     pace: Pace<'a>,
+    journal: Option<&'a dyn Journal>,
     monitor: &'a dyn Monitor,
 }
 

@@ -60,14 +60,9 @@ impl Declared {
     /// What is in here and certainly not made by a revision; the places of metadata are those of the refined manifest.
     fn lacking(&self, made: &Self, manifest: &Manifest) -> Vec<Key> {
         let mut lacking: Vec<Key> = self.names.difference(&made.names).cloned().collect();
-        for Pin { host, directory, metadata } in self.pins.difference(&made.pins) {
-            let is_it = |artifact: &Artifact| {
-                artifact.path.name() == metadata.as_bytes()
-                    && artifact.path.is_below(directory)
-                    && matches!(artifact.expected, Expected::Directory { .. })
-            };
-            let places = manifest.artifacts.of(host).filter(is_it).map(|artifact| (artifact.host, artifact.path));
-            lacking.extend(places);
+        for pin in self.pins.difference(&made.pins) {
+            let metadata = manifest.artifacts.of(&pin.host).filter(|artifact| pin.is_of(artifact));
+            lacking.extend(metadata.map(|artifact| (artifact.host, artifact.path)));
         }
         lacking
     }

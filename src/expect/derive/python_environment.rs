@@ -3,6 +3,8 @@
 //! Needs a look of depth `Whole` at the environment that captures [`CAPTURE`]. What no RECORD lists stays unknown:
 //! pip leaves nothing behind that tells who wrote it.
 
+mod pins;
+
 use super::Rule;
 use crate::definition::markers::same_version;
 use crate::expect::distribution::{self, Claims, Distribution, Layout};
@@ -12,10 +14,12 @@ use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Broken, Derivation, Manifest, Proof};
 use crate::model::observation::{Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
+use crate::model::unit::{Unit, UnitId, UnitKind};
 use crate::references::python_metadata::{self, named};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use pins::{Pin, pins};
 
 /// The rule's name in manifests.
 pub const NAME: &str = "python-environment";
@@ -68,36 +72,8 @@ pub struct Wanted {
     pub content: Option<Mend>,
 }
 
-/// A distribution that a definition pins in an environment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Pin {
-    /// The environment's host.
-    pub host: HostName,
-    /// The environment's directory.
-    pub directory: TargetPath,
-    /// Its metadata's name: `django-5.0.dist-info`.
-    pub metadata: String,
-}
-
-/// What a manifest that is not refined yet pins in environments.
-pub fn pins(manifest: &Manifest) -> BTreeSet<Pin> {
-    let of = |derivation: &Derivation| {
-        let input: Input = serde_json::from_value(derivation.input.clone()).ok()?;
-        let (host, directory) = (derivation.host.clone(), input.directory);
-        let pin = move |(name, wanted): (String, Wanted)| {
-            let metadata = metadata(&python_metadata::canonical(&name), &wanted.version?);
-            Some(Pin { host: host.clone(), directory: directory.clone(), metadata })
-        };
-        Some(input.distributions.into_iter().filter_map(pin))
-    };
-    let environments = manifest.derivations.iter().filter(|derivation| derivation.rule == NAME);
-    environments.filter_map(of).flatten().collect()
-}
-
-/// The name of the metadata of a distribution, by its name in the compared spelling.
-fn metadata(name: &str, version: &str) -> String {
-    format!("{}-{version}.dist-info", name.replace('-', "_"))
-}
+/// The distributions whose metadata is there, by name and version, each with its name as it is spelled there.
+type Found = BTreeMap<(String, String), String>;
 
 /// The rule.
 #[derive(Debug)]
@@ -131,7 +107,7 @@ impl Environment<'_> {
         if places.is_empty() {
             self.no_site_packages(manifest);
         }
-        let mut found = BTreeSet::new();
+        let mut found = Found::new();
         for site in &places {
             self.site(site, manifest, &mut found);
         }
@@ -167,13 +143,13 @@ impl Environment<'_> {
         super::opaque(manifest, &self.derivation.unit, why);
     }
 
-    fn site(&self, site: &TargetPath, manifest: &mut Manifest, found: &mut BTreeSet<(String, String)>) {
+    fn site(&self, site: &TargetPath, manifest: &mut Manifest, found: &mut Found) {
         let mut claims: BTreeMap<TargetPath, Vec<Artifact>> = BTreeMap::new();
         let mut leftovers: BTreeMap<String, Vec<Artifact>> = BTreeMap::new();
         let mut owned: BTreeMap<String, BTreeSet<TargetPath>> = BTreeMap::new();
         for info in self.scan.entries(site) {
             let Some((name, version)) = named(&info) else { continue };
-            found.insert((name.clone(), version.clone()));
+            found.insert((name.clone(), version.clone()), spelled(&info));
             let artifacts = self.distribution(site, &info, (&name, &version), manifest);
             if self.is_contradicted(&name, &version) {
                 leftovers.entry(name).or_default().extend(artifacts);
@@ -327,19 +303,22 @@ impl Environment<'_> {
     }
 
     /// What the definition asks for and no metadata proves.
-    fn missing(&self, sites: &[TargetPath], found: &BTreeSet<(String, String)>, manifest: &mut Manifest) {
+    fn missing(&self, sites: &[TargetPath], found: &Found, manifest: &mut Manifest) {
         let [site] = sites else { return };
         let mend = manifest.add_mend(self.input.absent.clone());
         for (name, wanted) in &self.input.distributions {
             let name = python_metadata::canonical(name);
-            let there = found.iter().any(|(other, version)| {
+            let there = found.keys().any(|(other, version)| {
                 *other == name && wanted.version.as_ref().is_none_or(|wanted| same_version(wanted, version))
             });
             if there {
                 continue;
             }
             let version = wanted.version.as_deref().unwrap_or("0");
-            let path = site.join(metadata(&name, version));
+            // Wheels spell their names as they like; another version of the same one most probably does it alike.
+            let alike = found.iter().find(|((other, _), _)| *other == name).map(|(_, spelled)| spelled.clone());
+            let spelled = alike.unwrap_or_else(|| name.replace('-', "_"));
+            let path = site.join(format!("{spelled}-{version}.dist-info"));
             let unit = wanted.unit.as_ref().unwrap_or(&self.derivation.unit);
             let host = &self.derivation.host;
             manifest.artifacts.push(distribution::directory(host, unit, path, Authority::Definition, mend));
@@ -405,6 +384,11 @@ impl Environment<'_> {
         let (host, unit) = (&self.derivation.host, &self.derivation.unit);
         manifest.artifacts.push(distribution::thing(host, unit, path, expected, Authority::Definition, mend));
     }
+}
+
+/// The name of a distribution as its metadata's directory has it.
+fn spelled(info: &TargetPath) -> String {
+    String::from_utf8_lossy(info.name().split(|byte| *byte == b'-').next().unwrap_or_default()).into_owned()
 }
 
 /// Removing the modules, too: `pip` would keep them, or refuse to overwrite what is no file.

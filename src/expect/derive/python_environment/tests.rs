@@ -50,6 +50,10 @@ fn a_wanted_distribution_without_metadata_is_missed() {
     let manifest = refined(&[], false);
     assert!(at(&manifest, &format!("{SITE}/lost_one-2.0.dist-info")).is_some());
     assert!(at(&manifest, &format!("{SITE}/demo-1.0.dist-info")).is_none(), "it is there");
+    // Where another version is there, its name tells how wheels of it are named.
+    let record = format!("{SITE}/Lost.One-1.0.dist-info/RECORD");
+    let manifest = refined(&[(&record, "Lost.One-1.0.dist-info/RECORD,,\n")], false);
+    assert!(at(&manifest, &format!("{SITE}/Lost.One-2.0.dist-info")).is_some());
 }
 
 #[test]

@@ -26,9 +26,12 @@ impl LostDistributions {
         let info = if path.name() == b"RECORD" { path.parent() } else { Some(path.clone()) };
         let Some(info) = info.filter(|info| named(info).is_some()) else { return };
         let Some(site) = info.parent().filter(|site| now.kind(site) == Some(Kind::Directory)) else { return };
-        // Installing another version makes a new name in the directory.
+        // Installing another version makes a new name in the directory. The directory's time may have gone back with its
+        // inode, while the name is in another block.
         let time = |scan: &Scan| scan.seen(&site).map(|seen| seen.mtime);
-        if time(baseline).is_none() || time(baseline) != time(now) {
+        let name = named(&info).map(|(name, _)| name);
+        let is_new = |entry: &TargetPath| named(entry).map(|(name, _)| name) == name && baseline.seen(entry).is_none();
+        if time(baseline).is_none() || time(baseline) != time(now) || now.entries(&site).any(|entry| is_new(&entry)) {
             self.gone.insert(info);
         }
     }
@@ -127,6 +130,19 @@ mod tests {
 
     fn manifest() -> Manifest {
         Manifest::new(Definition::new("batou", "e", Evaluation::Exact))
+    }
+
+    #[test]
+    fn a_new_name_tells_that_something_was_installed_though_the_directory_has_the_time_of_before() {
+        let before = scan(1, &["Django-4.2.16.dist-info"]);
+        let with = |name: &str| {
+            let mut now = scan(1, &[]);
+            now.observations
+                .insert(TargetPath::new(SITE).join(name), Sighting::Present(Box::new(Seen::new(Kind::File))));
+            now
+        };
+        assert!(is_lost(&before, &with("Django-5.0.9.dist-info"), &manifest()));
+        assert!(!is_lost(&before, &with("other-1.0.dist-info"), &manifest()), "of that one nothing was installed");
     }
 
     #[test]

@@ -160,14 +160,7 @@ pub(super) mod tests {
 
     /// Bytes that look drawn at random.
     pub(in crate::live) fn noise(length: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        };
-        (0..length).map(|_| next()).collect()
+        crate::live::lanes::tests::bytes(1, length)
     }
 
     #[test]

@@ -83,7 +83,7 @@ struct Piece {
 /// Looks at a file that had `size` bytes when it was seen.
 ///
 /// # Errors
-/// When it cannot be read, or has another size now.
+/// When it or what should be in it cannot be read, or it has another size now.
 pub fn examine(
     root: &LiveRoot,
     (path, size): (&TargetPath, u64),
@@ -92,7 +92,11 @@ pub fn examine(
 ) -> Result<Draft, Failure> {
     let mut look = Look::new(size, comparison, needles);
     windows::each(root, path, comparison.read, &mut |window| look.window(window))?;
-    if look.seen == size { Ok(look.end()) } else { Err(Failure { errno: 0, text: "it has another size now".into() }) }
+    match look.failed.take() {
+        Some(failure) => Err(failure),
+        None if look.seen == size => Ok(look.end()),
+        None => Err(Failure { errno: 0, text: "it has another size now".into() }),
+    }
 }
 
 /// Reads the windows of a live file.
@@ -108,6 +112,8 @@ struct Look<'a, 'n> {
     size: u64,
     /// How many bytes were looked at.
     seen: u64,
+    /// Why it is not known what should be there.
+    failed: Option<Failure>,
     comparison: Comparison<'a>,
     needles: &'n mut Needles,
     text: Text,
@@ -122,7 +128,17 @@ impl<'a, 'n> Look<'a, 'n> {
         let measured = comparison.expected.is_some() || comparison.expected_blocks.is_some();
         let draft = Draft { closer: Closer::default(), pieces: Vec::new(), measured, sources: Vec::new() };
         let has_all = vec![true; comparison.older.len() + comparison.older_blocks.len()];
-        Self { size, seen: 0, comparison, needles, text: Text::default(), draft, has_all, is_older: false }
+        Self {
+            size,
+            seen: 0,
+            failed: None,
+            comparison,
+            needles,
+            text: Text::default(),
+            draft,
+            has_all,
+            is_older: false,
+        }
     }
 
     fn window(&mut self, live: &[u8]) {
@@ -131,9 +147,16 @@ impl<'a, 'n> Look<'a, 'n> {
         }
         let from = self.seen;
         self.text.push(live);
-        let expected = self.comparison.expected.map(|expected| expected.window(from, WINDOW));
-        let older: Vec<Cow<'_, [u8]>> =
-            self.comparison.older.iter().map(|older| older.held.window(from, WINDOW)).collect();
+        let expected = match self.comparison.expected.map(|expected| expected.window(from, WINDOW)).transpose() {
+            Ok(expected) => expected,
+            Err(failure) => {
+                self.failed = Some(failure);
+                None
+            }
+        };
+        // An older version that cannot be read tells nothing.
+        let of_older = |older: &'a Earlier<Held<'a>>| older.held.window(from, WINDOW).unwrap_or_default();
+        let older: Vec<Cow<'_, [u8]>> = self.comparison.older.iter().map(of_older).collect();
         for (index, block) in live.chunks(WHOLE).enumerate() {
             let beside = |bytes: &'_ [u8]| -> std::ops::Range<usize> {
                 let place = index * WHOLE;

@@ -42,34 +42,42 @@ impl Held<'_> {
         }
     }
 
-    /// At most `length` bytes from offset `at` on; none where there are none, or none that can be read.
-    pub(super) fn window(&self, at: u64, length: usize) -> Cow<'_, [u8]> {
+    /// At most `length` bytes from offset `at` on; none where there are none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn window(&self, at: u64, length: usize) -> Result<Cow<'_, [u8]>, Failure> {
         match self {
             Self::Bytes(bytes) => {
                 let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-                Cow::Borrowed(&bytes[place(at)..place(at.saturating_add(length as u64))])
+                Ok(Cow::Borrowed(&bytes[place(at)..place(at.saturating_add(length as u64))]))
             }
             Self::File(file, size) => {
                 let left = usize::try_from(size.saturating_sub(at)).unwrap_or(usize::MAX);
                 let mut window = vec![0; left.min(length)];
-                let filled = fill(&mut window, |part, done| file.read_at(part, at + done as u64)).unwrap_or(0);
-                window.truncate(filled);
-                Cow::Owned(window)
+                let filled = fill(&mut window, |part, done| file.read_at(part, at + done as u64));
+                window.truncate(filled.map_err(|error| io_failure(&error))?);
+                Ok(Cow::Owned(window))
             }
         }
     }
 
-    /// Every window with its offset in bytes, as far as it can be read.
-    pub fn each(&self, take: &mut dyn FnMut(u64, &[u8])) {
+    /// Every window with its offset in bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read to the end.
+    pub fn each(&self, take: &mut dyn FnMut(u64, &[u8])) -> Result<(), Failure> {
         let mut at = 0;
         while at < self.size() {
-            let window = self.window(at, WINDOW);
+            let window = self.window(at, WINDOW)?;
+            // It is shorter now than it was.
             if window.is_empty() {
-                return;
+                break;
             }
             take(at, &window);
-            at += WINDOW as u64;
+            at += window.len() as u64;
         }
+        Ok(())
     }
 }
 
@@ -105,27 +113,14 @@ pub(super) fn each(
 }
 
 fn from_memory(root: &LiveRoot, path: &TargetPath, take: &mut dyn FnMut(&[u8])) -> Result<(), Failure> {
-    let file = root.open_file(path)?;
-    let size = look_at_file(&file)?.size;
-    let mut window = vec![0; WINDOW.min(usize::try_from(size).unwrap_or(WINDOW))];
-    let mut at = 0_u64;
-    while at < size {
-        let filled =
-            fill(&mut window, |part, done| file.read_at(part, at + done as u64)).map_err(|error| io_failure(&error))?;
-        if filled == 0 {
-            break;
-        }
-        take(&window[..filled]);
-        at += filled as u64;
-        if filled < window.len() {
-            break;
-        }
-    }
-    Ok(())
+    Held::file(root.open_file(path)?)?.each(&mut |_, window| take(window))
 }
 
 /// Reads until a window is full or there is nothing more; gives how much it holds.
-fn fill(window: &mut [u8], mut read: impl FnMut(&mut [u8], usize) -> std::io::Result<usize>) -> std::io::Result<usize> {
+pub(super) fn fill(
+    window: &mut [u8],
+    mut read: impl FnMut(&mut [u8], usize) -> std::io::Result<usize>,
+) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < window.len() {
         match read(&mut window[filled..], filled) {
@@ -156,9 +151,10 @@ mod tests {
                 held.each(&mut |at, window| {
                     assert_eq!(at, all.len() as u64);
                     all.extend_from_slice(window);
-                });
+                })
+                .expect("it can be read");
                 assert_eq!((all == bytes, held.size()), (true, length as u64), "{length}");
-                assert_eq!(*held.window(1, 7), bytes[1.min(length)..8.min(length)]);
+                assert_eq!(*held.window(1, 7).expect("it can be read"), bytes[1.min(length)..8.min(length)]);
             }
             let root = LiveRoot::open(directory.path()).expect("it is a directory");
             for mode in [ReadMode::Cached, ReadMode::Direct] {

@@ -237,7 +237,8 @@ impl<'a> Suspects<'a> {
         for point in suspected {
             if let Some(held) = held(point).filter(|held| held.size() <= closer::LIMIT) {
                 let mut hits = BTreeSet::new();
-                held.each(&mut |at, window| hits.append(&mut needles.hits(at / BLOCK, window)));
+                // As far as it can be read.
+                drop(held.each(&mut |at, window| hits.append(&mut needles.hits(at / BLOCK, window))));
                 needles.record(&point.path, Rank::Known, hits);
             }
         }

@@ -7,6 +7,7 @@ use super::{Check, Coverage, Verdict};
 use crate::live::format::TEXTS;
 use crate::live::plausible::{BLOCK, Look, NULS, is_named, is_text, is_wide, look};
 use crate::live::subject::Subject;
+use crate::live::windows::fill;
 use crate::model::path::TargetPath;
 use std::io::Read;
 
@@ -33,7 +34,9 @@ impl Check for Text {
         let mut seen = Seen::default();
         let mut block = vec![0; BLOCK];
         loop {
-            let Ok(count) = fill(&mut input, &mut block) else { return Verdict::undecided("it cannot be read") };
+            let Ok(count) = fill(&mut block, |part, _| input.read(part)) else {
+                return Verdict::undecided("it cannot be read");
+            };
             if count == 0 {
                 return seen.verdict();
             }
@@ -42,19 +45,6 @@ impl Check for Text {
             }
         }
     }
-}
-
-fn fill(input: &mut impl Read, block: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < block.len() {
-        match input.read(&mut block[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 #[derive(Default)]

@@ -11,7 +11,7 @@ mod md5_steps;
 #[cfg(target_arch = "x86_64")]
 mod sha256_steps;
 #[cfg(test)]
-mod tests;
+pub(in crate::live) mod tests;
 
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::{Hasher, chain_blocks, chain_digest, chain_end, chain_start};

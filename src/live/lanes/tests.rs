@@ -8,7 +8,7 @@ use crate::model::observation::Failure;
 use proptest::prelude::*;
 
 /// Bytes without a pattern that a wrong order could hide in.
-fn bytes(seed: u64, length: usize) -> Vec<u8> {
+pub(in crate::live) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;

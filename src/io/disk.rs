@@ -274,6 +274,15 @@ pub fn look_at(file: &File) -> Result<Seen, Failure> {
     rustix::fs::fstat(file).map(|stat| seen_from(&stat)).map_err(failure)
 }
 
+/// Reads on in an open file, as [`std::io::Read::read`] does, but straight from the system: the C library looks at every
+/// read whether the thread is to be cancelled.
+///
+/// # Errors
+/// When it cannot be read on.
+pub fn read_on(file: &File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    Ok(rustix::io::read(file, buffer)?)
+}
+
 fn seen_from(stat: &Stat) -> Seen {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,

@@ -3,7 +3,7 @@
 
 use super::throttle::Throttle;
 use super::{Engine, Files, LARGE, Queue, Task};
-use crate::io::disk::{Directory, io_failure, look_at_file};
+use crate::io::disk::{Directory, io_failure, look_at_file, read_on};
 use crate::live::lanes::{Feed, Stream};
 use crate::model::captured::Captured;
 use crate::model::content::Digest;
@@ -13,7 +13,6 @@ use crate::model::observation::{Failure, SeenContent};
 use crate::model::path::TargetPath;
 use crate::model::secrecy::redacted;
 use std::fs::File;
-use std::io::Read;
 use std::sync::atomic::Ordering;
 
 /// How much is read at once into a buffer for all hashers.
@@ -52,7 +51,7 @@ impl Stream for OpenFile<'_> {
         }
         let most = self.throttle.map_or(buffer.len(), |throttle| throttle.most().min(buffer.len()));
         loop {
-            match self.file.read(&mut buffer[..most]) {
+            match read_on(&self.file, &mut buffer[..most]) {
                 Ok(count) => {
                     self.read += count as u64;
                     if let Some(throttle) = self.throttle {

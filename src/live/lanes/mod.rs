@@ -39,9 +39,8 @@ pub trait Feed<S> {
     fn done(&mut self, stream: S, result: Result<Digest, Failure>);
 }
 
-/// How many blocks of 64 bytes a lane reads at once. 16 such buffers, and as much again that is copied into them, stay in a
-/// second-level cache.
-const ROOM: usize = 512;
+/// How many blocks of 64 bytes a lane reads at once. 16 such buffers stay in a second-level cache.
+const ROOM: usize = 1024;
 
 /// The most blocks that the end of a content can add: its own last bytes, one byte, and eight for the length.
 const END: usize = 2;

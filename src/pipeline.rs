@@ -188,6 +188,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let (mut findings, observed) = rayon::join(|| findings::judge(case), || saved::observations_digest(&scans));
     findings::doubt::judge(case, &mut findings);
     findings::peers::judge(case, &mut findings);
+    findings::stranger::judge(case, &mut findings);
     baselines.tell_gone(&manifest, &scans, &mut findings);
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);

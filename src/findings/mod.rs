@@ -8,7 +8,8 @@
 //! names the kind of damage, by the contents that are [`known`] among others and by earlier states ([`revision`]), [`backup`] judges what only backups know,
 //! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause,
-//! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says.
+//! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says, [`stranger`] tells what is
+//! another file among what nobody vouches for.
 
 mod backup;
 mod cache;
@@ -23,6 +24,7 @@ mod intrinsic;
 mod known;
 pub mod peers;
 mod revision;
+pub mod stranger;
 mod unclaimed;
 
 use crate::model::eval::{Why, WhyKind};

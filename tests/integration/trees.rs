@@ -297,6 +297,40 @@ fn a_damaged_record_vouches_by_its_intact_rows() {
     assert_eq!(environment.place.found(), []);
 }
 
+#[test]
+fn beside_a_lost_record_an_old_inode_is_told_and_what_an_upgrade_moved_about_is_not() {
+    let texts = [
+        "first = 'of the first version of all'\n",
+        "second = 'that goes elsewhere'   \n",
+        "third = 'which comes back one day'  \n",
+    ];
+    let environment = Environment::new(&texts, "demo==1.0");
+    let Environment { place, index } = &environment;
+    let directory = place.directory.path();
+    let scanned = rectify(directory, &["scan", "system", "-o", "before.jsonl"]);
+    assert_eq!(scanned.code, 0, "{}", scanned.stderr);
+    let [moved, old] = ["demo/part0.py", "demo/part2.py"].map(|name| environment.file(name));
+    let kept = directory.join("kept");
+    tool(directory, &["ln", &old.to_string_lossy(), &kept.to_string_lossy()]);
+    // The real pip writes a file anew also where another one had its content.
+    wheel(index, "2.0", &[texts[1], "second = 'of the second version'\n", "third = 'of the second version'\n"]);
+    environment.pip(&["install", "demo==2.0"]);
+    assert_eq!(read(&moved), texts[1].as_bytes());
+    remove(&environment.file("demo-2.0.dist-info/RECORD"));
+    let told = || {
+        let call = rectify(directory, &["check", "system", "--json", "--baseline", "before.jsonl"]);
+        let view: Value = serde_json::from_str(&call.stdout).expect("it is JSON");
+        let of_modules = |one: &&Value| one["path"].as_str().is_some_and(|path| path.contains("/demo/"));
+        let all = view["findings"].as_array().expect("a view has findings").iter().filter(of_modules);
+        all.map(|one| format!("{} {} {}", one["path"], one["damage"], one["detail"])).collect::<Vec<_>>()
+    };
+    assert_eq!(told(), [""; 0]);
+    let other = environment.file("demo/part1.py");
+    tool(directory, &["mv", &kept.to_string_lossy(), &other.to_string_lossy()]);
+    let wanted = format!("\"{}\" \"other_file\" \"content of {}\"", other.display(), old.display());
+    assert_eq!(told(), [wanted]);
+}
+
 /// Has zc.buildout make eggs of a wheel as its generations do: by setuptools (3, 4), and by pip (5, 6).
 const MAKE_EGGS: &str = "\
 import os, sys

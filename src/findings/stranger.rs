@@ -3,7 +3,8 @@
 //! With a RECORD gone, nothing tells what the files that it listed should be. But where an inode came back from before,
 //! a name leads to what was another file then: the same content, size and modification time to the nanosecond.
 //! Installers write every file anew, so in their directories no file gets there in another way. What people move (logs,
-//! data) lies elsewhere; what they may move here, whole directories, keeps its names, and tells nothing.
+//! data) lies elsewhere; what they may move here tells nothing: whole directories, which keep their names, and copies
+//! beside the original (`module.py.orig`).
 
 use super::claim::Claims;
 use super::damage::Diagnosis;
@@ -81,11 +82,19 @@ fn has_time(state: &Revision, host: &HostName, path: &TargetPath, seen: &Seen) -
     state.stamp(host, path).is_some_and(|(mtime, _)| mtime == seen.mtime)
 }
 
-/// Whether a file with the content of another one of an earlier state has its size and time, too, and did not just move
-/// along with the directory of its package.
+/// Whether a file with the content of another one of an earlier state has its size and time, too, and nobody may have put
+/// it there.
 fn is_moved_inode(scan: &Scan, path: &TargetPath, state: &Revision, holder: &TargetPath) -> bool {
     let Some(seen) = scan.seen(path) else { return false };
-    state.stamp(&scan.host, holder) == Some((seen.mtime, seen.size)) && name_in_package(path) != name_in_package(holder)
+    state.stamp(&scan.host, holder) == Some((seen.mtime, seen.size))
+        && name_in_package(path) != name_in_package(holder)
+        && !is_copy(path, holder)
+}
+
+/// Whether one is called like a copy of the other that somebody keeps beside it.
+fn is_copy(path: &TargetPath, other: &TargetPath) -> bool {
+    let (own, other_name) = (path.name(), other.name());
+    path.parent() == other.parent() && (own.starts_with(other_name) || other_name.starts_with(own))
 }
 
 /// What a path is called below the directory that packages are installed into, or below the egg.
@@ -189,7 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn what_moved_along_with_its_package_tells_nothing() {
+    fn what_somebody_may_have_put_there_tells_nothing() {
+        let (own, kept) = (format!("{SITE}/django/apps.py"), format!("{SITE}/django/apps.py.orig"));
+        assert_eq!(judged(&[(&*own, "patched", 11), (&kept, "original", 17)], (&own, "original", 17)), None);
         let (blue, green) = (format!("{SITE}/django/apps.py"), "/green/site-packages/django/apps.py");
         assert_eq!(judged(&[(&*blue, "blue", 11), (green, "green", 17)], (&blue, "green", 17)), None);
     }

@@ -58,10 +58,14 @@ fn git(directory: &Path, arguments: &[&str]) {
 
 /// What a deployment of these revisions left in `work/site`, and what is said about it: code and kinds of damage by file.
 fn judged(project: &Path, first: &str, second: &str) -> (i32, Vec<(String, String, String)>) {
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    judged_with(project, first, second, &["--python", &python])
+}
+
+fn judged_with(project: &Path, first: &str, second: &str, more: &[&str]) -> (i32, Vec<(String, String, String)>) {
     put(&project.join("work/site/first.conf"), &format!("first of {first}, long enough to be told\n"));
     put(&project.join("work/site/second.conf"), &format!("second of {second}, long enough to be told\n"));
-    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
-    let call = rectify(project, &["check", "e", "--json", "--python", &python]);
+    let call = rectify(project, &[&["check", "e", "--json"], more].concat());
     let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
     let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     let findings = view["findings"].as_array().cloned().unwrap_or_default();
@@ -80,6 +84,19 @@ fn told(file: &str, class: &str, damage: &str) -> (String, String, String) {
 fn a_change_that_is_not_deployed_is_neither_drift_nor_damage() {
     let Some(project) = project() else { return };
     let (code, findings) = judged(project.path(), "one", "one");
+    let expected = [told("first.conf", "change", "not_deployed"), told("second.conf", "change", "not_deployed")];
+    assert_eq!((code, &findings[..]), (2, &expected[..]));
+}
+
+#[test]
+fn the_environment_of_the_project_itself_evaluates_its_earlier_revisions() {
+    let Some(project) = project() else { return };
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let environment = Path::new(&python).ancestors().nth(2).expect("it lies in a bin directory");
+    let appenv = project.path().join(".appenv");
+    std::fs::create_dir(&appenv).expect("it can be made");
+    std::os::unix::fs::symlink(environment, appenv.join("current")).expect("it can be linked");
+    let (code, findings) = judged_with(project.path(), "one", "one", &[]);
     let expected = [told("first.conf", "change", "not_deployed"), told("second.conf", "change", "not_deployed")];
     assert_eq!((code, &findings[..]), (2, &expected[..]));
 }

@@ -260,6 +260,8 @@ class View:
         library = [p for p in sys.path if p.startswith("/")] + [os.path.dirname(os.__file__)]
         library += [sys.prefix] if sys.prefix != sys.base_prefix else []
         self.library = tuple({*library, *map(os.path.realpath, library)})
+        # An earlier revision is evaluated in an export, by the Python of the project at `base`: that one stays where it is.
+        self.interpreter = tuple(p for p in self.library if not inside(base, p) and not inside(checkout, p))
         self.missing = set()
 
     def locate(self, path, writing=False):
@@ -269,6 +271,8 @@ class View:
         given = os.fspath(path)
         text = os.fsdecode(given)
         full = posixpath.normpath(text if text.startswith("/") else posixpath.join(os.getcwd(), text))
+        if any(inside(full, p) for p in self.interpreter):
+            return os.fsencode(full) if isinstance(given, bytes) else full
         for top in sorted((self.checkout, self.base), key=len, reverse=True):
             if inside(full, top):
                 tail = full[len(top):]

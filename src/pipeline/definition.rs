@@ -24,7 +24,6 @@ use crate::model::origin::Origin;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
 use crate::settings::{self, Known, Settings, Tree};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the settings file says, with what is doubtful about it.
@@ -210,12 +209,7 @@ fn batou_manifest(
         ..batou::Request::new(project, &environment)
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
-    let (mut sources, mut configurations) = (BTreeMap::new(), BTreeMap::new());
-    for name in expect::batou::wanted_sources(&model) {
-        let tree = batou::sources::tree(&project.join(&name), &name);
-        configurations.extend(tree.entries.iter().filter_map(configuration));
-        sources.insert(name.clone(), source(tree, &name, &model, &mut diagnostics));
-    }
+    let sources = sources(project, &model, &mut diagnostics);
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
     let git = git::revision(project);
     let described = expect::batou::Project {
@@ -224,11 +218,21 @@ fn batou_manifest(
         digest: digest_of(Algorithm::Sha256, inputs.as_bytes()).to_string(),
         revision: git.as_ref().map(|(commit, _)| commit.clone()),
         dirty: git.is_some_and(|(_, dirty)| dirty),
-        sources,
-        configurations,
         diagnostics,
+        ..sources
     };
     Ok(expect::batou::manifest(&model, &described))
+}
+
+/// What the directories of a project hold that are copied to the target.
+pub(super) fn sources(project: &Path, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> expect::batou::Project {
+    let mut found = expect::batou::Project::default();
+    for name in expect::batou::wanted_sources(model) {
+        let tree = batou::sources::tree(&project.join(&name), &name);
+        found.configurations.extend(tree.entries.iter().filter_map(configuration));
+        found.sources.insert(name.clone(), source(tree, &name, model, diagnostics));
+    }
+    found
 }
 
 fn launcher(project: &Path) -> expect::batou::Launcher {

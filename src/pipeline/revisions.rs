@@ -10,7 +10,7 @@ use super::buildout::Checkout;
 use super::definition::Config;
 use crate::definition::batou;
 use crate::expect;
-use crate::expect::derive::python_environment::{self, Pin};
+use crate::expect::derive::{self, python_environment, python_environment::Pin};
 use crate::findings::{self, Case, MadeThing, Revision};
 use crate::io::files;
 use crate::io::git::{self, Recent};
@@ -25,7 +25,7 @@ use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::{Monitor, Silent};
-use cache::{Kept, Made};
+use cache::{FORMAT, Kept, Made};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,8 @@ pub(super) struct Declared {
     names: BTreeSet<Key>,
     /// Distributions in Python environments: where their metadata lies is only known when the environment was seen.
     pins: BTreeSet<Pin>,
+    /// Whether there are buildouts, of which more is known when they were seen.
+    buildouts: bool,
 }
 
 impl Declared {
@@ -54,13 +56,17 @@ impl Declared {
         let is_made =
             |artifact: &Artifact| artifact.authority == Authority::Definition && artifact.expected != Expected::Absent;
         let names = manifest.artifacts.iter().filter(is_made).map(|artifact| (artifact.host, artifact.path)).collect();
-        Self { names, pins: python_environment::pins(manifest) }
+        let buildouts = manifest.derivations.iter().any(|derivation| derivation.rule == derive::buildout::NAME);
+        Self { names, pins: python_environment::pins(manifest), buildouts }
     }
 
     /// What is in here and certainly not made by a revision; the places of metadata are those of the refined manifest.
-    fn lacking(&self, made: &Self, manifest: &Manifest) -> Vec<Key> {
-        let mut lacking: Vec<Key> = self.names.difference(&made.names).cloned().collect();
-        for pin in self.pins.difference(&made.pins) {
+    fn lacking(&self, made: &Made, manifest: &Manifest) -> Vec<Key> {
+        let is_opaque =
+            |artifact: &Artifact| manifest.lineage(&artifact.unit).any(|unit| made.opaque.contains(&unit.id));
+        let is_told = |(host, path): &&Key| !manifest.artifacts.on(host, path).iter().any(is_opaque);
+        let mut lacking: Vec<Key> = self.names.difference(&made.names.names).filter(is_told).cloned().collect();
+        for pin in self.pins.difference(&made.names.pins) {
             let metadata = manifest.artifacts.of(&pin.host).filter(|artifact| pin.is_of(artifact));
             lacking.extend(metadata.map(|artifact| (artifact.host, artifact.path)));
         }
@@ -90,20 +96,21 @@ pub(super) fn revisions(
     }
     let Some(asked) = Asked::new(request, config, manifest) else { return earlier };
     // What a buildout's revision makes is derived from what was seen, too.
-    let refined = asked.checkout.is_some().then(|| Declared::by(manifest));
+    let is_derived = asked.checkout.is_some() || declared.buildouts;
+    let refined = is_derived.then(|| Declared { names: Declared::by(manifest).names, ..declared.clone() });
     let declared = refined.as_ref().unwrap_or(declared);
     let (commits, left) = asked.commits();
     monitor.begin("evaluating earlier revisions", Some(commits.len() as u64));
     for recent in &commits {
         monitor.advance(1);
         let name = format!("revision {}", recent.commit.get(..10).unwrap_or(&recent.commit));
-        match asked.made(recent, scans) {
+        match asked.made(recent, scans, is_derived) {
             Ok(made) => {
                 // Of what is missing, only the last revision before this one tells anything.
                 untold.retain(|key, live| !matches!(live, Live::Nothing) && !live.is_as(made.things.get(key)));
                 // A revision that was skipped may have made it.
                 let is_told = made.complete && earlier.skipped.is_empty();
-                let lacking = if is_told { declared.lacking(&made.names, manifest) } else { Vec::new() };
+                let lacking = if is_told { declared.lacking(&made, manifest) } else { Vec::new() };
                 earlier.revisions.push(Revision::made(name, made.things, lacking));
             }
             // It tells nothing; the others may.
@@ -169,8 +176,8 @@ impl<'a> Asked<'a> {
         (commits, left)
     }
 
-    /// What a revision makes. Of a buildout that depends on what is live, and takes milliseconds; of batou it is kept.
-    fn made(&self, recent: &Recent, scans: &[Scan]) -> Result<Made, String> {
+    /// What a revision makes. With a buildout that depends on what is live, too; else it is kept.
+    fn made(&self, recent: &Recent, scans: &[Scan], is_derived: bool) -> Result<Made, String> {
         let export = || git::export(&self.project, &recent.commit);
         if let Some(checkout) = &self.checkout {
             let made = checkout.revision(export()?.path(), scans)?;
@@ -178,11 +185,16 @@ impl<'a> Asked<'a> {
             return Ok(Made::new(&made, !failed));
         }
         let python = self.python();
-        let kept = self.kept(recent, python.as_deref());
+        let kept = self.kept(recent, python.as_deref()).filter(|_| !is_derived);
         if let Some(made) = kept.as_ref().and_then(Kept::read) {
             return Ok(made);
         }
-        let made = self.evaluate(export()?.path(), python.as_deref())?;
+        let (mut manifest, complete) = self.evaluate(export()?.path(), python.as_deref())?;
+        let mut made = Made::new(&manifest, complete);
+        if is_derived {
+            derive::refine(&mut manifest, scans);
+            made.see(&manifest);
+        }
         // What failed may succeed another time: with the keys of its secrets, for example.
         if let Some(kept) = kept.filter(|_| made.complete) {
             kept.write(&made);
@@ -204,21 +216,24 @@ impl<'a> Asked<'a> {
         let hosts: Vec<_> = self.manifest.hosts.iter().map(|host| (&host.name, &host.directory)).collect();
         let definition = &self.manifest.definition;
         let (program, tree) = (env!("CARGO_PKG_VERSION"), &recent.tree);
-        let key = format!("{program} {tree} {library} {} {} {hosts:?}", definition.tool, definition.environment);
+        let key =
+            format!("{FORMAT} {program} {tree} {library} {} {} {hosts:?}", definition.tool, definition.environment);
         Some(Kept::new(directory, &key))
     }
 
-    fn evaluate(&self, export: &Path, python: Option<&Path>) -> Result<Made, String> {
+    /// What a revision makes, and whether that is all, as far as anybody can say.
+    fn evaluate(&self, export: &Path, python: Option<&Path>) -> Result<(Manifest, bool), String> {
         let base = self.manifest.hosts.iter().find_map(|host| host.directory.as_ref()?.as_str());
         let evaluate = batou::Evaluate::Exact;
         let environment = batou::Request::new(export, &self.manifest.definition.environment);
         let asked = batou::Request { evaluate, python, target_base: base, ..environment };
-        let (model, diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
-        let made = expect::batou::manifest(&model, &expect::batou::Project::default());
+        let (model, mut diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
+        let sources = super::definition::sources(export, &model, &mut diagnostics);
+        let made = expect::batou::manifest(&model, &sources);
         // Where some components fail, the others still tell what they made.
         match diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
             Some(error) if made.artifacts.is_empty() => Err(error.message),
-            error => Ok(Made::new(&made, error.is_none())),
+            error => Ok((made, error.is_none())),
         }
     }
 }

@@ -338,6 +338,68 @@ fn an_egg_whose_pin_was_raised_is_not_deployed_yet() {
     assert_eq!(found(3), [("damage".to_owned(), "missing".to_owned())], "the last revision asked for it, too");
 }
 
+#[test]
+fn a_directory_that_is_copied_is_known_of_earlier_revisions_too() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    let component = "\
+from batou.component import Component
+from batou.lib.file import SyncDirectory
+
+
+class Site(Component):
+
+    def configure(self):
+        self += SyncDirectory('pages', source='pages')
+";
+    put(&top.join("components/site/component.py"), component);
+    let source = top.join("components/site/pages");
+    put(&source.join("same.html"), "the same all the time\n");
+    put(&source.join("page.html"), "of the first revision\n");
+    commit(top, "pages");
+    crate::tools::tool(top, &["mkdir", "-p", "work/site"]);
+    crate::tools::tool(top, &["cp", "-r", "components/site/pages", "work/site/"]);
+    put(&source.join("page.html"), "of the second revision\n");
+    put(&source.join("more.html"), "only in the second revision\n");
+    commit(top, "more pages");
+    assert_eq!(check(top), [told("more.html", "change", "missing"), told("page.html", "change", "not_deployed")]);
+    put(&top.join("work/site/pages/more.html"), "only in the second revision\n");
+    assert_eq!(check(top), [told("page.html", "damage", "stale")], "the rest was deployed");
+}
+
+#[test]
+fn a_pin_of_a_buildout_that_batou_deploys_is_not_deployed_yet_when_it_was_raised() {
+    let Some(deployed) = prepared() else { return };
+    let tree = deployed.join("tree").to_string_lossy().into_owned();
+    let settings = tempfile::NamedTempFile::new().expect("a temporary file");
+    // In an overlay that is thrown away.
+    let script = format!(
+        "cd {tree} && printf '/work\\n/upstream\\n/.appenv\\n__pycache__\\n/.batou-lock\\n' > .gitignore && git init -q . && git add -A \
+         && git -c user.name=Somebody -c user.email=somebody@example.org commit -qm deployed \
+         && sed -i 's/^tabulate = 0.9.0$/tabulate = 0.8.10/' components/app/versions.cfg && echo '# more' >> components/settings/static/css/site.css \
+         && exec {} check large --json --no-progress --config {}",
+        env!("CARGO_BIN_EXE_rectify"),
+        settings.path().display()
+    );
+    let overlay = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/overlay.sh");
+    let call = run(Path::new("/"), &overlay, &[&tree, "sh", "-c", &script]);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let one = |finding: &serde_json::Value| {
+        let path = word(finding, "path");
+        told(path.rsplit('/').next().unwrap_or_default(), &word(finding, "class"), &word(finding, "damage"))
+    };
+    let findings: Vec<_> = view["findings"].as_array().expect("a view has findings").iter().map(one).collect();
+    let tag = findings.first().map(|(egg, _, _)| egg.clone()).unwrap_or_default();
+    assert!(tag.starts_with("tabulate-0.8.10-py3"), "{findings:?}");
+    let expected = [
+        told(&tag, "change", "missing"),
+        told("versions.cfg", "change", "not_deployed"),
+        told("site.css", "change", "not_deployed"),
+    ];
+    assert_eq!((call.code, &findings[..]), (2, &expected[..]));
+}
+
 /// The definition moves on to a revision with a third file.
 fn add_third(project: &Path) {
     let third = "        self += File('third.conf', content='third of three, long enough to be told\\n')\n";
@@ -417,7 +479,7 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
     assert!(!std::fs::read_to_string(file.path()).expect("it is text").contains("long enough"), "digests only");
     assert_eq!(judged(top, "one", "one"), expected);
     // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
-    put(&file.path(), "{\"complete\": true, \"rows\": []}");
+    put(&file.path(), "{\"complete\": true, \"rows\": [], \"pins\": [], \"opaque\": []}");
     assert_ne!(judged(top, "one", "one"), expected);
     put(&file.path(), "[[\"localho");
     assert_eq!(judged(top, "one", "one"), expected);

@@ -13,10 +13,13 @@ use crate::model::content::Algorithm;
 use crate::model::hasher::digest_of;
 use crate::model::manifest::Manifest;
 use crate::model::path::TargetPath;
-use crate::model::unit::HostName;
+use crate::model::unit::{HostName, UnitId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// Which form what is kept has, and by which rules it came about.
+pub(super) const FORMAT: u32 = 2;
 
 /// What a revision makes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub(super) struct Made {
     pub(super) names: Declared,
     /// Whether it makes nothing else than these, as far as anybody can say.
     pub(super) complete: bool,
+    /// Units of which it is not known what they make.
+    pub(super) opaque: BTreeSet<UnitId>,
 }
 
 /// [`Made`] as it is cached: the digests of contents, never contents.
@@ -33,8 +38,8 @@ pub(super) struct Made {
 struct Cached {
     complete: bool,
     rows: Vec<(HostName, TargetPath, Option<MadeThing>)>,
-    #[serde(default)]
     pins: BTreeSet<Pin>,
+    opaque: BTreeSet<UnitId>,
 }
 
 impl Made {
@@ -52,13 +57,25 @@ impl Made {
             let size = artifact.expected.size();
             Some(((artifact.host, artifact.path), MadeThing::File(MadeFile { digest, size, blocks })))
         };
-        Self { things: made.artifacts.iter().filter_map(thing).collect(), names: Declared::by(made), complete }
+        let things = made.artifacts.iter().filter_map(thing).collect();
+        Self { things, names: Declared::by(made), complete, opaque: opaque(made) }
+    }
+
+    /// Takes the names that follow from what was seen: those of the eggs of a buildout. The contents that are derived are
+    /// none that the definition makes.
+    pub(super) fn see(&mut self, refined: &Manifest) {
+        self.names.names = Declared::by(refined).names;
+        self.opaque = opaque(refined);
     }
 }
 
+fn opaque(manifest: &Manifest) -> BTreeSet<UnitId> {
+    manifest.opaque().map(|(unit, _)| unit.id.clone()).collect()
+}
+
 impl From<Cached> for Made {
-    fn from(Cached { complete, rows, pins }: Cached) -> Self {
-        let mut made = Self { complete, ..Self::default() };
+    fn from(Cached { complete, rows, pins, opaque }: Cached) -> Self {
+        let mut made = Self { complete, opaque, ..Self::default() };
         made.names.pins = pins;
         for (host, path, thing) in rows {
             let key = (host, path);
@@ -71,12 +88,12 @@ impl From<Cached> for Made {
 
 impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut things, names: Declared { names, pins }, complete } = made;
+        let Made { mut things, names: Declared { names, pins, .. }, complete, opaque } = made;
         let row = |key: Key| {
             let thing = things.remove(&key);
             (key.0, key.1, thing)
         };
-        Self { complete, rows: names.into_iter().map(row).collect(), pins }
+        Self { complete, rows: names.into_iter().map(row).collect(), pins, opaque }
     }
 }
 

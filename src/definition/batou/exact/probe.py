@@ -260,8 +260,13 @@ class View:
         library = [p for p in sys.path if p.startswith("/")] + [os.path.dirname(os.__file__)]
         library += [sys.prefix] if sys.prefix != sys.base_prefix else []
         self.library = tuple({*library, *map(os.path.realpath, library)})
-        # An earlier revision is evaluated in an export, by the Python of the project at `base`: that one stays where it is.
-        self.interpreter = tuple(p for p in self.library if not inside(base, p) and not inside(checkout, p))
+        # An earlier revision is evaluated in an export, by the Python of the project at `base`: that one stays where it is, but
+        # not what else of the project is on its path.
+        own = [os.path.dirname(os.__file__)]
+        if sys.prefix != sys.base_prefix:
+            own += [sys.prefix] + [p for p in sys.path if inside(p, sys.prefix) and p.endswith("-packages")]
+        own = {*own, *map(os.path.realpath, own)}
+        self.interpreter = tuple(p for p in own if not inside(base, p) and not inside(checkout, p))
         self.missing = set()
 
     def locate(self, path, writing=False):

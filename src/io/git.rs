@@ -331,6 +331,33 @@ pub fn recent(directory: &Path, limit: usize) -> Vec<Recent> {
     find().unwrap_or_default()
 }
 
+/// The files below some of the places in a directory of a checkout that git ignores, relative to that directory. They are in no
+/// commit. Empty outside of any repository, and where it cannot be told.
+pub fn ignored<'a>(directory: &Path, places: impl IntoIterator<Item = &'a String>) -> Vec<Vec<u8>> {
+    let find = || -> Option<Vec<Vec<u8>>> {
+        let repository = repository_around(directory).ok()?;
+        let mut options = git2::StatusOptions::new();
+        options.include_ignored(true).recurse_ignored_dirs(true).include_untracked(false);
+        options.update_index(false).exclude_submodules(true).disable_pathspec_match(true);
+        let mut any = false;
+        for place in places {
+            options.pathspec(below_checkout(&repository, directory, Path::new(place)).ok()?);
+            any = true;
+        }
+        let below = below_checkout(&repository, directory, Path::new("")).ok()?;
+        let statuses = if any { repository.statuses(Some(&mut options)).ok()? } else { return None };
+        let ignored = statuses.iter().filter(|entry| entry.status().contains(git2::Status::IGNORED));
+        let relative = |path: &[u8]| {
+            let rest = path.strip_prefix(super::disk::bytes_of(below.clone()).as_slice())?;
+            let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+            // What ends so is a repository of its own.
+            (!rest.ends_with(b"/")).then(|| rest.to_vec())
+        };
+        Some(ignored.filter_map(|entry| relative(entry.path_bytes())).collect())
+    };
+    find().unwrap_or_default()
+}
+
 /// The latest commits of the checkout around a directory, newest first: time in nanoseconds since 1970 UTC, short id and
 /// summary. Empty outside of any repository; it ends where the history cannot be read.
 pub fn commits(directory: &Path, limit: usize) -> Vec<(i64, String)> {

@@ -18,9 +18,10 @@ use crate::model::artifact::{Artifact, Authority, Expected};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
+use crate::model::eval::Eval;
 use crate::model::finding::{Damage, Finding};
 use crate::model::manifest::{Evaluation, Manifest};
-use crate::model::observation::Scan;
+use crate::model::observation::{Kind, Member, Scan};
 use crate::model::path::TargetPath;
 use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
@@ -186,17 +187,17 @@ impl<'a> Asked<'a> {
         }
         let python = self.python();
         let kept = self.kept(recent, python.as_deref()).filter(|_| !is_derived);
-        if let Some(made) = kept.as_ref().and_then(Kept::read) {
+        let is_of_git = |made: &Made| git::ignored(&self.project, &made.sources).is_empty();
+        if let Some(made) = kept.as_ref().and_then(Kept::read).filter(is_of_git) {
             return Ok(made);
         }
-        let (mut manifest, complete) = self.evaluate(export()?.path(), python.as_deref())?;
-        let mut made = Made::new(&manifest, complete);
+        let (mut manifest, mut made) = self.evaluate(export()?.path(), python.as_deref())?;
         if is_derived {
             derive::refine(&mut manifest, scans);
             made.see(&manifest);
         }
         // What failed may succeed another time: with the keys of its secrets, for example.
-        if let Some(kept) = kept.filter(|_| made.complete) {
+        if let Some(kept) = kept.filter(|_| made.complete && is_of_git(&made)) {
             kept.write(&made);
         }
         Ok(made)
@@ -221,19 +222,39 @@ impl<'a> Asked<'a> {
         Some(Kept::new(directory, &key))
     }
 
-    /// What a revision makes, and whether that is all, as far as anybody can say.
-    fn evaluate(&self, export: &Path, python: Option<&Path>) -> Result<(Manifest, bool), String> {
+    fn evaluate(&self, export: &Path, python: Option<&Path>) -> Result<(Manifest, Made), String> {
         let base = self.manifest.hosts.iter().find_map(|host| host.directory.as_ref()?.as_str());
         let evaluate = batou::Evaluate::Exact;
         let environment = batou::Request::new(export, &self.manifest.definition.environment);
         let asked = batou::Request { evaluate, python, target_base: base, ..environment };
         let (model, mut diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
-        let sources = super::definition::sources(export, &model, &mut diagnostics);
-        let made = expect::batou::manifest(&model, &sources);
+        let mut sources = super::definition::sources(export, &model, &mut diagnostics);
+        add_ignored(&self.project, &mut sources);
+        let manifest = expect::batou::manifest(&model, &sources);
         // Where some components fail, the others still tell what they made.
         match diagnostics.into_iter().find(|diagnostic| diagnostic.severity == Severity::Error) {
-            Some(error) if made.artifacts.is_empty() => Err(error.message),
-            error => Ok((made, error.is_none())),
+            Some(error) if manifest.artifacts.is_empty() => Err(error.message),
+            error => {
+                let sources = sources.sources.into_keys().collect();
+                let made = Made { sources, ..Made::new(&manifest, error.is_none()) };
+                Ok((manifest, made))
+            }
+        }
+    }
+}
+
+/// Files that are copied and that git ignores are in no revision, and were there all the same: what was built before it was
+/// deployed, for example. Of what they held nothing is known.
+fn add_ignored(project: &Path, sources: &mut expect::batou::Project) {
+    let ignored = git::ignored(project, sources.sources.keys());
+    for (name, members) in &mut sources.sources {
+        let Eval::Known(members) = members else { continue };
+        let top = [name.as_bytes(), b"/"].concat();
+        for path in ignored.iter().filter_map(|path| path.strip_prefix(&*top)) {
+            if members.iter().all(|member| member.path.0 != path) {
+                let (path, kind) = (Blob(path.to_vec()), Kind::File);
+                members.push(Member { path, kind, mode: 0, digest: None, size: None, target: None });
+            }
         }
     }
 }

@@ -356,13 +356,22 @@ class Site(Component):
     let source = top.join("components/site/pages");
     put(&source.join("same.html"), "the same all the time\n");
     put(&source.join("page.html"), "of the first revision\n");
+    // In no revision, and deployed with all of them.
+    put(&top.join(".gitignore"), "work\ncache\nbuilt*\n");
+    put(&top.join("rectify.toml"), "cache = \"cache\"\n");
+    put(&source.join("built.js"), "made of something else\n");
     commit(top, "pages");
     crate::tools::tool(top, &["mkdir", "-p", "work/site"]);
     crate::tools::tool(top, &["cp", "-r", "components/site/pages", "work/site/"]);
     put(&source.join("page.html"), "of the second revision\n");
     put(&source.join("more.html"), "only in the second revision\n");
     commit(top, "more pages");
-    assert_eq!(check(top), [told("more.html", "change", "missing"), told("page.html", "change", "not_deployed")]);
+    let changes = [told("more.html", "change", "missing"), told("page.html", "change", "not_deployed")];
+    assert_eq!(check(top), changes);
+    // Nothing is kept that depends on more than git.
+    put(&top.join("work/site/pages/built2.js"), "made later\n");
+    put(&source.join("built2.js"), "made later\n");
+    assert_eq!(check(top), changes);
     put(&top.join("work/site/pages/more.html"), "only in the second revision\n");
     assert_eq!(check(top), [told("page.html", "damage", "stale")], "the rest was deployed");
 }
@@ -479,7 +488,7 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
     assert!(!std::fs::read_to_string(file.path()).expect("it is text").contains("long enough"), "digests only");
     assert_eq!(judged(top, "one", "one"), expected);
     // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
-    put(&file.path(), "{\"complete\": true, \"rows\": [], \"pins\": [], \"opaque\": []}");
+    put(&file.path(), "{\"complete\": true, \"rows\": [], \"pins\": [], \"opaque\": [], \"sources\": []}");
     assert_ne!(judged(top, "one", "one"), expected);
     put(&file.path(), "[[\"localho");
     assert_eq!(judged(top, "one", "one"), expected);

@@ -31,6 +31,8 @@ pub(super) struct Made {
     pub(super) complete: bool,
     /// Units of which it is not known what they make.
     pub(super) opaque: BTreeSet<UnitId>,
+    /// The directories of the definition that it copies.
+    pub(super) sources: BTreeSet<String>,
 }
 
 /// [`Made`] as it is cached: the digests of contents, never contents.
@@ -40,6 +42,7 @@ struct Cached {
     rows: Vec<(HostName, TargetPath, Option<MadeThing>)>,
     pins: BTreeSet<Pin>,
     opaque: BTreeSet<UnitId>,
+    sources: BTreeSet<String>,
 }
 
 impl Made {
@@ -58,7 +61,7 @@ impl Made {
             Some(((artifact.host, artifact.path), MadeThing::File(MadeFile { digest, size, blocks })))
         };
         let things = made.artifacts.iter().filter_map(thing).collect();
-        Self { things, names: Declared::by(made), complete, opaque: opaque(made) }
+        Self { things, names: Declared::by(made), complete, opaque: opaque(made), sources: BTreeSet::new() }
     }
 
     /// Takes the names that follow from what was seen: those of the eggs of a buildout. The contents that are derived are
@@ -74,8 +77,8 @@ fn opaque(manifest: &Manifest) -> BTreeSet<UnitId> {
 }
 
 impl From<Cached> for Made {
-    fn from(Cached { complete, rows, pins, opaque }: Cached) -> Self {
-        let mut made = Self { complete, opaque, ..Self::default() };
+    fn from(Cached { complete, rows, pins, opaque, sources }: Cached) -> Self {
+        let mut made = Self { complete, opaque, sources, ..Self::default() };
         made.names.pins = pins;
         for (host, path, thing) in rows {
             let key = (host, path);
@@ -88,12 +91,12 @@ impl From<Cached> for Made {
 
 impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut things, names: Declared { names, pins, .. }, complete, opaque } = made;
+        let Made { mut things, names: Declared { names, pins, .. }, complete, opaque, sources } = made;
         let row = |key: Key| {
             let thing = things.remove(&key);
             (key.0, key.1, thing)
         };
-        Self { complete, rows: names.into_iter().map(row).collect(), pins, opaque }
+        Self { complete, rows: names.into_iter().map(row).collect(), pins, opaque, sources }
     }
 }
 

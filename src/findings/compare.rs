@@ -111,10 +111,10 @@ fn not_yet_made(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Option<Stri
     let was_there =
         || case.revisions.iter().any(|revision| !revision.is_made() && revision.content(host, path).is_some());
     let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| revision.is_made())?;
-    let is_new = *authority == Authority::Definition
-        && revision.lacks(host, path)
-        && known.advanced(index, unit).is_none()
-        && !was_there();
+    // What is derived for a directory that it did not make (the members of an archive, say) is none of its names.
+    let is_lacking = (*authority == Authority::Definition && revision.lacks(host, path))
+        || path.ancestors().skip(1).any(|directory| revision.lacks(host, &directory));
+    let is_new = is_lacking && known.advanced(index, unit).is_none() && !was_there();
     is_new.then(|| format!("{} does not make it, and nothing of this unit is of a later one", revision.name))
 }
 

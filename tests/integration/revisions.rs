@@ -377,7 +377,7 @@ class Site(Component):
 }
 
 #[test]
-fn a_pin_of_a_buildout_that_batou_deploys_is_not_deployed_yet_when_it_was_raised() {
+fn what_a_raised_pin_of_a_buildout_and_another_directory_for_an_archive_bring_is_not_deployed_yet() {
     let Some(deployed) = prepared() else { return };
     let tree = deployed.join("tree").to_string_lossy().into_owned();
     let settings = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -386,6 +386,7 @@ fn a_pin_of_a_buildout_that_batou_deploys_is_not_deployed_yet_when_it_was_raised
         "cd {tree} && printf '/work\\n/upstream\\n/.appenv\\n__pycache__\\n/.batou-lock\\n' > .gitignore && git init -q . && git add -A \
          && git -c user.name=Somebody -c user.email=somebody@example.org commit -qm deployed \
          && sed -i 's/^tabulate = 0.9.0$/tabulate = 0.8.10/' components/app/versions.cfg && echo '# more' >> components/settings/static/css/site.css \
+         && sed -i 's/target=\"handbook\"/target=\"handbook2\"/' components/archives/component.py \
          && exec {} check large --json --no-progress --config {}",
         env!("CARGO_BIN_EXE_rectify"),
         settings.path().display()
@@ -401,11 +402,10 @@ fn a_pin_of_a_buildout_that_batou_deploys_is_not_deployed_yet_when_it_was_raised
     let findings: Vec<_> = view["findings"].as_array().expect("a view has findings").iter().map(one).collect();
     let tag = findings.first().map(|(egg, _, _)| egg.clone()).unwrap_or_default();
     assert!(tag.starts_with("tabulate-0.8.10-py3"), "{findings:?}");
-    let expected = [
-        told(&tag, "change", "missing"),
-        told("versions.cfg", "change", "not_deployed"),
-        told("site.css", "change", "not_deployed"),
-    ];
+    let members = ["handbook2", "README", "show", "chapter1.txt", "chapter2.txt"];
+    let mut expected = vec![told(&tag, "change", "missing"), told("versions.cfg", "change", "not_deployed")];
+    expected.extend(members.map(|member| told(member, "change", "missing")));
+    expected.push(told("site.css", "change", "not_deployed"));
     assert_eq!((call.code, &findings[..]), (2, &expected[..]));
 }
 

@@ -48,7 +48,7 @@ pub(super) fn compare(
     }
     let misplaced = found.iter().any(|finding| matches!(finding.damage, Damage::WrongKind));
     if let (Some(seen), false) = (seen, misplaced) {
-        found.extend(metadata(scan, claim, seen));
+        found.extend(metadata((case, scan), claim, seen, known));
         found.extend(undeclared_mode(case, claim, seen));
     }
     match (found.is_empty(), unknown) {
@@ -220,12 +220,18 @@ fn equal_but_for_order(expected: &[u8], live: &[u8], from: usize, to: usize) -> 
     sorted(middle) == sorted(&live[from..to])
 }
 
-fn metadata(scan: &Scan, claim: &Claim, seen: &Seen) -> Vec<Finding> {
+fn metadata((case, scan): (Case<'_>, &Scan), claim: &Claim, seen: &Seen, known: &Known<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     // Links have no mode of their own on Linux.
     if let (Some(mode), true) = (claim.mode, seen.kind != Kind::Link && seen.mode != claim.mode.unwrap_or(seen.mode)) {
-        let evidence = vec![format!("mode is {:04o}, declared is {mode:04o}", seen.mode)];
-        let diagnosis = Diagnosis::new(Damage::WrongMode, Class::Drift, Certainty::Proved, evidence);
+        let mut evidence = vec![format!("mode is {:04o}, declared is {mode:04o}", seen.mode)];
+        let earlier = revision_with_mode(case, claim, seen, known);
+        let (class, certainty) = match earlier {
+            Some(_) => (Class::Change, Certainty::Likely),
+            None => (Class::Drift, Certainty::Proved),
+        };
+        evidence.extend(earlier.map(|name| format!("so it was declared in {name}")));
+        let diagnosis = Diagnosis::new(Damage::WrongMode, class, certainty, evidence);
         found.push(metadata_finding(claim, seen, diagnosis));
     }
     let owner = differs(claim.owner.as_ref(), seen.uid, &scan.users).map(|text| format!("owner {text}"));
@@ -236,6 +242,14 @@ fn metadata(scan: &Scan, claim: &Claim, seen: &Seen) -> Vec<Finding> {
         found.push(metadata_finding(claim, seen, diagnosis));
     }
     found
+}
+
+/// The earlier revision that declared the mode that is there, where nothing of the unit is of a later one.
+fn revision_with_mode<'a>(case: Case<'a>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<&'a str> {
+    let Artifact { host, path, unit, .. } = &claim.artifact;
+    let declares_it = |revision: &Revision| revision.mode(host, path) == Some(seen.mode);
+    let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| declares_it(revision))?;
+    known.advanced(index, unit).is_none().then_some(revision.name.as_str())
 }
 
 /// A mode that nobody declares, but that a backup knows otherwise.

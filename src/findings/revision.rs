@@ -33,6 +33,8 @@ struct Made {
     files: BTreeMap<TargetPath, MadeFile>,
     /// Where its links point to.
     targets: BTreeMap<TargetPath, Blob>,
+    /// The permission bits that it declares.
+    modes: BTreeMap<TargetPath, u32>,
     /// What the definition makes now and this revision does not.
     lacking: BTreeSet<TargetPath>,
 }
@@ -79,6 +81,25 @@ impl Revision {
             hosts.entry(host).or_default().lacking.insert(path);
         }
         Self { name, held: Held::Made(hosts) }
+    }
+
+    /// A revision of the definition with the permission bits that it declares.
+    #[must_use]
+    pub fn declaring(mut self, modes: impl IntoIterator<Item = ((HostName, TargetPath), u32)>) -> Self {
+        if let Held::Made(hosts) = &mut self.held {
+            for ((host, path), mode) in modes {
+                hosts.entry(host).or_default().modes.insert(path, mode);
+            }
+        }
+        self
+    }
+
+    /// The permission bits that it declares of a path, where it is a revision of the definition.
+    pub fn mode(&self, host: &HostName, path: &TargetPath) -> Option<u32> {
+        match &self.held {
+            Held::Made(hosts) => hosts.get(host)?.modes.get(path).copied(),
+            Held::Seen(_) => None,
+        }
     }
 
     /// Whether it tells what a revision of the definition makes, and not what was seen.

@@ -27,7 +27,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::{Monitor, Silent};
 use cache::{FORMAT, Kept, Made};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What earlier revisions of the definition made, and which of them could not be evaluated.
@@ -108,11 +108,11 @@ pub(super) fn revisions(
         match asked.made(recent, scans, is_derived) {
             Ok(made) => {
                 // Of what is missing, only the last revision before this one tells anything.
-                untold.retain(|key, live| !matches!(live, Live::Nothing) && !live.is_as(made.things.get(key)));
+                untold.retain(|(key, live)| !matches!(live, Live::Nothing) && !live.is_as(&made, key));
                 // A revision that was skipped may have made it.
                 let is_told = made.complete && earlier.skipped.is_empty();
                 let lacking = if is_told { declared.lacking(&made, manifest) } else { Vec::new() };
-                earlier.revisions.push(Revision::made(name, made.things, lacking));
+                earlier.revisions.push(Revision::made(name, made.things, lacking).declaring(made.modes));
             }
             // It tells nothing; the others may.
             Err(reason) => {
@@ -265,26 +265,29 @@ enum Live {
     Nothing,
     Content(Digest),
     Target(Blob),
+    Mode(u32),
 }
 
 impl Live {
     /// Whether it is what a revision makes.
-    fn is_as(&self, made: Option<&MadeThing>) -> bool {
-        match (self, made) {
+    fn is_as(&self, made: &Made, key: &Key) -> bool {
+        match (self, made.things.get(key)) {
             (Self::Content(live), Some(MadeThing::File(file))) => file.digest == *live,
             (Self::Target(live), Some(MadeThing::Link(target))) => target == live,
+            (Self::Mode(live), _) => made.modes.get(key) == Some(live),
             (Self::Nothing | Self::Content(_) | Self::Target(_), _) => false,
         }
     }
 }
 
 /// What differs from the definition and may be of an earlier version of it.
-fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeMap<Key, Live> {
+fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(Key, Live)> {
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
     let live = |finding: Finding| {
         let scan = scans.iter().find(|scan| scan.host == finding.host)?;
         let live = match finding.damage {
             Damage::Missing => Live::Nothing,
+            Damage::WrongMode => Live::Mode(scan.seen(&finding.path)?.mode),
             Damage::WrongTarget => Live::Target(scan.seen(&finding.path)?.target.clone()?),
             Damage::Edited
             | Damage::Changed
@@ -298,7 +301,6 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> BTreeM
             | Damage::Torn
             | Damage::Mixed
             | Damage::WrongKind
-            | Damage::WrongMode
             | Damage::WrongOwner
             | Damage::Unreadable(_)
             | Damage::CacheNewerThanDisk

@@ -339,6 +339,34 @@ fn an_egg_whose_pin_was_raised_is_not_deployed_yet() {
 }
 
 #[test]
+fn a_mode_that_the_last_revision_declared_is_not_deployed_yet() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    for mode in ["640", "600"] {
+        let component =
+            COMPONENT.replace("VERSION", mode).replace("first of 640", "first").replace("first of 600", "first");
+        let component = component.replace(
+            "enough to be told\\n')\n        self",
+            &format!("enough to be told\\n', mode=0o{mode})\n        self"),
+        );
+        put(&top.join("components/site/component.py"), &component);
+        commit(top, mode);
+    }
+    let [first, second] = ["first.conf", "second.conf"].map(|name| top.join("work/site").join(name));
+    put(&first, "first, long enough to be told\n");
+    put(&second, "second of 640, long enough to be told\n");
+    let set = |mode: &str| crate::tools::tool(top, &["chmod", mode, &first.to_string_lossy()]);
+    set("0640");
+    let not_deployed = told("second.conf", "change", "not_deployed");
+    assert_eq!(check(top), [told("first.conf", "change", "wrong_mode"), not_deployed.clone()]);
+    set("0777");
+    assert_eq!(check(top), [told("first.conf", "drift", "wrong_mode"), not_deployed], "no revision declared it");
+    set("0640");
+    put(&second, "second of 600, long enough to be told\n");
+    assert_eq!(check(top), [told("first.conf", "drift", "wrong_mode")], "the rest was deployed");
+}
+
+#[test]
 fn a_directory_that_is_copied_is_known_of_earlier_revisions_too() {
     let Some(project) = project() else { return };
     let top = project.path();
@@ -488,7 +516,10 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
     assert!(!std::fs::read_to_string(file.path()).expect("it is text").contains("long enough"), "digests only");
     assert_eq!(judged(top, "one", "one"), expected);
     // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
-    put(&file.path(), "{\"complete\": true, \"rows\": [], \"pins\": [], \"opaque\": [], \"sources\": []}");
+    put(
+        &file.path(),
+        "{\"complete\": true, \"rows\": [], \"pins\": [], \"modes\": [], \"opaque\": [], \"sources\": []}",
+    );
     assert_ne!(judged(top, "one", "one"), expected);
     put(&file.path(), "[[\"localho");
     assert_eq!(judged(top, "one", "one"), expected);

@@ -26,6 +26,8 @@ pub(super) const FORMAT: u32 = 2;
 #[serde(from = "Cached", into = "Cached")]
 pub(super) struct Made {
     pub(super) things: BTreeMap<Key, MadeThing>,
+    /// Permission bits that it declares.
+    pub(super) modes: BTreeMap<Key, u32>,
     pub(super) names: Declared,
     /// Whether it makes nothing else than these, as far as anybody can say.
     pub(super) complete: bool,
@@ -41,6 +43,7 @@ struct Cached {
     complete: bool,
     rows: Vec<(HostName, TargetPath, Option<MadeThing>)>,
     pins: BTreeSet<Pin>,
+    modes: Vec<(HostName, TargetPath, u32)>,
     opaque: BTreeSet<UnitId>,
     sources: BTreeSet<String>,
 }
@@ -61,7 +64,9 @@ impl Made {
             Some(((artifact.host, artifact.path), MadeThing::File(MadeFile { digest, size, blocks })))
         };
         let things = made.artifacts.iter().filter_map(thing).collect();
-        Self { things, names: Declared::by(made), complete, opaque: opaque(made), sources: BTreeSet::new() }
+        let mode = |artifact: Artifact| Some(((artifact.host, artifact.path), artifact.mode?));
+        let modes = made.artifacts.iter().filter_map(mode).collect();
+        Self { things, modes, names: Declared::by(made), complete, opaque: opaque(made), sources: BTreeSet::new() }
     }
 
     /// Takes the names that follow from what was seen: those of the eggs of a buildout. The contents that are derived are
@@ -77,8 +82,9 @@ fn opaque(manifest: &Manifest) -> BTreeSet<UnitId> {
 }
 
 impl From<Cached> for Made {
-    fn from(Cached { complete, rows, pins, opaque, sources }: Cached) -> Self {
-        let mut made = Self { complete, opaque, sources, ..Self::default() };
+    fn from(Cached { complete, rows, pins, modes, opaque, sources }: Cached) -> Self {
+        let modes = modes.into_iter().map(|(host, path, mode)| ((host, path), mode)).collect();
+        let mut made = Self { modes, complete, opaque, sources, ..Self::default() };
         made.names.pins = pins;
         for (host, path, thing) in rows {
             let key = (host, path);
@@ -91,12 +97,13 @@ impl From<Cached> for Made {
 
 impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut things, names: Declared { names, pins, .. }, complete, opaque, sources } = made;
+        let Made { mut things, modes, names: Declared { names, pins, .. }, complete, opaque, sources } = made;
+        let modes = modes.into_iter().map(|((host, path), mode)| (host, path, mode)).collect();
         let row = |key: Key| {
             let thing = things.remove(&key);
             (key.0, key.1, thing)
         };
-        Self { complete, rows: names.into_iter().map(row).collect(), pins, opaque, sources }
+        Self { complete, rows: names.into_iter().map(row).collect(), pins, modes, opaque, sources }
     }
 }
 

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// Contents shorter than this are equal by chance too often to name a file by them, in bytes.
-const TELLING: u64 = 32;
+pub(super) const TELLING: u64 = 32;
 
 /// How many paths of one content are kept to choose from.
 const KEPT: usize = 64;

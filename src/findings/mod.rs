@@ -64,8 +64,7 @@ pub fn judge(case: Case<'_>) -> Findings {
         let (host, unit) = (unit.host.clone(), unit.id.clone());
         findings.unverified.insert(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
     }
-    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
-    findings.number();
+    findings.sort();
     findings
 }
 

@@ -47,8 +47,7 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
             !entry.path.as_ref().is_some_and(|path| paths.is_some_and(|paths| paths.contains(path)))
         });
     }
-    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
-    findings.number();
+    findings.sort();
 }
 
 /// What a majority settled.

@@ -8,6 +8,7 @@
 
 use super::claim::Claims;
 use super::damage::Diagnosis;
+use super::known::TELLING;
 use super::{Case, Revision, compare};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::finding::{Certainty, Damage, Finding, Findings};
@@ -16,9 +17,6 @@ use crate::model::path::TargetPath;
 use crate::model::path_set::PathSet;
 use crate::model::unit::HostName;
 use std::collections::HashMap;
-
-/// Contents shorter than this are equal by chance too often, in bytes.
-const TELLING: u64 = 32;
 
 /// Turns what could not be judged, and is another file, into findings.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
@@ -36,8 +34,7 @@ pub fn judge(case: Case<'_>, findings: &mut Findings) {
         findings.checked += found.len() as u64;
         findings.findings.extend(found);
     }
-    findings.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
-    findings.number();
+    findings.sort();
 }
 
 fn strangers(case: Case<'_>, scan: &Scan, findings: &Findings) -> Vec<Finding> {
@@ -48,10 +45,10 @@ fn strangers(case: Case<'_>, scan: &Scan, findings: &Findings) -> Vec<Finding> {
             suspects.entry(digest).or_default().push(path);
         }
     }
-    let mut found = HashMap::new();
     if suspects.is_empty() {
         return Vec::new();
     }
+    let mut found = HashMap::new();
     for state in case.revisions.iter().filter(|state| !state.is_made()) {
         for (holder, digest) in state.contents(&scan.host) {
             for path in suspects.get(&digest).into_iter().flatten() {

@@ -41,6 +41,12 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Sorts the findings by host, path and damage, and numbers them.
+    pub fn sort(&mut self) {
+        self.findings.sort_by(|a, b| (&a.host, &a.path, &a.damage).cmp(&(&b.host, &b.path, &b.damage)));
+        self.number();
+    }
+
     /// Numbers the findings in their order.
     pub fn number(&mut self) {
         for (index, finding) in self.findings.iter_mut().enumerate() {

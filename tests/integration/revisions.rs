@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests write the project that they ask about")]
 
-use crate::program::{prepared, rectify, run, skip};
+use crate::program::{Call, prepared, rectify, run, skip};
 use std::path::Path;
 
 const COMPONENT: &str = "\
@@ -66,14 +66,18 @@ fn judged_with(project: &Path, first: &str, second: &str, more: &[&str]) -> (i32
     put(&project.join("work/site/first.conf"), &format!("first of {first}, long enough to be told\n"));
     put(&project.join("work/site/second.conf"), &format!("second of {second}, long enough to be told\n"));
     let call = rectify(project, &[&["check", "e", "--json"], more].concat());
+    (call.code, found(&call))
+}
+
+/// What a check with `--json` found: name, class and damage.
+fn found(call: &Call) -> Vec<(String, String, String)> {
     let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
-    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let findings = view["findings"].as_array().cloned().unwrap_or_default();
-    let told = findings.iter().map(|finding| {
-        let path = text(finding, "path");
-        (path.rsplit('/').next().unwrap_or_default().to_owned(), text(finding, "class"), text(finding, "damage"))
-    });
-    (call.code, told.collect())
+    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let one = |finding: &serde_json::Value| {
+        let path = word(finding, "path");
+        told(path.rsplit('/').next().unwrap_or_default(), &word(finding, "class"), &word(finding, "damage"))
+    };
+    view["findings"].as_array().expect("a view has findings").iter().map(one).collect()
 }
 
 fn told(file: &str, class: &str, damage: &str) -> (String, String, String) {
@@ -227,14 +231,7 @@ class Site(Component):
 /// What is said of what is below `work/site`: name, class and damage.
 fn check(project: &Path) -> Vec<(String, String, String)> {
     let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
-    let call = rectify(project, &["check", "e", "--json", "--python", &python]);
-    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
-    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let one = |finding: &serde_json::Value| {
-        let path = word(finding, "path");
-        told(path.rsplit('/').next().unwrap_or_default(), &word(finding, "class"), &word(finding, "damage"))
-    };
-    view["findings"].as_array().expect("a view has findings").iter().map(one).collect()
+    found(&rectify(project, &["check", "e", "--json", "--python", &python]))
 }
 
 #[test]
@@ -421,13 +418,7 @@ fn what_a_raised_pin_of_a_buildout_and_another_directory_for_an_archive_bring_is
     );
     let overlay = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/overlay.sh");
     let call = run(Path::new("/"), &overlay, &[&tree, "sh", "-c", &script]);
-    let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
-    let word = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-    let one = |finding: &serde_json::Value| {
-        let path = word(finding, "path");
-        told(path.rsplit('/').next().unwrap_or_default(), &word(finding, "class"), &word(finding, "damage"))
-    };
-    let findings: Vec<_> = view["findings"].as_array().expect("a view has findings").iter().map(one).collect();
+    let findings = found(&call);
     let tag = findings.first().map(|(egg, _, _)| egg.clone()).unwrap_or_default();
     assert!(tag.starts_with("tabulate-0.8.10-py3"), "{findings:?}");
     let members = ["handbook2", "README", "show", "chapter1.txt", "chapter2.txt"];

@@ -7,7 +7,7 @@
 use super::content::Algorithm;
 use super::observation::Kind;
 use super::path::TargetPath;
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::Arc;
 
 /// What one reference says about one path; `None` is "says nothing".
@@ -146,7 +146,7 @@ impl Claims {
         let row = Row {
             size: claim.size.unwrap_or(NO_SIZE),
             mtime: claim.mtime.unwrap_or(NO_MTIME),
-            directory: intern(directory, &mut self.directories, &mut self.directory_ids)?,
+            directory: self.directory_of(directory)?,
             bytes: self.bytes.push(&[name, digest, target]).ok_or(Refused::TooMany)?,
             attributes,
             unit: claim.unit,
@@ -158,6 +158,14 @@ impl Claims {
         };
         self.rows.push(row);
         Ok(index)
+    }
+
+    fn directory_of(&mut self, path: &[u8]) -> Result<u32, Refused> {
+        // What lies in one directory mostly comes together.
+        if let Some(last) = self.rows.last().filter(|last| *self.directories[last.directory as usize] == *path) {
+            return Ok(last.directory);
+        }
+        intern(path, &mut self.directories, &mut self.directory_ids)
     }
 
     fn attributes_of(&mut self, claim: &Claim<'_>) -> Result<u32, Refused> {
@@ -294,6 +302,10 @@ impl Rows {
         }
         self.chunks.last_mut().expect("a chunk was just made where none had room").push(row);
         self.len += 1;
+    }
+
+    fn last(&self) -> Option<&Row> {
+        self.chunks.last()?.last()
     }
 
     fn get(&self, index: u32) -> &Row {

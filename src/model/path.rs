@@ -17,20 +17,17 @@ pub struct TargetPath(Arc<[u8]>);
 impl TargetPath {
     /// Normalises `path`, which is taken from the root even if it has no leading slash.
     pub fn new(path: impl AsRef<[u8]>) -> Self {
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for part in path.as_ref().split(|&byte| byte == b'/') {
+        let path = path.as_ref();
+        let mut bytes = Vec::with_capacity(path.len() + 1);
+        for part in path.split(|&byte| byte == b'/') {
             match part {
                 b"" | b"." => {}
-                b".." => {
-                    parts.pop();
+                b".." => bytes.truncate(bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0)),
+                name => {
+                    bytes.push(b'/');
+                    bytes.extend_from_slice(name);
                 }
-                name => parts.push(name),
             }
-        }
-        let mut bytes = Vec::with_capacity(path.as_ref().len() + 1);
-        for part in parts {
-            bytes.push(b'/');
-            bytes.extend_from_slice(part);
         }
         if bytes.is_empty() {
             bytes.push(b'/');

@@ -19,11 +19,13 @@ use super::{Content, Database, Entry, Package, Presence, Sink};
 use crate::io::disk::LiveRoot;
 use crate::model::content::Algorithm;
 use crate::model::path::TargetPath;
+use foldhash::HashMap;
+use foldhash::quality::RandomState;
 use rayon::prelude::*;
 use rows::{Row, Rows, Sum};
 use status::Known;
-use std::collections::hash_map::{Entry as Slot, RandomState};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry as Slot;
 use std::hash::BuildHasher;
 use system::{Lists, System};
 

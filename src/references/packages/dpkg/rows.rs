@@ -9,8 +9,8 @@ use super::status::{Conffile, Known, State};
 use super::system::{Lists, Loaded, System};
 use crate::model::observation::Kind;
 use crate::model::path::TargetPath;
+use foldhash::{HashMap, HashSet};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 /// What is known of a file's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Rows {
 impl Said<'_> {
     fn rows(&self, system: &System<'_>, rows: &mut Vec<Row>) {
         let parents: HashSet<&[u8]> = self.list.paths.iter().filter_map(|path| parent(relative(path))).collect();
-        let mut done: HashSet<&[u8]> = HashSet::new();
+        let mut done: HashSet<&[u8]> = HashSet::default();
         for path in self.list.paths.iter().map(|path| relative(path)) {
             let removed = self.package.state == State::Removed && !self.conffiles.contains_key(path);
             if !path.is_empty() && !removed && done.insert(path) {

@@ -81,16 +81,21 @@ fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
         _ => {
             let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
             let mut evidence = vec!["its directory was listed and the name is not there".to_owned()];
-            if let Some(new) = points.is_empty().then(|| not_yet_made(case, claim, known)).flatten() {
-                evidence.push(new);
+            let before = points.is_empty().then(|| not_made_before(case, claim)).flatten();
+            let advance = before.as_ref().map(|(index, _)| known.advanced(*index, &claim.artifact.unit));
+            if let (Some((_, name)), Some(None)) = (&before, &advance) {
+                evidence.push(format!("{name} does not make it, and nothing of this unit is of a later one"));
                 return Verdict::Wrong(Diagnosis::new(Damage::Missing, Class::Change, Certainty::Likely, evidence));
             }
+            let advance = advance.flatten();
+            evidence.extend(advance.as_ref().map(ToString::to_string));
             if let Some(newest) = points.last() {
                 evidence.push(format!("the backup {} has it", newest.snapshot));
             }
             evidence.extend(old_listing(case, claim));
-            // A baseline does not know of whoever removed it since; its directory's time speaks against that.
             let certainty = match claim.artifact.authority {
+                _ if advance.is_some_and(|advance| !advance.is_likely()) => Certainty::Guess,
+                // It does not know of whoever removed it since; its directory's time speaks against that.
                 Authority::Baseline => Certainty::Likely,
                 Authority::Definition
                 | Authority::Vendor
@@ -104,18 +109,17 @@ fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
     }
 }
 
-/// What the last revision of the definition before this one did not make, where nothing of the unit is of a later one. What
-/// earlier ones did not make either was probably deployed since.
-fn not_yet_made(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Option<String> {
-    let Artifact { host, path, unit, authority, .. } = &claim.artifact;
+/// The last revision of the definition before this one and its place in the list, where it does not make a path. What earlier
+/// ones did not make either was probably deployed since.
+fn not_made_before<'a>(case: Case<'a>, claim: &Claim) -> Option<(usize, &'a str)> {
+    let Artifact { host, path, authority, .. } = &claim.artifact;
     let was_there =
         || case.revisions.iter().any(|revision| !revision.is_made() && revision.content(host, path).is_some());
     let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| revision.is_made())?;
     // What is derived for a directory that it did not make (the members of an archive, say) is none of its names.
     let is_lacking = (*authority == Authority::Definition && revision.lacks(host, path))
         || path.ancestors().skip(1).any(|directory| revision.lacks(host, &directory));
-    let is_new = is_lacking && known.advanced(index, unit).is_none() && !was_there();
-    is_new.then(|| format!("{} does not make it, and nothing of this unit is of a later one", revision.name))
+    (is_lacking && !was_there()).then_some((index, &revision.name))
 }
 
 /// A name that an earlier scan did not see either, though it saw others of the same directory: the directory is as it was.
@@ -168,7 +172,7 @@ fn other_target(case: Case<'_>, claim: &Claim, (wanted, live): (&Blob, Option<&B
     };
     diagnosis.evidence.push(format!("so it did in {}", revision.name));
     match known.advanced(index, unit) {
-        Some(newer) => diagnosis.evidence.push(format!("{newer}: this write was lost")),
+        Some(newer) => diagnosis.evidence.push(newer.to_string()),
         None if *authority == Authority::Definition && revision.is_made() => {
             (diagnosis.class, diagnosis.certainty) = (Class::Change, Certainty::Likely);
         }
@@ -244,12 +248,13 @@ fn metadata((case, scan): (Case<'_>, &Scan), claim: &Claim, seen: &Seen, known: 
     found
 }
 
-/// The earlier revision that declared the mode that is there, where nothing of the unit is of a later one.
+/// The earlier revision that declared the mode that is there, unless the unit likely was deployed after it.
 fn revision_with_mode<'a>(case: Case<'a>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<&'a str> {
     let Artifact { host, path, unit, .. } = &claim.artifact;
     let declares_it = |revision: &Revision| revision.mode(host, path) == Some(seen.mode);
     let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| declares_it(revision))?;
-    known.advanced(index, unit).is_none().then_some(revision.name.as_str())
+    let is_deployed = known.advanced(index, unit).is_some_and(|advance| advance.is_likely());
+    (!is_deployed).then_some(revision.name.as_str())
 }
 
 /// A mode that nobody declares, but that a backup knows otherwise.

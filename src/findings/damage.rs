@@ -113,10 +113,9 @@ fn earlier_state(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) 
     evidence.extend(old_inode(case, artifact, seen));
     // Against older ones it says nothing that others of the unit are newer: they all may be of the newest that has it.
     let advance = known.advanced(index, &artifact.unit);
-    // Where most of the unit is still of then, it may also be a deployment that was broken off.
-    let is_of_most = advance.as_ref().is_none_or(Advance::is_of_most);
-    let certainty = if is_of_most { Certainty::Likely } else { Certainty::Guess };
-    let newer = advance.map(|newer| format!("{newer}: this write was lost"));
+    let is_likely = advance.as_ref().is_none_or(Advance::is_likely);
+    let certainty = if is_likely { Certainty::Likely } else { Certainty::Guess };
+    let newer = advance.map(|newer| newer.to_string());
     let written = || {
         let mut states = case.revisions.iter().filter(|revision| holds(revision));
         states.find_map(|then| written_since(case, then, artifact, seen))

@@ -3,17 +3,17 @@
 //! Takes everything that a case knows: what should be, what earlier states held, what is there. Gives the names behind
 //! "this is another file" and "this is older than its neighbours". Both tables are made when the first wrong file asks.
 
-use super::Case;
 use super::claim::{Claims, Place};
+use super::{Case, Revision};
 use crate::model::artifact::{Artifact, Authority, Content, Expected};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
 use crate::model::observation::{Scan, Seen, seen};
 use crate::model::path::TargetPath;
-use crate::model::unit::UnitId;
+use crate::model::unit::{EdgeKind, Unit, UnitId};
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// Contents shorter than this are equal by chance too often to name a file by them, in bytes.
@@ -58,21 +58,45 @@ pub(super) struct Advance {
     ahead: usize,
     /// How many still are of this one, where later ones have another content.
     behind: usize,
+    /// Where these files are, if nothing of the unit itself tells.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// Another root unit of the same host, which the same deployer makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Elsewhere {
+    root: UnitId,
+    /// Whether it needs the unit in question, and so is deployed after it.
+    is_after: bool,
 }
 
 impl Advance {
-    /// Whether most of the files that tell say so. A deployment that was broken off leaves such files, too.
-    pub(super) fn is_of_most(&self) -> bool {
+    /// Whether it is likely that the unit was deployed, too. A deployment that was broken off leaves such files as well: where
+    /// few of the unit say so, or only those of others that need not come after it.
+    pub(super) fn is_likely(&self) -> bool {
+        self.is_of_most() && self.elsewhere.as_ref().is_none_or(|elsewhere| elsewhere.is_after)
+    }
+
+    fn is_of_most(&self) -> bool {
         self.ahead >= self.behind
     }
 }
 
+/// With what follows of it.
 impl fmt::Display for Advance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Elsewhere { root, .. }) = &self.elsewhere {
+            write!(f, "nothing of this unit is of a later one, but in {root} ")?;
+        }
         write!(f, "{}", self.newer)?;
         match self.ahead + self.behind {
-            0..=2 => Ok(()),
-            all => write!(f, " (as are {} of {all} files that tell)", self.ahead),
+            0..=2 => {}
+            all => write!(f, " (as are {} of {all} files that tell)", self.ahead)?,
+        }
+        match &self.elsewhere {
+            None => f.write_str(": this write was lost"),
+            Some(Elsewhere { is_after: true, .. }) => f.write_str(", which is deployed after it: this write was lost"),
+            Some(_) => f.write_str(": this write was lost, or the deployment was broken off before it"),
         }
     }
 }
@@ -151,11 +175,56 @@ impl<'a> Known<'a> {
         contents
     }
 
-    /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state.
+    /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state; or else that
+    /// others were, which the same deployment makes.
     pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Advance> {
-        let advanced = self.advanced.get_or_init(|| self.advances());
-        let Progress { newer, ahead, behind } = advanced.get(&(revision, self.root(unit)?))?;
-        Some(Advance { newer: newer.clone()?, ahead: *ahead, behind: *behind })
+        let root = self.root(unit)?;
+        let told = |root: &'a Unit| {
+            let Progress { newer, ahead, behind } = self.progress().get(&(revision, &root.id))?;
+            Some(Advance { newer: newer.clone()?, ahead: *ahead, behind: *behind, elsewhere: None })
+        };
+        told(root).or_else(|| self.advanced_elsewhere(revision, root, told))
+    }
+
+    /// What shows that another root unit of the host was deployed after this earlier state. A name alone is too little there,
+    /// and so is what is not committed: batou deploys that only when it is asked to, and it may be what somebody did by hand
+    /// before.
+    fn advanced_elsewhere(
+        &self,
+        revision: usize,
+        root: &Unit,
+        told: impl Fn(&'a Unit) -> Option<Advance>,
+    ) -> Option<Advance> {
+        let is_uncommitted = self.case.manifest.definition.dirty && revision == 0;
+        if is_uncommitted || !self.case.revisions.get(revision).is_some_and(Revision::is_made) {
+            return None;
+        }
+        let is_other = |other: &&Unit| {
+            other.parent.is_none() && other.id != root.id && other.host == root.host && other.deployer == root.deployer
+        };
+        let others = self.case.manifest.units.iter().filter(is_other).filter_map(|other| {
+            let advance = told(other).filter(|it| it.is_of_most() && matches!(it.newer, Newer::Changed(_)))?;
+            let elsewhere = Elsewhere { root: other.id.clone(), is_after: self.needs(&other.id, &root.id) };
+            Some(Advance { elsewhere: Some(elsewhere), ..advance })
+        });
+        others.max_by_key(|advance| (advance.is_likely(), advance.ahead))
+    }
+
+    /// Whether a root unit needs another one, directly or not.
+    fn needs(&self, unit: &UnitId, other: &UnitId) -> bool {
+        let mut known = BTreeSet::from([unit]);
+        let mut open = vec![unit];
+        while let Some(unit) = open.pop() {
+            let edges = self.case.manifest.edges.iter();
+            let needed =
+                edges.filter(|edge| edge.kind == EdgeKind::Requires && edge.from == *unit).map(|edge| &edge.to);
+            open.extend(needed.filter(|needed| known.insert(needed)));
+        }
+        known.contains(other)
+    }
+
+    fn progress(&self) -> &BTreeMap<(usize, &'a UnitId), Progress> {
+        self.advanced.get_or_init(|| self.advances())
     }
 
     fn advances(&self) -> BTreeMap<(usize, &'a UnitId), Progress> {
@@ -167,7 +236,7 @@ impl<'a> Known<'a> {
             self.compare_states(&artifact, &seen, &mut advanced);
         }
         for (artifact, _) in self.claimed_and_seen().filter(|(artifact, _)| is_only_made(artifact)) {
-            let Some(root) = self.root(&artifact.unit) else { continue };
+            let Some(root) = self.root(&artifact.unit).map(|root| &root.id) else { continue };
             for (index, revision) in self.case.revisions.iter().enumerate() {
                 let progress = advanced.entry((index, root)).or_default();
                 if progress.newer.is_none() && revision.lacks(&artifact.host, &artifact.path) {
@@ -182,6 +251,7 @@ impl<'a> Known<'a> {
     /// make little, are compared with all.
     fn compare_states(&self, artifact: &Artifact, seen: &Seen, advanced: &mut BTreeMap<(usize, &'a UnitId), Progress>) {
         let (Some(live), Some(root)) = (seen.digest(Algorithm::Sha256), self.root(&artifact.unit)) else { return };
+        let root = &root.id;
         let is_in_place = sha256(&artifact.expected).as_ref() == Some(live);
         let mut is_later = is_in_place;
         for (index, revision) in self.case.revisions.iter().enumerate() {
@@ -232,8 +302,8 @@ impl<'a> Known<'a> {
         self.claims.beside(self.scan).filter_map(both)
     }
 
-    fn root(&self, unit: &UnitId) -> Option<&'a UnitId> {
-        self.case.manifest.lineage(unit).last().map(|root| &root.id)
+    fn root(&self, unit: &UnitId) -> Option<&'a Unit> {
+        self.case.manifest.lineage(unit).last()
     }
 }
 

@@ -4,7 +4,7 @@ use crate::judging::{RIGHT, add, attentive, bytes, change, file, manifest, mend,
 use rectify::findings::{Case, MadeFile, MadeThing, Revision, judge};
 use rectify::model::artifact::{Aborts, Vigilance};
 use rectify::model::blocks::BlockDigests;
-use rectify::model::finding::{Certainty, Class, Damage};
+use rectify::model::finding::{Certainty, Class, Damage, Finding};
 use rectify::model::manifest::Manifest;
 use rectify::model::observation::{Scan, Seen};
 use rectify::model::restore::RestorePoints;
@@ -92,4 +92,56 @@ fn a_name_that_was_not_there_before_either_speaks_of_an_old_directory() {
         (scan(Vec::new()), [Revision::seen("the baseline".to_owned(), Arc::new(scan(Vec::new())))]);
     let found = judge(Case { manifest: &manifest, scans: &[empty], points: &points, revisions: &revisions });
     assert!(!found.findings[0].evidence.join("; ").contains("as it was then"), "a baseline of nothing tells nothing");
+}
+
+/// A file of `/srv/db` and one of `/srv/web`, which is deployed after it, in the second of two revisions; and the first.
+fn two_units() -> (Manifest, Revision) {
+    let mut manifest = manifest();
+    let made = ["/srv/db/conf", "/srv/web/conf"].map(|place| {
+        let content = |version: &str| format!("{place} as revision {version} makes it\n").into_bytes();
+        add(&mut manifest, place, bytes(&content("two")), attentive());
+        let one = content("one");
+        let file = MadeFile { digest: sha(&one), size: Some(one.len() as u64), blocks: BlockDigests::of(&one) };
+        (("h".into(), path(place)), MadeThing::File(file))
+    });
+    (manifest, Revision::made("revision one".to_owned(), made, [("h".into(), path("/srv/web/new"))]))
+}
+
+/// What is said of one unit's file that is of revision one, where that of the other is of the second.
+fn beside_a_newer_unit(manifest: &Manifest, one: &Revision, unit: &str) -> (Class, Certainty, String) {
+    let content = |place: &str| {
+        let version = if place.contains(unit) { "one" } else { "two" };
+        file(format!("{place} as revision {version} makes it\n").as_bytes())
+    };
+    let scan = scan(["/srv/db/conf", "/srv/web/conf"].map(|place| (place, content(place))).into());
+    let revisions = std::slice::from_ref(one);
+    let found = judge(Case { manifest, scans: &[scan], points: &RestorePoints::default(), revisions });
+    let [finding, rest @ ..] = found.findings.as_slice() else { panic!("{found:?}") };
+    let same = |other: &Finding| (other.class, other.certainty) == (finding.class, finding.certainty);
+    assert!(rest.iter().all(same), "{found:?}");
+    (finding.class, finding.certainty, finding.evidence.join("; "))
+}
+
+#[test]
+fn a_unit_that_is_old_as_a_whole_was_lost_where_what_is_deployed_after_it_is_of_a_later_revision() {
+    let (mut manifest, one) = two_units();
+    let (class, certainty, evidence) = beside_a_newer_unit(&manifest, &one, "db");
+    assert_eq!((class, certainty), (Class::Damage, Certainty::Likely), "{evidence}");
+    assert!(evidence.contains("in h/web /srv/web/conf is of a later one, which is deployed after it"), "{evidence}");
+
+    // What comes before it, or in no order, may also have been deployed by a run that was broken off then.
+    let (class, certainty, evidence) = beside_a_newer_unit(&manifest, &one, "web");
+    assert_eq!((class, certainty), (Class::Damage, Certainty::Guess), "{evidence}");
+    assert!(evidence.contains("or the deployment was broken off before it"), "{evidence}");
+    // So is what it would have made anew.
+    let mut grown = manifest.clone();
+    add(&mut grown, "/srv/web/new", bytes(b"a file that revision one does not make"), attentive());
+    assert_eq!(beside_a_newer_unit(&grown, &one, "web").1, Certainty::Guess);
+
+    // What is not committed may have been done by hand first, and somebody else's deployment tells nothing.
+    let mut dirty = manifest.clone();
+    dirty.definition.dirty = true;
+    assert_eq!(beside_a_newer_unit(&dirty, &one, "db").0, Class::Change);
+    manifest.units.iter_mut().filter(|unit| *unit.id.0 == *"h/web").for_each(|unit| unit.deployer = None);
+    assert_eq!(beside_a_newer_unit(&manifest, &one, "db").0, Class::Change);
 }

@@ -6,7 +6,7 @@
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, by the contents that are [`known`] among others and by earlier states ([`revision`]), [`backup`] judges what only backups know,
-//! [`unclaimed`] what nobody claims, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
+//! [`unclaimed`] what nobody claims, [`noted`] what is not deployed by the deployer's own notes, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause,
 //! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says, [`stranger`] tells what is
 //! another file among what nobody vouches for.
@@ -22,6 +22,7 @@ pub mod group;
 pub mod incident;
 mod intrinsic;
 mod known;
+mod noted;
 pub mod peers;
 mod revision;
 pub mod stranger;
@@ -64,6 +65,7 @@ pub fn judge(case: Case<'_>) -> Findings {
         let (host, unit) = (unit.host.clone(), unit.id.clone());
         findings.unverified.insert(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
     }
+    noted::judge(case, &mut findings.findings);
     findings.sort();
     findings
 }

@@ -16,6 +16,8 @@ pub struct Revision {
     /// Its name for people: `revision` and a shortened commit id, or `the baseline of` and its time.
     pub name: String,
     held: Held,
+    /// What is noted on the target as it has it, by the place in [`Manifest::noted`](crate::model::manifest::Manifest::noted).
+    noted: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -80,7 +82,7 @@ impl Revision {
         for (host, path) in lacking {
             hosts.entry(host).or_default().lacking.insert(path);
         }
-        Self { name, held: Held::Made(hosts) }
+        Self { name, held: Held::Made(hosts), noted: BTreeSet::new() }
     }
 
     /// A revision of the definition with the permission bits that it declares.
@@ -92,6 +94,18 @@ impl Revision {
             }
         }
         self
+    }
+
+    /// A revision of the definition with what is noted on the target as it has it.
+    #[must_use]
+    pub fn agreeing(mut self, noted: BTreeSet<usize>) -> Self {
+        self.noted = noted;
+        self
+    }
+
+    /// Whether it has what is noted, where the definition has something else now.
+    pub fn agrees(&self, noted: usize) -> bool {
+        self.noted.contains(&noted)
     }
 
     /// The permission bits that it declares of a path, where it is a revision of the definition.
@@ -109,7 +123,7 @@ impl Revision {
 
     /// What an earlier scan saw.
     pub fn seen(name: String, scan: Arc<Scan>) -> Self {
-        Self { name, held: Held::Seen(scan) }
+        Self { name, held: Held::Seen(scan), noted: BTreeSet::new() }
     }
 
     /// The SHA-256 of a file then.

@@ -45,6 +45,9 @@ pub struct Manifest {
     /// Pieces of such notes that may be of an earlier state of the note; filled with [`Self::broken`].
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubtful: Vec<Doubtful>,
+    /// What a deployer noted otherwise than the definition has it; filled with [`Self::broken`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub noted: Vec<Noted>,
     /// Declared data.
     pub data: Vec<Data>,
     /// What is wrong with the definition.
@@ -203,6 +206,31 @@ pub struct Broken {
     pub expected: Option<Expected>,
 }
 
+/// What buildout noted of a part when it installed it, where the definition now says something else: whether there is such a
+/// part, or an option of it. Recipes change options themselves, so it takes an earlier revision that says the same as the
+/// note to tell that the change is not deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// On which host.
+    pub host: HostName,
+    /// The buildout.
+    pub buildout: UnitId,
+    /// Its part.
+    pub part: String,
+    /// The option; `None` for the part as a whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub option: Option<String>,
+    /// The noted value; `None` where no such option or part is noted. Never a secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<String>,
+    /// The unit that a change of it concerns: the part, or the buildout where the part is declared no more.
+    pub unit: UnitId,
+    /// Where it is noted.
+    pub path: TargetPath,
+    /// How the change is deployed.
+    pub mend: MendId,
+}
+
 /// A piece of a damaged note, all of one state of it: as it is now or as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubtful {
@@ -276,6 +304,7 @@ impl Manifest {
             derivations: Vec::new(),
             broken: Vec::new(),
             doubtful: Vec::new(),
+            noted: Vec::new(),
             data: Vec::new(),
             diagnostics: Vec::new(),
         }

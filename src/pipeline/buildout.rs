@@ -7,7 +7,7 @@ use crate::definition::buildout::{
 };
 use crate::expect;
 use crate::expect::buildout::Place;
-use crate::expect::derive::{self, buildout::Configuration};
+use crate::expect::derive::buildout::Configuration;
 use crate::expect::recipes::KnownRecipes;
 use crate::io::disk::LiveRoot;
 use crate::io::{files, git, machine::Machine};
@@ -18,7 +18,6 @@ use crate::model::diagnostic::Diagnostic;
 use crate::model::eval::{Eval, Why};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Definition, Evaluation, Manifest};
-use crate::model::observation::Scan;
 use crate::model::origin::Origin;
 use crate::model::path::TargetPath;
 use crate::model::secrecy;
@@ -159,14 +158,12 @@ impl Checkout {
     ///
     /// # Errors
     /// When it cannot be resolved, with the reason.
-    pub(super) fn revision(&self, export: &Path, scans: &[Scan]) -> Result<Manifest, String> {
+    pub(super) fn revision(&self, export: &Path) -> Result<Manifest, String> {
         let sources = DiskSources::new(self.root.clone());
         let tree = LiveRoot::open(export).map_err(|failure| failure.text)?;
         let sources = sources.with_checkout(self.directory.clone(), tree, TargetPath::root());
         let worked = self.resolve_from(sources).map_err(|error| error.what)?;
-        let mut manifest = self.expect(&worked).map_err(|error| error.to_string())?;
-        derive::refine(&mut manifest, scans);
-        Ok(manifest)
+        self.expect(&worked).map_err(|error| error.to_string())
     }
 
     /// Where the checkout lies on this machine.

@@ -92,7 +92,8 @@ pub(super) fn revisions(
         return earlier;
     }
     let mut untold = untold(manifest, scans, points);
-    if untold.is_empty() {
+    let mut noted: BTreeSet<usize> = (0..manifest.noted.len()).collect();
+    if untold.is_empty() && noted.is_empty() {
         return earlier;
     }
     let Some(asked) = Asked::new(request, config, manifest) else { return earlier };
@@ -109,10 +110,12 @@ pub(super) fn revisions(
             Ok(made) => {
                 // Of what is missing, only the last revision before this one tells anything.
                 untold.retain(|(key, live)| !matches!(live, Live::Nothing) && !live.is_as(&made, key));
+                noted.retain(|index| !made.noted.contains(index));
                 // A revision that was skipped may have made it.
                 let is_told = made.complete && earlier.skipped.is_empty();
                 let lacking = if is_told { declared.lacking(&made, manifest) } else { Vec::new() };
-                earlier.revisions.push(Revision::made(name, made.things, lacking).declaring(made.modes));
+                let revision = Revision::made(name, made.things, lacking);
+                earlier.revisions.push(revision.declaring(made.modes).agreeing(made.noted));
             }
             // It tells nothing; the others may.
             Err(reason) => {
@@ -120,7 +123,7 @@ pub(super) fn revisions(
                 earlier.skipped.push(Diagnostic::note(code::REVISION_SKIPPED, text));
             }
         }
-        if untold.is_empty() {
+        if untold.is_empty() && noted.is_empty() {
             break;
         }
     }
@@ -181,9 +184,11 @@ impl<'a> Asked<'a> {
     fn made(&self, recent: &Recent, scans: &[Scan], is_derived: bool) -> Result<Made, String> {
         let export = || git::export(&self.project, &recent.commit);
         if let Some(checkout) = &self.checkout {
-            let made = checkout.revision(export()?.path(), scans)?;
+            let mut made = checkout.revision(export()?.path())?;
+            let noted = derive::buildout::agreed(&made, &self.manifest.noted);
+            derive::refine(&mut made, scans);
             let failed = made.diagnostics.iter().any(|one| one.severity == Severity::Error);
-            return Ok(Made::new(&made, !failed));
+            return Ok(Made { noted, ..Made::new(&made, !failed) });
         }
         let python = self.python();
         let kept = self.kept(recent, python.as_deref()).filter(|_| !is_derived);
@@ -193,6 +198,7 @@ impl<'a> Asked<'a> {
         }
         let (mut manifest, mut made) = self.evaluate(export()?.path(), python.as_deref())?;
         if is_derived {
+            made.noted = derive::buildout::agreed(&manifest, &self.manifest.noted);
             derive::refine(&mut manifest, scans);
             made.see(&manifest);
         }

@@ -10,6 +10,7 @@ mod cli;
 mod earlier_states;
 mod golden;
 mod incidents;
+mod installed_parts;
 mod intrinsic;
 mod judging;
 mod live;

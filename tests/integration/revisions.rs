@@ -40,18 +40,18 @@ fn project() -> Option<tempfile::TempDir> {
     Some(project)
 }
 
-fn put(path: &Path, text: &str) {
+pub(crate) fn put(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("it lies in a directory")).expect("the directory can be made");
     std::fs::write(path, text).expect("it can be written");
 }
 
 /// Commits everything.
-fn commit(project: &Path, message: &str) {
+pub(crate) fn commit(project: &Path, message: &str) {
     git(project, &["add", "-A"]);
     git(project, &["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org", "commit", "-qm", message]);
 }
 
-fn git(directory: &Path, arguments: &[&str]) {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) {
     let call = run(directory, Path::new("git"), arguments);
     assert_eq!(call.code, 0, "git {arguments:?}: {}", call.stderr);
 }

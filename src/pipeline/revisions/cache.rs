@@ -35,6 +35,8 @@ pub(super) struct Made {
     pub(super) opaque: BTreeSet<UnitId>,
     /// The directories of the definition that it copies.
     pub(super) sources: BTreeSet<String>,
+    /// What is noted as this revision has it, by the place in [`Manifest::noted`]. Is not cached: it depends on what is live.
+    pub(super) noted: BTreeSet<usize>,
 }
 
 /// [`Made`] as it is cached: the digests of contents, never contents.
@@ -66,7 +68,8 @@ impl Made {
         let things = made.artifacts.iter().filter_map(thing).collect();
         let mode = |artifact: Artifact| Some(((artifact.host, artifact.path), artifact.mode?));
         let modes = made.artifacts.iter().filter_map(mode).collect();
-        Self { things, modes, names: Declared::by(made), complete, opaque: opaque(made), sources: BTreeSet::new() }
+        let (names, opaque) = (Declared::by(made), opaque(made));
+        Self { things, modes, names, complete, opaque, ..Self::default() }
     }
 
     /// Takes the names that follow from what was seen: those of the eggs of a buildout. The contents that are derived are
@@ -97,7 +100,7 @@ impl From<Cached> for Made {
 
 impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut things, modes, names: Declared { names, pins, .. }, complete, opaque, sources } = made;
+        let Made { mut things, modes, names: Declared { names, pins, .. }, complete, opaque, sources, .. } = made;
         let modes = modes.into_iter().map(|((host, path), mode)| (host, path, mode)).collect();
         let row = |key: Key| {
             let thing = things.remove(&key);

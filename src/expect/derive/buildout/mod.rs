@@ -11,6 +11,7 @@ mod code_places;
 mod eggs;
 mod found;
 mod input;
+mod noted;
 pub(crate) mod parts;
 mod substitution;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod working_set;
 pub(crate) use catalog::Dist;
 pub(crate) use found::Found;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
+pub(crate) use noted::agreed;
 pub(crate) use parts::unit as part_unit;
 pub(crate) use wheels::archives;
 pub(crate) use working_set::WorkingSet;

@@ -2,12 +2,12 @@
 
 use super::catalog::EggName;
 use super::eggs::develop_links;
-use super::{Buildout, Runs, UsedEggs};
+use super::{Buildout, Runs, UsedEggs, noted};
 use crate::definition::buildout::installed::{self, Installed, InstalledPart};
 use crate::expect::distribution;
 use crate::expect::evidence::{self, Note};
 use crate::expect::recipes::{self, Made, Mode, PartFiles, Upkeep};
-use crate::model::artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
+use crate::model::artifact::{Aborts, Artifact, Authority, Content, Expected, Force, Mend, MendId, Vigilance};
 use crate::model::code;
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::manifest::{Broken, Manifest, Proof};
@@ -82,7 +82,33 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
     let notes = Notes { installed: installed.as_ref(), path: path.map(TargetPath::new), effects: &effects };
     push_made(buildout, &notes, made, manifest);
     recorded(buildout, &notes, &paths, manifest);
+    if let (Some(installed), Some(path)) = (notes.installed, &notes.path) {
+        let mend = |manifest: &mut Manifest, part: &str| renewal(buildout, &notes, part, manifest);
+        noted::compare(buildout, (installed, path), mend, manifest);
+    }
     parts
+}
+
+/// How a part is installed anew because its options changed, or uninstalled because it is none any more: every run of buildout
+/// sees to that. And the unit that it concerns.
+fn renewal(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, manifest: &mut Manifest) -> (UnitId, MendId) {
+    let own = &buildout.derivation.unit;
+    let is_part = buildout.configuration().parts.iter().any(|known| known == part);
+    let vigilance = match buildout.input.runs {
+        Runs::Always => Vigilance::Content,
+        Runs::AfterForcing(_) => Vigilance::Nothing,
+    };
+    let uninstalled = || {
+        let text = format!("buildout uninstalls the part `{part}`: everything that it recorded is deleted");
+        vec![Hazard::new(code::SIDE_EFFECTS, text)]
+    };
+    let mend = manifest.add_mend(Mend {
+        force: buildout.input.runs.force().to_vec(),
+        replaces: notes.recorded(part),
+        hazards: if is_part { notes.hazards(part) } else { uninstalled() },
+        ..Mend::new(vigilance, vigilance)
+    });
+    (if is_part { unit(own, part) } else { own.clone() }, mend)
 }
 
 /// What installing everything again means.

@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::damage::Diagnosis;
-use super::known::Known;
+use super::known::{Advance, Known};
 use super::{Case, Judged, Revision, backup, damage};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
@@ -88,7 +88,7 @@ fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
                 return Verdict::Wrong(Diagnosis::new(Damage::Missing, Class::Change, Certainty::Likely, evidence));
             }
             let advance = advance.flatten();
-            evidence.extend(advance.as_ref().map(ToString::to_string));
+            evidence.extend(advance.as_ref().map(Advance::lost));
             if let Some(newest) = points.last() {
                 evidence.push(format!("the backup {} has it", newest.snapshot));
             }
@@ -172,7 +172,7 @@ fn other_target(case: Case<'_>, claim: &Claim, (wanted, live): (&Blob, Option<&B
     };
     diagnosis.evidence.push(format!("so it did in {}", revision.name));
     match known.advanced(index, unit) {
-        Some(newer) => diagnosis.evidence.push(newer.to_string()),
+        Some(newer) => diagnosis.evidence.push(newer.lost()),
         None if *authority == Authority::Definition && revision.is_made() => {
             (diagnosis.class, diagnosis.certainty) = (Class::Change, Certainty::Likely);
         }

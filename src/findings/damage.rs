@@ -115,7 +115,7 @@ fn earlier_state(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) 
     let advance = known.advanced(index, &artifact.unit);
     let is_likely = advance.as_ref().is_none_or(Advance::is_likely);
     let certainty = if is_likely { Certainty::Likely } else { Certainty::Guess };
-    let newer = advance.map(|newer| newer.to_string());
+    let newer = advance.map(|newer| newer.lost());
     let written = || {
         let mut states = case.revisions.iter().filter(|revision| holds(revision));
         states.find_map(|then| written_since(case, then, artifact, seen))

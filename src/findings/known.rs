@@ -80,9 +80,19 @@ impl Advance {
     fn is_of_most(&self) -> bool {
         self.ahead >= self.behind
     }
+
+    /// What follows of it for something of the unit that is as it was.
+    pub(super) fn lost(&self) -> String {
+        match &self.elsewhere {
+            None => format!("{self}: this write was lost"),
+            Some(Elsewhere { is_after: true, .. }) => {
+                format!("{self}, which is deployed after it: this write was lost")
+            }
+            Some(_) => format!("{self}: this write was lost, or the deployment was broken off before it"),
+        }
+    }
 }
 
-/// With what follows of it.
 impl fmt::Display for Advance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Elsewhere { root, .. }) = &self.elsewhere {
@@ -90,13 +100,8 @@ impl fmt::Display for Advance {
         }
         write!(f, "{}", self.newer)?;
         match self.ahead + self.behind {
-            0..=2 => {}
-            all => write!(f, " (as are {} of {all} files that tell)", self.ahead)?,
-        }
-        match &self.elsewhere {
-            None => f.write_str(": this write was lost"),
-            Some(Elsewhere { is_after: true, .. }) => f.write_str(", which is deployed after it: this write was lost"),
-            Some(_) => f.write_str(": this write was lost, or the deployment was broken off before it"),
+            0..=2 => Ok(()),
+            all => write!(f, " (as are {} of {all} files that tell)", self.ahead),
         }
     }
 }

@@ -65,7 +65,6 @@ pub fn judge(case: Case<'_>) -> Findings {
         let (host, unit) = (unit.host.clone(), unit.id.clone());
         findings.unverified.insert(Unverified { host, unit, path: None, why: why.clone(), unseen: false });
     }
-    noted::judge(case, &mut findings.findings);
     findings.sort();
     findings
 }
@@ -102,6 +101,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
         findings.findings.push(compare::broken_record(scan, broken));
     }
     unclaimed::judge(case, scan, claims, &rest, |judged| record(judged, findings));
+    noted::judge(case, &scan.host, &known, &mut findings.findings);
     intrinsic::judge(case, scan, claims, findings);
     cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));

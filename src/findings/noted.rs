@@ -3,38 +3,51 @@
 //! What a part makes need not be known for that. Where no earlier revision says what is noted, the recipe may have changed it,
 //! and nothing is told; nor is it where what the part makes tells the same.
 
+use super::known::Known;
 use super::{Case, Revision};
 use crate::model::artifact::{Authority, Durability};
 use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::manifest::Noted;
-use crate::model::unit::UnitId;
+use crate::model::unit::{HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Adds a finding for each part that has none of such a change yet.
-pub(super) fn judge(case: Case<'_>, findings: &mut Vec<Finding>) {
-    let mut parts: BTreeMap<_, Vec<(&Noted, &Revision)>> = BTreeMap::new();
-    for (index, noted) in case.manifest.noted.iter().enumerate() {
-        if let Some(revision) = case.revisions.iter().find(|revision| revision.agrees(index)) {
-            parts.entry((&noted.host, &noted.buildout, &noted.part)).or_default().push((noted, revision));
+/// An option of a part, or the part itself, and the revision that has it as it is noted, with its place in the list.
+type Told<'a> = (&'a Noted, usize, &'a Revision);
+
+/// Adds a finding for each part of a host that has none of such a change yet.
+pub(super) fn judge(case: Case<'_>, host: &HostName, known: &Known<'_>, findings: &mut Vec<Finding>) {
+    let mut parts: BTreeMap<_, Vec<Told<'_>>> = BTreeMap::new();
+    for (index, noted) in case.manifest.noted.iter().enumerate().filter(|(_, noted)| noted.host == *host) {
+        let mut revisions = case.revisions.iter().enumerate();
+        if let Some((at, revision)) = revisions.find(|(_, revision)| revision.agrees(index)) {
+            parts.entry((&noted.buildout, &noted.part)).or_default().push((noted, at, revision));
         }
     }
-    let changes = findings.iter().filter(|finding| finding.class == Class::Change);
+    let changes = findings.iter().filter(|finding| finding.class == Class::Change && finding.host == *host);
     let told: BTreeSet<UnitId> = changes.map(|finding| finding.unit.clone()).collect();
-    let findings_of = |noted: Vec<_>| finding(&noted).filter(|finding| !told.contains(&finding.unit));
-    findings.extend(parts.into_values().filter_map(findings_of));
+    let of_part = |noted: Vec<Told<'_>>| finding(&noted, known).filter(|finding| !told.contains(&finding.unit));
+    findings.extend(parts.into_values().filter_map(of_part));
 }
 
-fn finding(noted: &[(&Noted, &Revision)]) -> Option<Finding> {
-    let (Noted { host, unit, path, mend, .. }, revision) = *noted.first()?;
+fn finding(noted: &[Told<'_>], known: &Known<'_>) -> Option<Finding> {
+    let (Noted { host, unit, path, mend, .. }, at, revision) = *noted.first()?;
+    let mut evidence: Vec<String> = noted.iter().map(|(noted, _, revision)| evidence(noted, revision)).collect();
+    let (mut damage, mut class, mut certainty) =
+        (Damage::NotDeployed { revision: revision.name.clone() }, Class::Change, Certainty::Likely);
+    // Then the notes may be as old as all that is not of the later one, and what they note is deployed.
+    if let Some(newer) = known.advanced(at, unit) {
+        (damage, class, certainty) = (Damage::Stale { as_of: revision.name.clone() }, Class::Damage, Certainty::Guess);
+        evidence.push(format!("{newer}: the note was lost, or the run was broken off before this part"));
+    }
     Some(Finding {
         id: String::new(),
         host: host.clone(),
         unit: unit.clone(),
         path: path.clone(),
-        damage: Damage::NotDeployed { revision: revision.name.clone() },
-        class: Class::Change,
-        certainty: Certainty::Likely,
-        evidence: noted.iter().map(|(noted, revision)| evidence(noted, revision)).collect(),
+        damage,
+        class,
+        certainty,
+        evidence,
         authority: Authority::Definition,
         durability: Durability::Reproducible,
         mend: Some(*mend),

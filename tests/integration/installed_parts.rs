@@ -110,9 +110,10 @@ fn the_real_buildout_deploys_what_is_told_as_not_deployed() {
         "set -e; unset PIP_FIND_LINKS; git init -q .; cp ../rectify.toml $SCRATCH/settings.toml
          printf '%s\\n' .venv .installed.cfg bin develop-eggs eggs etc parts var > .gitignore
          git add -A; git -c user.name=N -c user.email=n@example.org commit -qm deployed
-         sed -i 's/port = 9001/port = 9002/; /^    icons$/d' buildout.cfg
+         sed -i 's/port = 9001/port = 9002/; s/^interpreter = py$/interpreter = python3/; /^    icons$/d' buildout.cfg
          check() {{ code=0; {} check --no-progress --no-user-defaults --config $SCRATCH/settings.toml -v || code=$?; echo \"code $code\"; }}
-         check; .venv/bin/buildout -N -c buildout.cfg; check",
+         check; cp .installed.cfg $SCRATCH; .venv/bin/buildout -N -c buildout.cfg; check
+         cp $SCRATCH/.installed.cfg .; check",
         program().display()
     );
     let tree = deployed.join("buildout-recipes/tree").to_string_lossy().into_owned();
@@ -126,6 +127,9 @@ fn the_real_buildout_deploys_what_is_told_as_not_deployed() {
         "Installing supervisor.",
         "In sync as far as can be told",
         "code 0",
+        // The write of the notes was lost.
+        "bin/python3 was not there then and is now: the note was lost, or the run was broken off before this part",
+        "code 3",
     ]
     .into_iter()
     .filter(|text| !call.stdout.contains(text) && !call.stderr.contains(text))

@@ -197,6 +197,24 @@ pub(super) fn bytes_from_text(text: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_is_normalised_as_if_every_component_were_walked(text in "(/|\\.|\\.\\.|a|\\.b|c\\.\\.){0,12}") {
+            let mut walked: Vec<&str> = Vec::new();
+            for part in text.split('/') {
+                match part {
+                    "" | "." => {}
+                    ".." => drop(walked.pop()),
+                    name => walked.push(name),
+                }
+            }
+            let path = TargetPath::new(&text);
+            let expected = format!("/{}", walked.join("/"));
+            prop_assert_eq!(path.as_str(), Some(expected.as_str()));
+        }
+    }
 
     #[test]
     fn dots_and_doubled_slashes_are_normalised_away() {

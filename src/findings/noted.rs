@@ -1,4 +1,5 @@
-//! Parts that are not deployed as the definition has them now: buildout noted them as an earlier revision has them.
+//! What is not deployed as the definition has it now, by what the target says of its own deployment: parts that buildout noted,
+//! and working copies, as an earlier revision has them.
 //!
 //! What a part makes need not be known for that. Where no earlier revision says what is noted, the recipe may have changed it,
 //! and nothing is told; nor is it where what the part makes tells the same.
@@ -11,16 +12,16 @@ use crate::model::manifest::Noted;
 use crate::model::unit::{HostName, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An option of a part, or the part itself, and the revision that has it as it is noted, with its place in the list.
+/// What is noted, and the revision that has it so, with its place in the list.
 type Told<'a> = (&'a Noted, usize, &'a Revision);
 
-/// Adds a finding for each part of a host that has none of such a change yet.
+/// Adds a finding for each part and working copy of a host that has none of such a change yet.
 pub(super) fn judge(case: Case<'_>, host: &HostName, known: &Known<'_>, findings: &mut Vec<Finding>) {
     let mut parts: BTreeMap<_, Vec<Told<'_>>> = BTreeMap::new();
     for (index, noted) in case.manifest.noted.iter().enumerate().filter(|(_, noted)| noted.host == *host) {
         let mut revisions = case.revisions.iter().enumerate();
         if let Some((at, revision)) = revisions.find(|(_, revision)| revision.agrees(index)) {
-            parts.entry((&noted.buildout, &noted.part)).or_default().push((noted, at, revision));
+            parts.entry((&noted.deployed, &noted.subject)).or_default().push((noted, at, revision));
         }
     }
     let changes = findings.iter().filter(|finding| finding.class == Class::Change && finding.host == *host);
@@ -31,13 +32,14 @@ pub(super) fn judge(case: Case<'_>, host: &HostName, known: &Known<'_>, findings
 
 fn finding(noted: &[Told<'_>], known: &Known<'_>) -> Option<Finding> {
     let (Noted { host, unit, path, mend, .. }, at, revision) = *noted.first()?;
-    let mut evidence: Vec<String> = noted.iter().map(|(noted, _, revision)| evidence(noted, revision)).collect();
+    let fact = |(noted, _, revision): &Told<'_>| format!("{}, as {} has it", noted.fact, revision.name);
+    let mut evidence: Vec<String> = noted.iter().map(fact).collect();
     let (mut damage, mut class, mut certainty) =
         (Damage::NotDeployed { revision: revision.name.clone() }, Class::Change, Certainty::Likely);
     // Then the notes may be as old as all that is not of the later one, and what they note is deployed.
     if let Some(newer) = known.advanced(at, unit) {
         (damage, class, certainty) = (Damage::Stale { as_of: revision.name.clone() }, Class::Damage, Certainty::Guess);
-        evidence.push(format!("{newer}: the note was lost, or the run was broken off before this part"));
+        evidence.push(format!("{newer}: the note was lost, or the deployment was broken off before it"));
     }
     Some(Finding {
         id: String::new(),
@@ -59,18 +61,4 @@ fn finding(noted: &[Told<'_>], known: &Known<'_>) -> Option<Finding> {
         blocks: Vec::new(),
         origin: None,
     })
-}
-
-fn evidence(Noted { part, option, value, .. }: &Noted, Revision { name, .. }: &Revision) -> String {
-    match (option, value) {
-        (None, None) => format!("[{part}] is not noted as installed, and {name} does not have it either"),
-        (None, Some(_)) => {
-            format!("[{part}] is noted as installed, as {name} has it: the next run of buildout uninstalls it")
-        }
-        (Some(option), None) => format!("[{part}] was installed without `{option}`, as {name} has it"),
-        (Some(option), Some(value)) => {
-            let value: Vec<&str> = value.lines().collect();
-            format!("[{part}] was installed with `{option} = {}`, as {name} has it", value.join(" "))
-        }
-    }
 }

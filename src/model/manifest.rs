@@ -45,7 +45,7 @@ pub struct Manifest {
     /// Pieces of such notes that may be of an earlier state of the note; filled with [`Self::broken`].
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubtful: Vec<Doubtful>,
-    /// What a deployer noted otherwise than the definition has it; filled with [`Self::broken`].
+    /// What the target says of its deployment otherwise than the definition has it; filled with [`Self::broken`].
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub noted: Vec<Noted>,
     /// Declared data.
@@ -206,24 +206,28 @@ pub struct Broken {
     pub expected: Option<Expected>,
 }
 
-/// What buildout noted of a part when it installed it, where the definition now says something else: whether there is such a
-/// part, or an option of it. Recipes change options themselves, so it takes an earlier revision that says the same as the
-/// note to tell that the change is not deployed.
+/// What the target says of its own deployment, where the definition now says something else: which commit is checked out, or
+/// what buildout noted of a part when it installed it (whether there is such a part, or an option of it). Recipes change
+/// options themselves, so it takes an earlier revision that says the same to tell that the change is not deployed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noted {
     /// On which host.
     pub host: HostName,
-    /// The buildout.
-    pub buildout: UnitId,
-    /// Its part.
-    pub part: String,
-    /// The option; `None` for the part as a whole.
+    /// The rule that tells whether a revision says the same.
+    pub rule: String,
+    /// The unit of that derivation.
+    pub deployed: UnitId,
+    /// Of what: a part, or a working copy.
+    pub subject: String,
+    /// The option; `None` for the subject as a whole.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub option: Option<String>,
-    /// The noted value; `None` where no such option or part is noted. Never a secret.
+    /// The value on the target; `None` where there is no such option or subject. Never a secret.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
-    /// The unit that a change of it concerns: the part, or the buildout where the part is declared no more.
+    /// What is so, as a sentence without its end.
+    pub fact: String,
+    /// The unit that a change of it concerns.
     pub unit: UnitId,
     /// Where it is noted.
     pub path: TargetPath,

@@ -185,7 +185,7 @@ impl<'a> Asked<'a> {
         let export = || git::export(&self.project, &recent.commit);
         if let Some(checkout) = &self.checkout {
             let mut made = checkout.revision(export()?.path())?;
-            let noted = derive::buildout::agreed(&made, &self.manifest.noted);
+            let noted = derive::agreed(&made, &self.manifest.noted);
             derive::refine(&mut made, scans);
             let failed = made.diagnostics.iter().any(|one| one.severity == Severity::Error);
             return Ok(Made { noted, ..Made::new(&made, !failed) });
@@ -193,12 +193,14 @@ impl<'a> Asked<'a> {
         let python = self.python();
         let kept = self.kept(recent, python.as_deref()).filter(|_| !is_derived);
         let is_of_git = |made: &Made| git::ignored(&self.project, &made.sources).is_empty();
-        if let Some(made) = kept.as_ref().and_then(Kept::read).filter(is_of_git) {
+        // What the target notes is compared with the definition itself, of which only digests are kept.
+        let readable = kept.as_ref().filter(|_| self.manifest.noted.is_empty());
+        if let Some(made) = readable.and_then(Kept::read).filter(is_of_git) {
             return Ok(made);
         }
         let (mut manifest, mut made) = self.evaluate(export()?.path(), python.as_deref())?;
+        made.noted = derive::agreed(&manifest, &self.manifest.noted);
         if is_derived {
-            made.noted = derive::buildout::agreed(&manifest, &self.manifest.noted);
             derive::refine(&mut manifest, scans);
             made.see(&manifest);
         }

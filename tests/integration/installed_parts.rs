@@ -79,7 +79,10 @@ fn an_option_that_was_changed_since_its_part_was_installed_is_not_deployed_yet()
 fn a_part_that_is_none_any_more_is_installed_still() {
     let Some(checkout) = Checkout::of("buildout-recipes") else { return };
     checkout.change("    icons\n", "");
-    assert_eq!(checkout.check(), not_deployed("localhost#buildout", "[icons] is noted as installed"));
+    assert_eq!(
+        checkout.check(),
+        not_deployed("localhost#buildout", "[icons] is noted as installed, and the next run of buildout uninstalls it")
+    );
     let plan = rectify(checkout.top(), &["plan", "--no-user-defaults"]);
     assert!(plan.stdout.contains("buildout uninstalls the part `icons`"), "{}", plan.stdout);
     assert!(plan.stdout.contains("bin/buildout -N -c buildout.cfg"), "{}", plan.stdout);
@@ -128,7 +131,7 @@ fn the_real_buildout_deploys_what_is_told_as_not_deployed() {
         "In sync as far as can be told",
         "code 0",
         // The write of the notes was lost.
-        "bin/python3 was not there then and is now: the note was lost, or the run was broken off before this part",
+        "bin/python3 was not there then and is now: the note was lost, or the deployment was broken off before it",
         "code 3",
     ]
     .into_iter()

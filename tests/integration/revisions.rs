@@ -364,6 +364,40 @@ fn a_mode_that_the_last_revision_declared_is_not_deployed_yet() {
 }
 
 #[test]
+fn a_working_copy_at_the_commit_that_the_last_revision_declared_is_not_deployed_yet() {
+    let Some(project) = project() else { return };
+    let top = project.path();
+    let source = tempfile::tempdir().expect("a temporary directory");
+    git(source.path(), &["init", "-q"]);
+    let commits = ["one", "two", "three"].map(|version| {
+        put(&source.path().join("file"), version);
+        commit(source.path(), version);
+        run(source.path(), Path::new("git"), &["rev-parse", "HEAD"]).stdout.trim().to_owned()
+    });
+    let url = source.path().to_string_lossy();
+    for revision in &commits[..2] {
+        let component = format!(
+            "from batou.component import Component\nfrom batou.lib.git import Clone\n\n\nclass Site(Component):\n\n    \
+             def configure(self):\n        self += Clone('{url}', target='copy', revision='{revision}')\n"
+        );
+        put(&top.join("components/site/component.py"), &component);
+        commit(top, revision);
+    }
+    git(top, &["clone", "-q", &url, "work/site/copy"]);
+    let copy = top.join("work/site/copy");
+    let at = |commit: &str| {
+        git(&copy, &["reset", "-q", "--hard", commit]);
+        check(top)
+    };
+    assert_eq!(at(&commits[1]), []);
+    assert_eq!(at(&commits[0]), [told("HEAD", "change", "not_deployed")]);
+    assert_eq!(at(&commits[2]), [], "no revision declared it: what it is stays unknown");
+    put(&top.join("README"), "the definition moves on\n");
+    commit(top, "something else");
+    assert_eq!(at(&commits[0]), [told("HEAD", "change", "not_deployed")], "one before the last declared it");
+}
+
+#[test]
 fn a_directory_that_is_copied_is_known_of_earlier_revisions_too() {
     let Some(project) = project() else { return };
     let top = project.path();

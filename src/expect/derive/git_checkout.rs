@@ -12,7 +12,7 @@ use crate::{
         code::LOSES_DATA,
         content::Blob,
         eval::{Eval, Why, WhyKind},
-        manifest::{Broken, Derivation, Manifest, Proof},
+        manifest::{Broken, Derivation, Manifest, Noted, Proof},
         observation::{Checkout, Kind, Member, Scan},
         origin::Origin,
         path::TargetPath,
@@ -69,6 +69,14 @@ impl Rule for GitCheckoutRule {
             super::unknown(manifest, &derivation.unit, why);
         }
     }
+
+    fn says(&self, derivation: &Derivation, noted: &Noted) -> bool {
+        let Ok(Input { target, revision: Some(revision), .. }) = serde_json::from_value(derivation.input.clone())
+        else {
+            return false;
+        };
+        target.to_string() == noted.subject && noted.value.as_ref().is_some_and(|head| head.starts_with(&revision))
+    }
 }
 
 struct Deriver<'a> {
@@ -102,6 +110,7 @@ impl Deriver<'_> {
         }
         self.broken(&git, &checkout);
         self.ignored(&checkout);
+        self.noted(&git, &checkout);
         self.agrees(&checkout)?;
         self.tree(&checkout);
         Ok(())
@@ -130,6 +139,31 @@ impl Deriver<'_> {
             (Some(branch), found) if found != Some(branch) => differs("branch", branch, found),
             _ => Ok(()),
         }
+    }
+
+    /// Another commit than the declared one: an earlier revision may have declared it. batou gets the declared one, as long as it
+    /// looks.
+    fn noted(&mut self, git: &TargetPath, checkout: &Checkout) {
+        let Input { target, revision, follows, mr_developer, by_itself, .. } = self.input;
+        let (Some(head), Some(revision)) = (&checkout.head, revision) else { return };
+        if *mr_developer || *by_itself || head.starts_with(revision.as_str()) {
+            return;
+        }
+        let updated = || Mend::new(Vigilance::Content, Vigilance::Content);
+        let mend = if *follows { updated() } else { self.clone_again(checkout) };
+        let mend = self.manifest.add_mend(mend);
+        self.manifest.noted.push(Noted {
+            host: self.derivation.host.clone(),
+            rule: RULE.to_owned(),
+            deployed: self.derivation.unit.clone(),
+            subject: target.to_string(),
+            option: Some("revision".to_owned()),
+            value: Some(head.clone()),
+            fact: format!("{head} is checked out"),
+            unit: self.derivation.unit.clone(),
+            path: git.join("HEAD"),
+            mend,
+        });
     }
 
     /// Damage of the repository itself: only a new clone helps.

@@ -10,10 +10,11 @@ pub mod python_distributions;
 pub mod python_environment;
 
 use crate::model::eval::{Why, WhyKind};
-use crate::model::manifest::{Derivation, Manifest};
+use crate::model::manifest::{Derivation, Manifest, Noted};
 use crate::model::observation::Scan;
 use crate::model::unit::{DeployerId, UnitId};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -23,6 +24,11 @@ pub trait Rule: Sync {
     /// Adds what follows from the evidence. What the evidence does not tell becomes unknown content, an opaque unit
     /// or an entry of [`Manifest::broken`]; never nothing.
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest);
+
+    /// Whether this derivation, of another revision, has something as the target says it is ([`Manifest::noted`]).
+    fn says(&self, _derivation: &Derivation, _noted: &Noted) -> bool {
+        false
+    }
 }
 
 /// Every rule, sorted by name.
@@ -48,6 +54,21 @@ pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
     }
     super::packages::refine(manifest, scans);
     manifest.sort();
+}
+
+/// Which of the things that the target says of its deployment are as a manifest of another revision has them, by their place in
+/// the list. It must not be refined yet.
+pub fn agreed(manifest: &Manifest, noted: &[Noted]) -> BTreeSet<usize> {
+    let says = |noted: &Noted| {
+        let of_it = |derivation: &&Derivation| {
+            derivation.rule == noted.rule && derivation.host == noted.host && derivation.unit == noted.deployed
+        };
+        let rule = RULES.iter().find(|rule| rule.name() == noted.rule);
+        rule.is_some_and(|rule| {
+            manifest.derivations.iter().filter(of_it).any(|derivation| rule.says(derivation, noted))
+        })
+    };
+    (0..noted.len()).filter(|index| says(&noted[*index])).collect()
 }
 
 fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {

@@ -22,7 +22,6 @@ mod working_set;
 pub(crate) use catalog::Dist;
 pub(crate) use found::Found;
 pub use input::{Configuration, Directories, Input, Reference, Runs, Section, Value};
-pub(crate) use noted::agreed;
 pub(crate) use parts::unit as part_unit;
 pub(crate) use wheels::archives;
 pub(crate) use working_set::WorkingSet;
@@ -34,7 +33,7 @@ use crate::expect::recipes::Options;
 use crate::model::artifact::{Authority, Content, Expected};
 use crate::model::content::{Blob, Digest};
 use crate::model::eval::{Eval, Why, WhyKind};
-use crate::model::manifest::{Derivation, Manifest};
+use crate::model::manifest::{Derivation, Manifest, Noted};
 use crate::model::observation::{Archive, Kind, Scan, Sighting};
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
@@ -95,6 +94,11 @@ impl Rule for BuildoutRule {
         eggs::read_records(&mut buildout, manifest);
         let parts = parts::expect(&buildout, manifest);
         eggs::expect(&buildout, &parts, manifest);
+    }
+
+    fn says(&self, derivation: &Derivation, noted: &Noted) -> bool {
+        let input = serde_json::from_value(derivation.input.clone());
+        input.is_ok_and(|input: Input| noted::says(&input, noted))
     }
 }
 

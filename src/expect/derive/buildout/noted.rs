@@ -11,7 +11,7 @@ use crate::model::eval::Eval;
 use crate::model::manifest::{Manifest, Noted};
 use crate::model::path::TargetPath;
 use crate::model::secrecy;
-use crate::model::unit::{HostName, UnitId};
+use crate::model::unit::UnitId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An option that is noted otherwise, or the part itself; and what is noted.
@@ -42,8 +42,10 @@ pub(super) fn compare(
         let (unit, mend) = mend(manifest, part);
         manifest.noted.extend(options.into_iter().map(|(option, value)| Noted {
             host: buildout.derivation.host.clone(),
-            buildout: buildout.derivation.unit.clone(),
-            part: part.to_owned(),
+            rule: super::NAME.to_owned(),
+            deployed: buildout.derivation.unit.clone(),
+            subject: part.to_owned(),
+            fact: fact(part, option.as_deref(), value.as_deref()),
             option,
             value,
             unit: unit.clone(),
@@ -78,36 +80,30 @@ fn options(directory: &TargetPath, configuration: &Configuration, installed: &In
     differing.collect()
 }
 
-/// Which of the things that are noted otherwise than a definition has them are as this manifest of another revision of it has
-/// them, by their place in the list.
-pub(crate) fn agreed(manifest: &Manifest, noted: &[Noted]) -> BTreeSet<usize> {
-    let mut inputs: BTreeMap<(&HostName, &UnitId), Option<Input>> = BTreeMap::new();
-    let derivation = |one: &Noted| {
-        let mut derivations = manifest.derivations.iter();
-        derivations.find(|known| known.rule == super::NAME && (&known.host, &known.unit) == (&one.host, &one.buildout))
-    };
-    let mut agreed = BTreeSet::new();
-    for (index, one) in noted.iter().enumerate() {
-        let read = || serde_json::from_value(derivation(one)?.input.clone()).ok();
-        let input = inputs.entry((&one.host, &one.buildout)).or_insert_with(read);
-        if input.as_ref().is_some_and(|input| says(input, one)) {
-            agreed.insert(index);
-        }
-    }
-    agreed
-}
-
-fn says(Input { directory, configuration, .. }: &Input, noted: &Noted) -> bool {
-    let is_declared = configuration.parts.contains(&noted.part);
+/// Whether what is noted is as this input of another revision has it.
+pub(super) fn says(Input { directory, configuration, .. }: &Input, noted: &Noted) -> bool {
+    let is_declared = configuration.parts.contains(&noted.subject);
     let Some(option) = &noted.option else {
         return configuration.parts_doubt.is_none() && is_declared == noted.value.is_some();
     };
     is_declared
-        && match (configuration.option(&noted.part, option), &noted.value) {
+        && match (configuration.option(&noted.subject, option), &noted.value) {
             (Some(Eval::Known(declared)), Some(noted)) => is_same(directory, &declared, noted),
             (None, None) => true,
             (Some(_), _) | (None, Some(_)) => false,
         }
+}
+
+fn fact(part: &str, option: Option<&str>, value: Option<&str>) -> String {
+    match (option, value) {
+        (None, None) => format!("[{part}] is not noted as installed"),
+        (None, Some(_)) => format!("[{part}] is noted as installed, and the next run of buildout uninstalls it"),
+        (Some(option), None) => format!("[{part}] was installed without `{option}`"),
+        (Some(option), Some(value)) => {
+            let value: Vec<&str> = value.lines().collect();
+            format!("[{part}] was installed with `{option} = {}`", value.join(" "))
+        }
+    }
 }
 
 /// Whether a declared value may have become the noted one: recipes sort lists, make paths absolute, and write modes in octal

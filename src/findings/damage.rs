@@ -42,7 +42,14 @@ pub(super) fn diagnose(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known
         return diagnosis;
     }
     let told = earlier_blocks::told_by_revisions(case, artifact, seen, known);
-    let mut diagnosis = from_closer(seen, told.as_ref().or_else(|| seen.closer()));
+    let closer = told.as_ref().or_else(|| seen.closer());
+    let mut diagnosis = from_closer(seen, closer);
+    if let Some(reason) = more_than_zeros(artifact, seen, closer)
+        && diagnosis.damage == Damage::Zeroed
+    {
+        diagnosis.damage = Damage::Mixed;
+        diagnosis.evidence.push(reason);
+    }
     if let Some(reason) = unwritten(case, claim, seen, known)
         && diagnosis.class == Class::Drift
     {
@@ -91,6 +98,14 @@ fn unwritten(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> O
             Certainty::Likely,
         )
     })
+}
+
+/// Why zeros cannot be all that is wrong: with them alone it would have the size that it should have. Then what nothing tells of
+/// the rest is of something else, too: another file's inode, mostly.
+fn more_than_zeros(artifact: &Artifact, seen: &Seen, closer: Option<&Closer>) -> Option<String> {
+    let untold = closer?.runs.iter().any(|run| matches!(run.class, BlockClass::Unknown | BlockClass::Text));
+    let size = artifact.expected.size().filter(|size| untold && *size != seen.size)?;
+    Some(format!("it has {} bytes instead of {size}: the rest of it is not as it should be either", seen.size))
 }
 
 /// Size and time of an earlier state in a file that should have moved on.

@@ -226,6 +226,9 @@ fn each_kind_of_damage_is_named_with_its_class_and_certainty() {
         ),
         (bytes(RIGHT), Some(blocks(false, &[(B::Expected, 1), (B::Zero, 2)])), Some((Damage::Zeroed, Proved))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Zero, 1), (B::Absent, 1)])), Some((Damage::Zeroed, Proved))),
+        // Zeros alone would leave it its size.
+        (bytes(&[b'x'; 8192]), Some(blocks(false, &[(B::Zero, 1), (B::Text, 1)])), Some((Damage::Zeroed, Likely))),
+        (bytes(&[b'x'; 8000]), Some(blocks(false, &[(B::Zero, 1), (B::Text, 1)])), Some((Damage::Mixed, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Random, 1)])), Some((Damage::Random, Likely))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Expected, 1), (B::Absent, 1)])), Some((Damage::Truncated, Proved))),
         (bytes(RIGHT), Some(blocks(false, &[(B::Older, 1)])), Some((older(), Likely))),

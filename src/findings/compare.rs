@@ -11,6 +11,8 @@ use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Broken, Proof};
 use crate::model::observation::{Failure, Kind, Scan, Seen, SeenContent, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::unit::{HostName, UnitId};
 use crate::model::unverified::Unverified;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -141,7 +143,8 @@ fn present(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, known: &Know
     let wanted = match &claim.artifact.expected {
         Expected::Absent => {
             let evidence = vec!["the deployment removes it".to_owned()];
-            return Verdict::Wrong(Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence));
+            let drift = Diagnosis::new(Damage::Extraneous, Class::Drift, Certainty::Proved, evidence);
+            return Verdict::Wrong(or_not_deployed(case, claim, seen, known, drift));
         }
         Expected::Present => return Verdict::Right,
         Expected::File(_) => Kind::File,
@@ -149,7 +152,7 @@ fn present(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, known: &Know
         Expected::Link { .. } => Kind::Link,
     };
     if seen.kind != wanted {
-        return Verdict::Wrong(damage::wrong_kind(wanted, seen));
+        return Verdict::Wrong(or_not_deployed(case, claim, seen, known, damage::wrong_kind(wanted, seen)));
     }
     match &claim.artifact.expected {
         Expected::File(content) => file(case, scan, claim, (content, seen), known),
@@ -160,6 +163,37 @@ fn present(case: Case<'_>, scan: &Scan, claim: &Claim, seen: &Seen, known: &Know
         },
         Expected::Directory { .. } | Expected::Absent | Expected::Present => Verdict::Right,
     }
+}
+
+/// What is there instead of another kind of thing, or of nothing: where an earlier revision made it, that is not deployed yet.
+fn or_not_deployed(case: Case<'_>, claim: &Claim, seen: &Seen, known: &Known<'_>, mut found: Diagnosis) -> Diagnosis {
+    let Artifact { host, path, unit, authority, .. } = &claim.artifact;
+    if let Some(name) =
+        made_before(case, (host, path, unit), seen, known).filter(|_| *authority == Authority::Definition)
+    {
+        found.evidence.push(format!("so {name} made it"));
+        (found.class, found.certainty) = (Class::Change, Certainty::Likely);
+    }
+    found
+}
+
+/// The earlier revision that made the file or the link that is there, unless its unit likely was deployed after it.
+fn made_before<'a>(
+    case: Case<'a>,
+    (host, path, unit): (&HostName, &TargetPath, &UnitId),
+    seen: &Seen,
+    known: &Known<'_>,
+) -> Option<&'a str> {
+    let live = seen.digest(Algorithm::Sha256);
+    let made_it = |revision: &Revision| match seen.kind {
+        Kind::Link => seen.target.is_some() && revision.target(host, path).as_deref() == seen.target.as_ref(),
+        Kind::File => live.is_some() && revision.content(host, path).as_ref() == live,
+        Kind::Directory | Kind::Fifo | Kind::Socket | Kind::Device => false,
+    };
+    let mut revisions = case.revisions.iter().enumerate().filter(|(_, revision)| revision.is_made());
+    let (index, revision) = revisions.find(|(_, revision)| made_it(revision))?;
+    let is_deployed = known.advanced(index, unit).is_some_and(|advance| advance.is_likely());
+    (!is_deployed).then_some(&revision.name)
 }
 
 /// A link that points elsewhere: where an earlier revision has it, that may not be deployed yet.

@@ -12,7 +12,7 @@ use crate::model::observation::{Scan, Seen, seen};
 use crate::model::path::TargetPath;
 use crate::model::unit::{EdgeKind, Unit, UnitId};
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
@@ -31,6 +31,8 @@ pub(super) struct Known<'a> {
     contents: OnceCell<HashMap<Digest, Vec<TargetPath>>>,
     advanced: OnceCell<BTreeMap<(usize, &'a UnitId), Progress>>,
     youngest: OnceCell<BTreeMap<UnitId, i64>>,
+    /// What is known of [`Self::advanced_elsewhere`] already: it is the same for all files of a root unit.
+    elsewhere: RefCell<BTreeMap<(usize, &'a UnitId), Option<Advance>>>,
 }
 
 /// A file of a unit that shows that it has moved on from an earlier state.
@@ -126,7 +128,7 @@ pub(super) struct Other {
 impl<'a> Known<'a> {
     pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: Claims<'a>) -> Self {
         let (contents, advanced, youngest) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self { case, scan, claims, contents, advanced, youngest }
+        Self { case, scan, claims, contents, advanced, youngest, elsewhere: RefCell::default() }
     }
 
     /// The other path whose content it is that was seen: there now, in an earlier state, or as it should be. Of several the
@@ -188,7 +190,15 @@ impl<'a> Known<'a> {
             let Progress { newer, ahead, behind } = self.progress().get(&(revision, &root.id))?;
             Some(Advance { newer: newer.clone()?, ahead: *ahead, behind: *behind, elsewhere: None })
         };
-        told(root).or_else(|| self.advanced_elsewhere(revision, root, told))
+        let elsewhere = || {
+            let asked = self.elsewhere.borrow().get(&(revision, &root.id)).cloned();
+            asked.unwrap_or_else(|| {
+                let advance = self.advanced_elsewhere(revision, root, told);
+                self.elsewhere.borrow_mut().insert((revision, &root.id), advance.clone());
+                advance
+            })
+        };
+        told(root).or_else(elsewhere)
     }
 
     /// What shows that another root unit of the host was deployed after this earlier state. A name alone is too little there,

@@ -128,6 +128,7 @@ pub(super) fn revisions(
         }
     }
     monitor.end();
+    untold.retain(|(_, live)| !matches!(live, Live::Unlikely(_)));
     if left && !untold.is_empty() {
         earlier.skipped.push(not_asked(commits.len(), untold.len()));
     }
@@ -272,6 +273,8 @@ fn add_ignored(project: &Path, sources: &mut expect::batou::Project) {
 enum Live {
     Nothing,
     Content(Digest),
+    /// A content that looks damaged, or is in the place of something else: of an earlier version few are.
+    Unlikely(Digest),
     Target(Blob),
     Mode(u32),
 }
@@ -280,10 +283,10 @@ impl Live {
     /// Whether it is what a revision makes.
     fn is_as(&self, made: &Made, key: &Key) -> bool {
         match (self, made.things.get(key)) {
-            (Self::Content(live), Some(MadeThing::File(file))) => file.digest == *live,
+            (Self::Content(live) | Self::Unlikely(live), Some(MadeThing::File(file))) => file.digest == *live,
             (Self::Target(live), Some(MadeThing::Link(target))) => target == live,
             (Self::Mode(live), _) => made.modes.get(key) == Some(live),
-            (Self::Nothing | Self::Content(_) | Self::Target(_), _) => false,
+            (Self::Nothing | Self::Content(_) | Self::Unlikely(_) | Self::Target(_), _) => false,
         }
     }
 }
@@ -293,28 +296,33 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(K
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
     let live = |finding: Finding| {
         let scan = scans.iter().find(|scan| scan.host == finding.host)?;
+        let seen = || scan.seen(&finding.path);
+        let content = || scan.digest(&finding.path, Algorithm::Sha256);
         let live = match finding.damage {
             Damage::Missing => Live::Nothing,
-            Damage::WrongMode => Live::Mode(scan.seen(&finding.path)?.mode),
-            Damage::WrongTarget => Live::Target(scan.seen(&finding.path)?.target.clone()?),
+            Damage::WrongMode => Live::Mode(seen()?.mode),
+            Damage::WrongTarget => Live::Target(seen()?.target.clone()?),
+            Damage::WrongKind | Damage::Extraneous => match seen()?.target.clone() {
+                Some(target) => Live::Target(target),
+                None => Live::Unlikely(content()?),
+            },
             Damage::Edited
             | Damage::Changed
             | Damage::Truncated
             | Damage::Stale { .. }
-            | Damage::NotDeployed { .. } => Live::Content(scan.digest(&finding.path, Algorithm::Sha256)?),
+            | Damage::NotDeployed { .. } => Live::Content(content()?),
+            // So look sound files, too: an archive ends in zeros, and what was renamed has the content of another file.
             Damage::OtherFile { .. }
             | Damage::Foreign { .. }
             | Damage::Zeroed
             | Damage::Random
             | Damage::Torn
-            | Damage::Mixed
-            | Damage::WrongKind
-            | Damage::WrongOwner
+            | Damage::Mixed => Live::Unlikely(content()?),
+            Damage::WrongOwner
             | Damage::Unreadable(_)
             | Damage::CacheNewerThanDisk
             | Damage::CacheOlderThanDisk
             | Damage::Inconsistent
-            | Damage::Extraneous
             | Damage::BrokenRecord => return None,
         };
         Some(((finding.host, finding.path), live))

@@ -363,6 +363,61 @@ fn a_mode_that_the_last_revision_declared_is_not_deployed_yet() {
     assert_eq!(check(top), [told("first.conf", "drift", "wrong_mode")], "the rest was deployed");
 }
 
+/// Two revisions of a component that makes `first.conf` and one more thing.
+fn making(things: [&str; 2]) -> Option<tempfile::TempDir> {
+    let project = project()?;
+    for thing in things {
+        let component = format!(
+            "from batou.component import Component\nfrom batou.lib.file import BinaryFile, File, Purge, Symlink\n\n\n\
+             class Site(Component):\n\n    def configure(self):\n        \
+             self += File('first.conf', content='first, long enough to be told\\n')\n        self += {thing}\n"
+        );
+        put(&project.path().join("components/site/component.py"), &component);
+        commit(project.path(), thing);
+    }
+    put(&project.path().join("work/site/first.conf"), "first, long enough to be told\n");
+    Some(project)
+}
+
+#[test]
+fn a_link_that_the_last_revision_made_in_the_place_of_a_file_is_not_deployed_yet() {
+    let file = "File('current', content='now a file, long enough to be told\\n')";
+    let Some(project) = making(["Symlink('current', source='first.conf')", file]) else { return };
+    let site = project.path().join("work/site").canonicalize().expect("it is there");
+    let link = |target: &str| {
+        let (target, link) = (site.join(target), site.join("current"));
+        crate::tools::tool(&site, &["ln", "-sfn", &target.to_string_lossy(), &link.to_string_lossy()]);
+        check(project.path())
+    };
+    assert_eq!(link("first.conf"), [told("current", "change", "wrong_kind")]);
+    assert_eq!(link("elsewhere"), [told("current", "damage", "wrong_kind")], "no revision made that");
+}
+
+#[test]
+fn what_the_last_revision_made_and_this_one_removes_is_not_deployed_yet() {
+    let Some(project) = making(["File('old', content='of before, long enough to be told\\n')", "Purge('old')"]) else {
+        return;
+    };
+    let live = |text: &str| {
+        put(&project.path().join("work/site/old"), text);
+        check(project.path())
+    };
+    assert_eq!(live("of before, long enough to be told\n"), [told("old", "change", "extraneous")]);
+    assert_eq!(live("of somebody else, long enough to be told\n"), [told("old", "drift", "extraneous")]);
+}
+
+#[test]
+fn a_content_of_the_last_revision_that_looks_damaged_is_not_deployed_yet() {
+    let made = |letter: &str| format!("BinaryFile('blob', content=b'{letter}' * 4096 + b'\\0' * 4096)");
+    let Some(project) = making([&made("a"), "BinaryFile('blob', content=b'b' * 8192)"]) else { return };
+    let live = |letter: &str| {
+        put(&project.path().join("work/site/blob"), &(letter.repeat(4096) + &"\0".repeat(4096)));
+        check(project.path())
+    };
+    assert_eq!(live("a"), [told("blob", "change", "not_deployed")]);
+    assert_eq!(live("c"), [told("blob", "damage", "zeroed")]);
+}
+
 #[test]
 fn a_working_copy_at_the_commit_that_the_last_revision_declared_is_not_deployed_yet() {
     let Some(project) = project() else { return };

@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// An option that is noted otherwise, or the part itself; and what is noted.
 type Otherwise = (Option<String>, Option<String>);
 
+/// Longer values are not shown, in bytes.
+const SHOWN: usize = 100;
+
 /// Adds what is noted otherwise to the manifest. `mend` says how a part is deployed anew, and of which unit that is.
 pub(super) fn compare(
     buildout: &Buildout<'_>,
@@ -99,6 +102,7 @@ fn fact(part: &str, option: Option<&str>, value: Option<&str>) -> String {
         (None, None) => format!("[{part}] is not noted as installed"),
         (None, Some(_)) => format!("[{part}] is noted as installed, and the next run of buildout uninstalls it"),
         (Some(option), None) => format!("[{part}] was installed without `{option}`"),
+        (Some(option), Some(value)) if value.len() > SHOWN => format!("[{part}] was installed with another `{option}`"),
         (Some(option), Some(value)) => {
             let value: Vec<&str> = value.lines().collect();
             format!("[{part}] was installed with `{option} = {}`", value.join(" "))

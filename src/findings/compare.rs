@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::damage::Diagnosis;
-use super::known::{Advance, Known};
+use super::known::Known;
 use super::{Case, Judged, Revision, backup, damage};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
@@ -83,14 +83,15 @@ fn absent(case: Case<'_>, claim: &Claim, known: &Known<'_>) -> Verdict {
         _ => {
             let points = case.points.of(&claim.artifact.host, &claim.artifact.path);
             let mut evidence = vec!["its directory was listed and the name is not there".to_owned()];
-            let before = points.is_empty().then(|| not_made_before(case, claim)).flatten();
-            let advance = before.as_ref().map(|(index, _)| known.advanced(*index, &claim.artifact.unit));
-            if let (Some((_, name)), Some(None)) = (&before, &advance) {
-                evidence.push(format!("{name} does not make it, and nothing of this unit is of a later one"));
-                return Verdict::Wrong(Diagnosis::new(Damage::Missing, Class::Change, Certainty::Likely, evidence));
+            let mut advance = None;
+            if let Some((index, name)) = points.is_empty().then(|| not_made_before(case, claim)).flatten() {
+                advance = known.advanced(index, &claim.artifact.unit);
+                let Some(newer) = &advance else {
+                    evidence.push(format!("{name} does not make it, and nothing of this unit is of a later one"));
+                    return Verdict::Wrong(Diagnosis::new(Damage::Missing, Class::Change, Certainty::Likely, evidence));
+                };
+                evidence.push(newer.lost());
             }
-            let advance = advance.flatten();
-            evidence.extend(advance.as_ref().map(Advance::lost));
             if let Some(newest) = points.last() {
                 evidence.push(format!("the backup {} has it", newest.snapshot));
             }

@@ -51,6 +51,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["report/diagnostics.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
+    ("foldhash", &["model/claims.rs", "references/packages/"]),
     ("git2", &["io/"]),
     ("indicatif", &["cli/progress.rs"]),
     ("md5", &["model/hasher.rs"]),

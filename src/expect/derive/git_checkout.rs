@@ -144,13 +144,14 @@ impl Deriver<'_> {
     /// Another commit than the declared one: an earlier revision may have declared it. batou gets the declared one, as long as it
     /// looks.
     fn noted(&mut self, git: &TargetPath, checkout: &Checkout) {
-        let Input { target, revision, follows, mr_developer, by_itself, .. } = self.input;
+        let Input { target, url, revision, follows, mr_developer, by_itself, .. } = self.input;
         let (Some(head), Some(revision)) = (&checkout.head, revision) else { return };
-        if *mr_developer || *by_itself || head.starts_with(revision.as_str()) {
+        // Of another repository batou makes a new clone.
+        let is_elsewhere = url.is_some() && checkout.remote.is_some() && *url != checkout.remote;
+        if is_elsewhere || *mr_developer || *by_itself || head.starts_with(revision.as_str()) {
             return;
         }
-        let updated = || Mend::new(Vigilance::Content, Vigilance::Content);
-        let mend = if *follows { updated() } else { self.clone_again(checkout) };
+        let mend = if *follows { self.updated(checkout) } else { self.clone_again(checkout) };
         let mend = self.manifest.add_mend(mend);
         self.manifest.noted.push(Noted {
             host: self.derivation.host.clone(),
@@ -238,14 +239,27 @@ impl Deriver<'_> {
         Mend { piece: Some(Piece { argv, base: target }), ..Mend::new(Vigilance::Nothing, Vigilance::Nothing) }
     }
 
+    /// batou gets another commit by itself: it deletes files that git does not know, and resets the rest. Where it is not to
+    /// clobber, it refuses before.
+    fn updated(&self, checkout: &Checkout) -> Mend {
+        let mut hazards = self.unpushed(checkout);
+        if self.input.clobber {
+            let text = format!("files and changes in {} that git does not know are lost", self.input.target);
+            hazards.push(Hazard::new(LOSES_DATA, text));
+        }
+        Mend { hazards, ..Mend::new(Vigilance::Content, Vigilance::Content) }
+    }
+
+    /// That commits are lost.
+    fn unpushed(&self, checkout: &Checkout) -> Vec<Hazard> {
+        let text = || format!("{} commits exist only in {} and are lost with it", checkout.unpushed, self.input.target);
+        (checkout.unpushed > 0).then(|| Hazard::new(LOSES_DATA, text())).into_iter().collect()
+    }
+
     /// The way out where batou refuses or does not look: remove the working copy, so that it is cloned again.
     fn clone_again(&self, checkout: &Checkout) -> Mend {
         let target = self.input.target.clone();
-        let mut hazards = Vec::new();
-        if checkout.unpushed > 0 {
-            let text = format!("{} commits exist only in {target} and are lost with it", checkout.unpushed);
-            hazards.push(Hazard::new(LOSES_DATA, text));
-        }
+        let mut hazards = self.unpushed(checkout);
         if !self.input.clobber {
             let text =
                 format!("changes that somebody made in {target} are lost; the deployment was told not to clobber them");

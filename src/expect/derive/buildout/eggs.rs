@@ -1,10 +1,10 @@
 //! Eggs and develop eggs: verified by their RECORDs, missed when a pinned one is not there.
 
+use super::Buildout;
 use super::catalog::{Dist, EggName, Source};
 use super::parts::{Parts, absolute};
 use super::wheels;
 use super::working_set::exact;
-use super::{Buildout, Runs};
 use crate::definition::buildout::installed::Installed;
 use crate::definition::markers::same_version;
 use crate::expect::distribution::{self, Claims, Distribution, Layout};
@@ -307,13 +307,7 @@ fn directory_mend(buildout: &Buildout<'_>, key: &str) -> Mend {
     Mend {
         force: runs.force().to_vec(),
         hazards: hazards(buildout, key),
-        ..Mend::new(
-            match runs {
-                Runs::Always => Vigilance::Absence,
-                Runs::AfterForcing(_) => Vigilance::Nothing,
-            },
-            Vigilance::Nothing,
-        )
+        ..Mend::new(runs.noticed(Vigilance::Absence), Vigilance::Nothing)
     }
 }
 
@@ -357,10 +351,7 @@ pub(super) fn develop_mend(buildout: &Buildout<'_>) -> Mend {
     Mend {
         piece: None,
         unmade: None,
-        vigilance: match runs {
-            Runs::Always => Vigilance::Content,
-            Runs::AfterForcing(_) => Vigilance::Nothing,
-        },
+        vigilance: runs.noticed(Vigilance::Content),
         metadata: Vigilance::Nothing,
         force: std::iter::once(Force::RemoveSelf).chain(runs.force().iter().cloned()).collect(),
         // A link is read as text before it is written anew (`sort_working_set`, zc.buildout 6.0.1).

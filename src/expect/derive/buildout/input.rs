@@ -1,6 +1,6 @@
 //! The input of the rule `buildout`: what the definition knows, as it is saved in the manifest.
 
-use crate::model::artifact::Force;
+use crate::model::artifact::{Force, Vigilance};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::path::TargetPath;
 use crate::model::secrecy;
@@ -47,6 +47,14 @@ impl Runs {
         match self {
             Self::Always => &[],
             Self::AfterForcing(force) => force,
+        }
+    }
+
+    /// What a deployment notices of what buildout itself notices: nothing, where it does not run it.
+    pub fn noticed(&self, vigilance: Vigilance) -> Vigilance {
+        match self {
+            Self::Always => vigilance,
+            Self::AfterForcing(_) => Vigilance::Nothing,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::catalog::EggName;
 use super::eggs::develop_links;
-use super::{Buildout, Runs, UsedEggs, noted};
+use super::{Buildout, UsedEggs, noted};
 use crate::definition::buildout::installed::{self, Installed, InstalledPart};
 use crate::expect::distribution;
 use crate::expect::evidence::{self, Note};
@@ -94,10 +94,7 @@ pub(super) fn expect(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Parts 
 fn renewal(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, manifest: &mut Manifest) -> (UnitId, MendId) {
     let own = &buildout.derivation.unit;
     let is_part = buildout.configuration().parts.iter().any(|known| known == part);
-    let vigilance = match buildout.input.runs {
-        Runs::Always => Vigilance::Content,
-        Runs::AfterForcing(_) => Vigilance::Nothing,
-    };
+    let vigilance = buildout.input.runs.noticed(Vigilance::Content);
     let uninstalled = || {
         let text = format!("buildout uninstalls the part `{part}`: everything that it recorded is deleted");
         vec![Hazard::new(code::SIDE_EFFECTS, text)]
@@ -223,10 +220,7 @@ fn directory_mode(buildout: &Buildout<'_>, path: &TargetPath) -> Option<u32> {
 /// How something that a part made is made anew.
 fn made_mend(buildout: &Buildout<'_>, notes: &Notes<'_>, part: &str, thing: &Made) -> Mend {
     let runs = &buildout.input.runs;
-    let noticed = |vigilance| match runs {
-        Runs::Always => vigilance,
-        Runs::AfterForcing(_) => Vigilance::Nothing,
-    };
+    let noticed = |vigilance| runs.noticed(vigilance);
     let again = |force: Vec<Force>| force.into_iter().chain(runs.force().iter().cloned()).collect::<Vec<_>>();
     let recorded = notes.recorded(part);
     let itself = recorded.contains(&thing.path);
@@ -305,13 +299,7 @@ fn installed(buildout: &Buildout<'_>, manifest: &mut Manifest) -> Option<Install
         force,
         aborts: Aborts::Always,
         hazards: vec![Hazard::new(code::SIDE_EFFECTS, WITHOUT_NOTES)],
-        ..Mend::new(
-            match buildout.input.runs {
-                Runs::Always => Vigilance::Absence,
-                Runs::AfterForcing(_) => Vigilance::Nothing,
-            },
-            Vigilance::Nothing,
-        )
+        ..Mend::new(buildout.input.runs.noticed(Vigilance::Absence), Vigilance::Nothing)
     });
     let (host, unit) = (&buildout.derivation.host, &buildout.derivation.unit);
     let why = match evidence::note(buildout.scan, &path) {
@@ -364,13 +352,7 @@ fn recorded(buildout: &Buildout<'_>, notes: &Notes<'_>, known: &BTreeSet<TargetP
             force,
             replaces: paths.clone(),
             hazards: notes.hazards(part),
-            ..Mend::new(
-                match buildout.input.runs {
-                    Runs::Always => Vigilance::Absence,
-                    Runs::AfterForcing(_) => Vigilance::Nothing,
-                },
-                Vigilance::Nothing,
-            )
+            ..Mend::new(buildout.input.runs.noticed(Vigilance::Absence), Vigilance::Nothing)
         });
         for path in paths.into_iter().filter(|path| !known.contains(path)) {
             let why = Why::new(WhyKind::NotModelled, format!("only the recipe of [{part}] knows what it writes here"));

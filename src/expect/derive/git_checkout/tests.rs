@@ -85,6 +85,24 @@ fn another_commit_than_the_declared_one_vouches_for_nothing() {
 }
 
 #[test]
+fn getting_another_commit_is_told_with_what_it_loses_and_never_of_another_repository() {
+    let other = || Checkout { head: Some("2222".into()), unpushed: 2, ..checkout() };
+    let hazards = |input: &Input| {
+        let manifest = refined(input, Some(other()));
+        let [noted] = manifest.noted.as_slice() else { panic!("{:?}", manifest.noted) };
+        assert_eq!(noted.value.as_deref(), Some("2222"));
+        manifest.mend(noted.mend).hazards.iter().map(|hazard| hazard.text.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let both =
+        "2 commits exist only in /w/c and are lost with it; files and changes in /w/c that git does not know are lost";
+    assert_eq!(hazards(&input()), both);
+    // batou refuses where there are such changes.
+    assert_eq!(hazards(&Input { clobber: false, ..input() }), "2 commits exist only in /w/c and are lost with it");
+    let elsewhere = Checkout { remote: Some("https://example.org/other".into()), ..other() };
+    assert!(refined(&input(), Some(elsewhere)).noted.is_empty(), "batou empties the directory for a new clone");
+}
+
+#[test]
 fn without_a_repository_only_its_absence_is_known() {
     let manifest = refined(&input(), None);
     assert!(find(&manifest, "/w/c/.git").is_some());

@@ -4,7 +4,7 @@
 //! (`pip/_internal/req/req_file.py`: `join_lines`, `COMMENT_RE`, `break_args_options`). Deliberately not here: other files
 //! that one includes, addresses and ranges, which pin no version.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One distribution that is pinned to one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,12 @@ const ALGORITHMS: &[(&str, usize)] = &[("sha256", 64), ("sha384", 96), ("sha512"
 /// Everything that is pinned, in file order.
 pub fn pins(text: &str) -> Vec<Pin> {
     logical_lines(text).into_iter().filter_map(|(line, text)| pin(line, &text)).collect()
+}
+
+/// What is pinned without a condition: name to version.
+pub fn unconditional(text: &str) -> BTreeMap<String, String> {
+    let pins = pins(text).into_iter();
+    pins.filter(|pin| pin.marker.is_none()).map(|pin| (pin.name, pin.version)).collect()
 }
 
 /// Lines with those that go on after a backslash, and without comments. A comment ends what went on before it.
@@ -157,5 +163,15 @@ mod tests {
                 prop_assert!(!words.starts_with('-') && !words.contains(char::is_whitespace));
             }
         }
+    }
+
+    #[test]
+    fn what_holds_under_a_condition_is_not_certain() {
+        let pinned = |line| unconditional(line).pop_first().map(|(name, version)| format!("{name} {version}"));
+        assert_eq!(pinned("requests[socks]==2.31.0 --hash=sha256:abc \\"), Some("requests 2.31.0".into()));
+        assert_eq!(pinned("six==1.16.0  # via x"), Some("six 1.16.0".into()));
+        assert_eq!(pinned("colorama==0.4 ; sys_platform == 'win32'"), None);
+        assert_eq!(pinned("    --hash=sha256:abc"), None);
+        assert_eq!(pinned("-e ./local"), None);
     }
 }

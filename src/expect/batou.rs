@@ -5,6 +5,7 @@
 //! component makes is told by [`super::components`], one file per kind. An ignored host or root makes nothing.
 
 use super::{
+    batou_itself,
     claims::Claims,
     components::{self, directory_of_root},
     context::Context,
@@ -41,6 +42,12 @@ pub struct Project {
     pub sources: BTreeMap<String, Eval<Vec<Member>>>,
     /// What the configuration files (`*.cfg`) among them hold: a buildout may extend them.
     pub configurations: BTreeMap<Digest, Blob>,
+    /// The lock of batou's own environment (`requirements.lock`), where there is one.
+    pub lock: Option<Blob>,
+    /// What batou brings of the project to each host before it deploys there; nothing where it runs from the project itself.
+    pub copied: Vec<Member>,
+    /// Hosts whose copy is what was read as the definition here: it cannot vouch for itself.
+    pub here: BTreeSet<HostName>,
     /// What is wrong with the definition.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -100,13 +107,14 @@ pub fn manifest(model: &BatouModel, project: &Project) -> Manifest {
         deploy(model, project, root, &mut manifest);
     }
     manifest.edges.extend(requirements(model));
+    batou_itself::add(model, project, &mut manifest);
     look_outside(&mut manifest);
     manifest.sort();
     manifest
 }
 
 /// The roots that a deployment deploys, on hosts that it does not ignore.
-fn deployed(model: &BatouModel) -> impl Iterator<Item = &Root> {
+pub(super) fn deployed(model: &BatouModel) -> impl Iterator<Item = &Root> {
     let ignored = |name: &str| model.host(name).is_some_and(|host| host.ignore);
     model.roots.iter().filter(move |root| !root.ignore && !ignored(&root.host))
 }

@@ -1,11 +1,12 @@
-//! A Python environment that a component makes, handed to the rule that verifies it by its distributions' RECORDs.
+//! A Python environment, handed to the rule that verifies it by its distributions' RECORDs.
 
 use super::context::Context;
 use super::derive::python_environment::{CAPTURE, NAME};
 use crate::model::artifact::Mend;
-use crate::model::manifest::Depth;
+use crate::model::manifest::{Depth, Derivation};
 use crate::model::path::TargetPath;
-use serde_json::json;
+use crate::model::unit::{HostName, UnitId};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What is known about an environment besides its place.
@@ -18,7 +19,7 @@ pub(crate) struct Environment {
     pub(crate) absent: Mend,
 }
 
-/// Hands an environment to the rule, in its input's words.
+/// Hands the environment of a component to the rule.
 pub(crate) fn derive(
     context: &mut Context<'_>,
     directory: &TargetPath,
@@ -26,19 +27,30 @@ pub(crate) fn derive(
     environment: &Environment,
 ) {
     context.look(directory.clone(), Depth::Whole, CAPTURE);
+    let mut input = input(directory, environment);
+    // `3` names an interpreter, but not the directory of its modules.
+    if let Some(version) = python.filter(|version| version.contains('.')) {
+        input["python"] = version.into();
+    }
+    context.derive(NAME, input);
+}
+
+/// What the rule is asked about an environment that was found in what a scan looked at.
+pub(crate) fn found(host: &HostName, unit: &UnitId, directory: &TargetPath, environment: &Environment) -> Derivation {
+    let input = input(directory, environment);
+    Derivation { host: host.clone(), unit: unit.clone(), rule: NAME.into(), input }
+}
+
+/// An environment in the words of the rule's input.
+fn input(directory: &TargetPath, environment: &Environment) -> Value {
     let wanted = |(name, version): (&String, &String)| (name.clone(), json!({ "version": version }));
     let distributions: serde_json::Map<_, _> = environment.distributions.iter().map(wanted).collect();
-    let mut input = json!({
+    json!({
         "directory": directory,
         "distributions": distributions,
         "skeleton": environment.content,
         "content": environment.content,
         "absent": environment.absent,
         "remove_first": false,
-    });
-    // `3` names an interpreter, but not the directory of its modules.
-    if let Some(version) = python.filter(|version| version.contains('.')) {
-        input["python"] = version.into();
-    }
-    context.derive(NAME, input);
+    })
 }

@@ -9,6 +9,7 @@
 //! Deliberately not here: looking at anything. Source files of the checkout are read by `definition`.
 
 pub mod batou;
+mod batou_itself;
 pub mod buildout;
 pub mod claims;
 pub mod components;

@@ -29,12 +29,12 @@ pub mod stranger;
 mod unclaimed;
 
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Finding, Findings};
+use crate::model::finding::{Damage, Finding, Findings};
 use crate::model::manifest::{Host, Manifest};
 use crate::model::observation::Scan;
 use crate::model::package::Packages;
 use crate::model::restore::RestorePoints;
-use crate::model::unit::UnitId;
+use crate::model::unit::{UnitId, UnitKind};
 use crate::model::unverified::Unverified;
 
 pub use revision::{MadeFile, MadeThing, Revision};
@@ -88,7 +88,8 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
         rest.note(&place);
         if let Some(claim) = place.claim {
             let sighting = place.sighting.unwrap_or_else(|| scan.sighting(&place.path));
-            record(compare::compare(case, scan, (&claim, &sighting), &known), findings);
+            let judged = compare::compare(case, scan, (&claim, &sighting), &known);
+            record(but_for_transfers(case.manifest, judged), findings);
         }
     }
     if let Some(packages) = &scan.packages {
@@ -108,6 +109,19 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     let kept = unclaimed::irreplaceable(case, scan, claims, (rest, &findings.findings));
     if !kept.is_empty() {
         findings.irreplaceable.insert(scan.host.clone(), kept);
+    }
+}
+
+/// That the copy of the definition on a host is of an earlier revision is no change that a deployment makes: it brings the copy
+/// before it does anything else, and what follows of it is told by itself.
+fn but_for_transfers(manifest: &Manifest, judged: Judged) -> Judged {
+    let is_transfer = |finding: &Finding| {
+        let is_copy = manifest.unit(&finding.unit).is_some_and(|unit| unit.kind == UnitKind::DefinitionCopy);
+        is_copy && matches!(finding.damage, Damage::NotDeployed { .. })
+    };
+    match judged {
+        Judged::Wrong(found) if found.iter().all(is_transfer) => Judged::Ignored,
+        judged => judged,
     }
 }
 

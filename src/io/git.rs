@@ -358,6 +358,32 @@ pub fn ignored<'a>(directory: &Path, places: impl IntoIterator<Item = &'a String
     find().unwrap_or_default()
 }
 
+/// What git knows of the files of a directory of a checkout, relative to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tracked {
+    /// All that it tracks.
+    pub all: BTreeSet<Vec<u8>>,
+    /// Those of them that are not as in the current commit.
+    pub changed: BTreeSet<Vec<u8>>,
+}
+
+/// The files below a directory of a checkout that git tracks. `None` outside of any repository, and where it cannot be read.
+pub fn tracked(directory: &Path) -> Option<Tracked> {
+    let repository = repository_around(directory).ok()?;
+    let below = super::disk::bytes_of(below_checkout(&repository, directory, Path::new("")).ok()?);
+    let relative = |path: &[u8]| {
+        let rest = path.strip_prefix(below.as_slice())?;
+        let rest = if below.is_empty() { rest } else { rest.strip_prefix(b"/")? };
+        Some(rest.to_vec())
+    };
+    let mut options = git2::StatusOptions::new();
+    options.include_untracked(false).update_index(false).exclude_submodules(true);
+    let statuses = repository.statuses(Some(&mut options)).ok()?;
+    let changed = statuses.iter().filter_map(|entry| relative(entry.path_bytes())).collect();
+    let all = repository.index().ok()?.iter().filter_map(|entry| relative(&entry.path)).collect();
+    Some(Tracked { all, changed })
+}
+
 /// The latest commits of the checkout around a directory, newest first: time in nanoseconds since 1970 UTC, short id and
 /// summary. Empty outside of any repository; it ends where the history cannot be read.
 pub fn commits(directory: &Path, limit: usize) -> Vec<(i64, String)> {

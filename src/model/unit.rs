@@ -111,6 +111,8 @@ pub enum UnitKind {
     Distribution,
     /// A checkout of a repository.
     Checkout,
+    /// What a deployer brought of the definition to a host, to deploy from there.
+    DefinitionCopy,
     /// An operating system package.
     OsPackage,
     /// Declared data.

@@ -5,7 +5,7 @@ use crate::backups;
 use crate::definition::batou::{
     self,
     model::BatouModel,
-    sources::{SourceContent, SourceEntry, SourceTree},
+    sources::{SourceContent, SourceEntry, SourceTree, Transfer},
 };
 use crate::expect::{
     self,
@@ -24,6 +24,8 @@ use crate::model::origin::Origin;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
 use crate::settings::{self, Known, Settings, Tree};
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// What the settings file says, with what is doubtful about it.
@@ -210,6 +212,8 @@ fn batou_manifest(
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
     let sources = sources(project, &model, &mut diagnostics);
+    let roots = config.settings.hosts.iter().filter_map(|(host, known)| Some((host, known.root.as_ref()?)));
+    let here = here(project, &model, request.roots.iter().chain(roots));
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
     let git = git::revision(project);
     let described = expect::batou::Project {
@@ -218,6 +222,7 @@ fn batou_manifest(
         digest: digest_of(Algorithm::Sha256, inputs.as_bytes()).to_string(),
         revision: git.as_ref().map(|(commit, _)| commit.clone()),
         dirty: git.is_some_and(|(_, dirty)| dirty),
+        here,
         diagnostics,
         ..sources
     };
@@ -226,13 +231,58 @@ fn batou_manifest(
 
 /// What the directories of a project hold that are copied to the target.
 pub(super) fn sources(project: &Path, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> expect::batou::Project {
-    let mut found = expect::batou::Project::default();
+    let lock = files::read(&project.join("requirements.lock")).ok().map(Blob);
+    let mut found = expect::batou::Project { lock, copied: copied(project, model), ..Default::default() };
     for name in expect::batou::wanted_sources(model) {
         let tree = batou::sources::tree(&project.join(&name), &name);
         found.configurations.extend(tree.entries.iter().filter_map(configuration));
         found.sources.insert(name.clone(), source(tree, &name, model, diagnostics));
     }
     found
+}
+
+/// What batou brings of a project to each host, as far as it is known: what git tracks, or all that lies in an export of a
+/// revision. Of what git brings only what is committed.
+fn copied(project: &Path, model: &BatouModel) -> Vec<Member> {
+    let transfer = Transfer::of(&model.settings);
+    if matches!(transfer, Transfer::None | Transfer::Mercurial) {
+        return Vec::new();
+    }
+    let tracked = git::tracked(project);
+    let is_known = |path: &[u8]| match &tracked {
+        Some(tracked) => {
+            let next = tracked.all.range::<[u8], _>((Bound::Included(path), Bound::Unbounded)).next();
+            let is_it = next.is_some_and(|next| next == path);
+            let is_above = || {
+                let below = [path, b"/"].concat();
+                let next = tracked.all.range::<[u8], _>((Bound::Included(&*below), Bound::Unbounded)).next();
+                next.is_some_and(|next| next.starts_with(&below))
+            };
+            if is_it { transfer == Transfer::Rsync || !tracked.changed.contains(path) } else { is_above() }
+        }
+        None => !is_byte_code(path),
+    };
+    let is_our_own = |path: &[u8]| path == settings::FILE.as_bytes();
+    let arrives =
+        |path: &[u8]| batou::sources::is_transferred(path, &model.settings) && !is_our_own(path) && is_known(path);
+    let tree = batou::sources::digests(project, &arrives);
+    // Of what cannot be read, nothing is known.
+    tree.entries.into_iter().map(|(path, entry)| member(path, entry)).collect()
+}
+
+fn is_byte_code(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/').any(|part| part == b"__pycache__") || path.ends_with(b".pyc")
+}
+
+/// The hosts whose copy of the project is the project that is read here.
+fn here<'a>(
+    project: &Path,
+    model: &BatouModel,
+    roots: impl Iterator<Item = (&'a HostName, &'a PathBuf)>,
+) -> BTreeSet<HostName> {
+    let base = model.target.base.trim_start_matches('/');
+    let is_here = |root: &Path| files::canonical(&root.join(base)).is_ok_and(|copy| copy == project);
+    roots.filter(|(_, root)| is_here(root)).map(|(host, _)| host.clone()).collect()
 }
 
 fn launcher(project: &Path) -> expect::batou::Launcher {

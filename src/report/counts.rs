@@ -145,6 +145,10 @@ pub fn next(view: &View) -> Option<String> {
         (_, Verdict::Incomplete) if view.diagnostics.iter().any(|one| one.severity == Severity::Error) => {
             Some(format!("mend the definition, then rectify check {environment}"))
         }
+        (_, Verdict::Incomplete) if view.hosts.iter().any(|host| !host.reachable) => Some(format!(
+            "have the hosts seen (--root HOST=DIR here, or rectify scan there and --scan FILE here), \
+             then rectify check {environment}"
+        )),
         (_, Verdict::Incomplete) => {
             Some(format!("make the unseen parts readable, then rectify check {environment}; -v names them"))
         }

@@ -245,7 +245,7 @@ class Run:
     def lost_its_record(self, path, lost, unverified, findings):
         """Whether the RECORD that vouches for the file is damaged itself: then rectify has to say that it cannot tell."""
         record = self.prepared.record_of.get(path)
-        return record is not None and record in lost and (path in unverified or path not in findings)
+        return record is not None and record in lost and (path in unverified or self.finding_of(path, findings) is None)
 
     def score(self, path, row, finding, done):
         right = right_classes(row, done)

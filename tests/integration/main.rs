@@ -9,6 +9,7 @@ mod buildout_parity;
 mod cli;
 mod earlier_states;
 mod golden;
+mod hosts;
 mod incidents;
 mod installed_parts;
 mod intrinsic;

@@ -30,6 +30,33 @@ const KEEP_TOTAL: u64 = 64 << 20;
 /// (batou/repository.py, `RSyncRepository`).
 const NOT_TRANSFERRED: &[&str] = &[".appenv", ".batou", ".batou-lock", ".git", ".hg", ".kitchen", ".vagrant", "work"];
 
+/// How batou brings the project to a host before it deploys there (batou/repository.py, `Repository.from_environment`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// Not at all: it runs from the project itself.
+    None,
+    /// As it lies there, but for [`NOT_TRANSFERRED`].
+    Rsync,
+    /// What is committed, by git.
+    Git,
+    /// By Mercurial.
+    Mercurial,
+}
+
+impl Transfer {
+    /// What an environment declares.
+    pub fn of(settings: &Settings) -> Self {
+        if settings.connect_method.as_deref() == Some("local") {
+            return Self::None;
+        }
+        match settings.update_method.as_deref() {
+            Some(method) if method.starts_with("git") => Self::Git,
+            Some(method) if method.starts_with("hg") => Self::Mercurial,
+            Some(_) | None => Self::Rsync,
+        }
+    }
+}
+
 /// Content of a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceContent {
@@ -89,6 +116,15 @@ pub fn file(path: &Path, name: &str) -> Result<SourceContent, Box<Diagnostic>> {
 
 /// Reads everything below a source directory. `name` is its name for people.
 pub fn tree(directory: &Path, name: &str) -> SourceTree {
+    tree_where(directory, name, KEEP_TOTAL, &|_| true)
+}
+
+/// The digests of what is wanted below a directory: asked by path relative to it, and of a directory before anything in it.
+pub fn digests(directory: &Path, wanted: &dyn Fn(&[u8]) -> bool) -> SourceTree {
+    tree_where(directory, ".", 0, wanted)
+}
+
+fn tree_where(directory: &Path, name: &str, mut budget: u64, wanted: &dyn Fn(&[u8]) -> bool) -> SourceTree {
     let mut tree = SourceTree::default();
     let (real, disk) = match (files::canonical(directory), LiveRoot::open("/")) {
         (Ok(real), Ok(disk)) => (real, disk),
@@ -96,7 +132,6 @@ pub fn tree(directory: &Path, name: &str) -> SourceTree {
         (_, Err(failure)) => return tree.refusing(name, &failure.text),
     };
     let top = TargetPath::new(real.as_os_str().as_bytes());
-    let mut budget = KEEP_TOTAL;
     let mut open = vec![top.clone()];
     while let Some(directory) = open.pop() {
         let names = match disk.list(&directory) {
@@ -108,12 +143,16 @@ pub fn tree(directory: &Path, name: &str) -> SourceTree {
         };
         for entry in names {
             let path = directory.join(&entry);
+            let relative = path.relative_to(&top).unwrap_or_default().to_vec();
+            if !wanted(&relative) {
+                continue;
+            }
             match entry_at(&disk, &path, &mut budget) {
                 Ok(Some(entry)) => {
                     if entry == SourceEntry::Directory {
                         open.push(path.clone());
                     }
-                    tree.entries.insert(path.relative_to(&top).unwrap_or(b"").to_vec(), entry);
+                    tree.entries.insert(relative, entry);
                 }
                 Ok(None) => {}
                 Err(failure) => tree = tree.refusing(&label(name, &top, &path), &failure.text),
@@ -125,10 +164,7 @@ pub fn tree(directory: &Path, name: &str) -> SourceTree {
 
 /// Whether a path below the project arrives on the target at all.
 pub fn is_transferred(relative: &[u8], settings: &Settings) -> bool {
-    let local = settings.connect_method.as_deref() == Some("local");
-    let rsync = settings.update_method.as_deref().is_none_or(|method| method.starts_with("rsync"));
-    local
-        || !rsync
+    Transfer::of(settings) != Transfer::Rsync
         || !relative.split(|&byte| byte == b'/').any(|part| NOT_TRANSFERRED.iter().any(|name| name.as_bytes() == part))
 }
 

@@ -76,25 +76,5 @@ fn locked(node: &Node) -> BTreeMap<String, String> {
     let Some(Eval::Known(Rendered::Bytes(bytes))) = node.rendered("lock").map(|lock| lock.eval()) else {
         return BTreeMap::new();
     };
-    unconditional(bytes.text().unwrap_or_default())
-}
-
-fn unconditional(lock: &str) -> BTreeMap<String, String> {
-    let pins = requirements::pins(lock).into_iter();
-    pins.filter(|pin| pin.marker.is_none()).map(|pin| (pin.name, pin.version)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_unconditional_pins_of_a_lock_file_are_expected() {
-        let pinned = |line| unconditional(line).pop_first().map(|(name, version)| format!("{name} {version}"));
-        assert_eq!(pinned("requests[socks]==2.31.0 --hash=sha256:abc \\"), Some("requests 2.31.0".into()));
-        assert_eq!(pinned("six==1.16.0  # via x"), Some("six 1.16.0".into()));
-        assert_eq!(pinned("colorama==0.4 ; sys_platform == 'win32'"), None);
-        assert_eq!(pinned("    --hash=sha256:abc"), None);
-        assert_eq!(pinned("-e ./local"), None);
-    }
+    requirements::unconditional(bytes.text().unwrap_or_default())
 }

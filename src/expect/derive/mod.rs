@@ -2,6 +2,7 @@
 //!
 //! One file per rule, one line each in [`RULES`].
 
+pub mod app_environment;
 pub mod archive;
 pub mod buildout;
 pub mod git_checkout;
@@ -14,7 +15,7 @@ use crate::model::manifest::{Derivation, Manifest, Noted};
 use crate::model::observation::Scan;
 use crate::model::unit::{DeployerId, UnitId};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// One rule: turns a derivation and a scan's evidence into artifacts.
 pub trait Rule: Sync {
@@ -22,7 +23,8 @@ pub trait Rule: Sync {
     fn name(&self) -> &'static str;
 
     /// Adds what follows from the evidence. What the evidence does not tell becomes unknown content, an opaque unit
-    /// or an entry of [`Manifest::broken`]; never nothing.
+    /// or an entry of [`Manifest::broken`]; never nothing. Where another rule knows more of what was found, it may be asked
+    /// by a derivation.
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest);
 
     /// Whether this derivation, of another revision, has something as the target says it is ([`Manifest::noted`]).
@@ -33,6 +35,7 @@ pub trait Rule: Sync {
 
 /// Every rule, sorted by name.
 pub static RULES: &[&dyn Rule] = &[
+    &app_environment::AppEnvironment,
     &archive::ArchiveRule,
     &buildout::BuildoutRule,
     &git_checkout::GitCheckoutRule,
@@ -43,14 +46,17 @@ pub static RULES: &[&dyn Rule] = &[
 
 /// Carries out every derivation for whose host there is a scan.
 pub fn refine(manifest: &mut Manifest, scans: &[Scan]) {
-    for derivation in std::mem::take(&mut manifest.derivations) {
+    let mut open = VecDeque::from(std::mem::take(&mut manifest.derivations));
+    while let Some(derivation) = open.pop_front() {
         let rule = RULES.iter().find(|rule| rule.name() == derivation.rule);
         let scan = scans.iter().find(|scan| scan.host == derivation.host);
         match (rule, scan) {
             (Some(rule), Some(scan)) => rule.derive(&derivation, scan, manifest),
             (None, _) => give_up(manifest, &derivation, "this version of rectify does not know how to check it"),
-            (Some(_), None) => give_up(manifest, &derivation, "its host was not scanned"),
+            // That its host was not seen is told of the host, once.
+            (Some(_), None) => {}
         }
+        open.extend(manifest.derivations.drain(..));
     }
     super::packages::refine(manifest, scans);
     manifest.sort();

@@ -1,0 +1,87 @@
+//! What batou needs on a host before it deploys anything there: its own environment, and its copy of the definition.
+//!
+//! Both outlast a deployment when they are damaged. `appenv` looks at its marker only, and the copy is told by size and time
+//! (execnet's rsync, and git by its index), so that a damaged template is deployed as if it were right.
+
+use super::batou::{Project, deployed, deployer_id};
+use super::derive::app_environment::{self, Lock};
+use super::distribution;
+use crate::definition::{batou::model::BatouModel, requirements};
+use crate::model::artifact::{Authority, Content, Expected, Force, Mend, Vigilance};
+use crate::model::content::Algorithm;
+use crate::model::eval::{Eval, Why, WhyKind};
+use crate::model::hasher::digest_of;
+use crate::model::manifest::{Depth, Derivation, Look, Manifest};
+use crate::model::observation::{Kind, Member};
+use crate::model::path::TargetPath;
+use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
+use std::collections::BTreeSet;
+
+/// Adds both for every host that something is deployed to.
+pub(super) fn add(model: &BatouModel, project: &Project, manifest: &mut Manifest) {
+    if model.target.base.is_empty() {
+        return;
+    }
+    let base = TargetPath::new(&model.target.base);
+    let hosts: BTreeSet<HostName> = deployed(model).map(|root| root.host.as_str().into()).collect();
+    for host in &hosts {
+        environment(host, &base, project, manifest);
+        if !project.copied.is_empty() && !project.here.contains(host) {
+            copy(host, &base, &project.copied, manifest);
+        }
+    }
+}
+
+/// The environment that `./batou` runs from.
+fn environment(host: &HostName, base: &TargetPath, project: &Project, manifest: &mut Manifest) {
+    let directory = base.join(".appenv");
+    let id = UnitId::from(format!("{host}!batou"));
+    manifest.units.push(unit(host, &id, UnitKind::PythonEnvironment, ("batou's own environment", &directory)));
+    let capture = app_environment::CAPTURE.iter().map(|&glob| glob.to_owned()).collect();
+    manifest.look.push(Look { capture, ..Look::new(host, directory.clone(), Depth::Whole) });
+    let lock = project.lock.as_ref().map(|lock| Lock {
+        digest: digest_of(Algorithm::Sha256, &lock.0),
+        distributions: requirements::unconditional(lock.text().unwrap_or_default()),
+    });
+    let input = app_environment::Input { directory, lock };
+    let input = serde_json::to_value(input).expect("paths and texts serialise");
+    manifest.derivations.push(Derivation { host: host.clone(), unit: id, rule: app_environment::NAME.into(), input });
+}
+
+/// The files that batou brought there. What else lies between them is nobody's business: batou deletes nothing there.
+fn copy(host: &HostName, base: &TargetPath, copied: &[Member], manifest: &mut Manifest) {
+    let id = UnitId::from(format!("{host}!definition"));
+    manifest.units.push(unit(host, &id, UnitKind::DefinitionCopy, ("the copy of the definition", base)));
+    let mend =
+        manifest.add_mend(Mend { force: vec![Force::RemoveSelf], ..Mend::new(Vigilance::Absence, Vigilance::Nothing) });
+    for member in copied {
+        let expected = match (member.kind, &member.digest, &member.target) {
+            (Kind::File, Some(digest), _) => {
+                Expected::File(Content::Digest { digest: digest.clone(), size: member.size })
+            }
+            (Kind::File, None, _) => {
+                let why = Why::new(WhyKind::BrokenDefinition, "it cannot be read in the definition");
+                Expected::File(Content::Unknown(why))
+            }
+            (Kind::Link, _, Some(target)) => Expected::Link { target: Eval::Known(target.clone()) },
+            _ => continue,
+        };
+        let path = base.join(&member.path.0);
+        manifest.artifacts.push(distribution::thing(host, &id, path, expected, Authority::Definition, mend));
+    }
+}
+
+fn unit(host: &HostName, id: &UnitId, kind: UnitKind, (name, directory): (&str, &TargetPath)) -> Unit {
+    Unit {
+        id: id.clone(),
+        host: host.clone(),
+        kind,
+        name: name.to_owned(),
+        origin: None,
+        // What else lies beside the files of the copy is not its own.
+        directory: (kind == UnitKind::PythonEnvironment).then(|| directory.clone()),
+        parent: None,
+        deployer: Some(deployer_id()),
+        opaque: None,
+    }
+}

@@ -1,0 +1,217 @@
+//! What batou needs on a host to deploy there: its own environment, and its copy of the definition. With the real batou, over
+//! a stand-in for ssh that runs on this machine what would run on the host.
+
+use crate::program::{Call, program, run, skip};
+use crate::revisions::{commit, git, put};
+use crate::tools::{damage, read, tool};
+use std::path::{Path, PathBuf};
+
+const SSH: &str = "#!/bin/sh\nfor command in \"$@\"; do :; done\nexec sh -c \"$command\"\n";
+
+/// As the real one, but for the choice of the Python, and what is told (`appenv.py`, `AppEnv.prepare`).
+const APPENV: &str = r#"#!/bin/sh
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+environment=$here/.appenv/$(cat "$here/requirements.lock" "$0" | sha256sum | cut -c1-8)
+if [ ! -e "$environment/appenv.ready" ]; then
+    rm -rf "$environment"
+    python3 -m venv "$environment" >&2
+    cp "$here/requirements.lock" "$environment/"
+    "$environment/bin/python" -m pip install -q --no-deps -r "$environment/requirements.lock" >&2
+    ln -sfn "$(basename "$environment")" "$here/.appenv/current"
+    echo "Ready or not, here I come, you can't hide" > "$environment/appenv.ready"
+fi
+program=$1
+shift
+exec "$environment/bin/$program" "$@"
+"#;
+
+const COMPONENT: &str = r#"from batou.component import Component
+from batou.lib.file import File
+
+
+class Web(Component):
+    def configure(self):
+        self += File("site.conf")
+"#;
+
+/// A host that was deployed to, and the project on the machine that deploys.
+struct Deployed {
+    place: tempfile::TempDir,
+}
+
+impl Deployed {
+    /// By the real batou; `None` where there is none.
+    fn new(update_method: &str) -> Option<Self> {
+        let Some(python) = std::env::var_os("RECTIFY_BATOU_PYTHON") else {
+            assert!(std::env::var_os("CI").is_none(), "RECTIFY_BATOU_PYTHON is not set: `.ci/prepare` makes it");
+            skip("RECTIFY_BATOU_PYTHON is not set");
+            return None;
+        };
+        let deployed = Self { place: tempfile::tempdir().expect("a temporary directory") };
+        let control = deployed.control();
+        put(&deployed.place.path().join("bin/ssh"), SSH);
+        put(&control.join("appenv"), APPENV);
+        let lock = tool(Path::new("/"), &[&python.to_string_lossy(), "-m", "pip", "freeze", "--exclude-editable"]);
+        put(&control.join("requirements.lock"), &lock);
+        put(&control.join(".batou.json"), "{\"migration\": {\"version\": 2400}}");
+        put(&control.join(".gitignore"), ".appenv\n__pycache__\n.batou-lock\n/rectify.toml\n");
+        put(&control.join("components/web/component.py"), COMPONENT);
+        put(&control.join("components/web/site.conf"), "workers = 2\nlisten on {{host.name}}, as all of our hosts\n");
+        let environment = format!(
+            "[environment]\nconnect_method = ssh\nupdate_method = {update_method}\ntarget_directory = {}\n\
+             branch = main\n[hosts]\nweb01 = web\n",
+            deployed.target().display()
+        );
+        put(&control.join("environments/prod/environment.cfg"), &environment);
+        put(&control.join("rectify.toml"), "packages = false\n");
+        let home = deployed.place.path().display();
+        let launcher = format!(
+            "#!/bin/sh\nAPPENV_BASEDIR={home}/control PATH={home}/bin:$PATH exec {} -c 'import batou.main, sys; sys.exit(batou.main.main())' \"$@\"\n",
+            python.to_string_lossy()
+        );
+        put(&control.join("batou"), &launcher);
+        for script in ["bin/ssh", "control/appenv", "control/batou"] {
+            tool(deployed.place.path(), &["chmod", "+x", script]);
+        }
+        git(&control, &["init", "-q", "-b", "main"]);
+        commit(&control, "the first");
+        deployed.deploy();
+        Some(deployed)
+    }
+
+    fn control(&self) -> PathBuf {
+        self.place.path().join("control")
+    }
+
+    fn target(&self) -> PathBuf {
+        self.place.path().join("target")
+    }
+
+    fn deploy(&self) {
+        let call = run(&self.control(), &self.control().join("batou"), &["deploy", "prod"]);
+        assert_eq!(call.code, 0, "{}\n{}", call.stdout, call.stderr);
+    }
+
+    fn rectify(&self, arguments: &[&str]) -> Call {
+        rectify_in(&self.control(), arguments)
+    }
+
+    /// The exit code, and of each finding the unit, the damage and the path below the target.
+    fn check(&self) -> (i32, Vec<[String; 3]>) {
+        let call = self.rectify(&["check", "prod", "--json"]);
+        let view: serde_json::Value = serde_json::from_str(&call.stdout).unwrap_or_else(|_| panic!("{}", call.stderr));
+        let target = format!("{}/", self.target().display());
+        let told = |finding: &serde_json::Value| {
+            let word = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+            [word("unit"), word("damage"), word("path").replacen(&target, "", 1)]
+        };
+        (call.code, view["findings"].as_array().into_iter().flatten().map(told).collect())
+    }
+
+    /// Runs the commands of the plan as they stand, but for those that check.
+    fn follow_plan(&self) {
+        let plan = self.place.path().join("plan.json");
+        let call = self.rectify(&["plan", "prod", "-o", &plan.to_string_lossy()]);
+        assert_eq!(call.code, 0, "{}", call.stderr);
+        let plan: serde_json::Value = serde_json::from_slice(&read(&plan)).expect("it is JSON");
+        for step in plan["steps"].as_array().into_iter().flatten().filter(|step| step["action"] != "verify") {
+            for command in step["commands"].as_array().into_iter().flatten() {
+                let argv: Vec<&str> =
+                    command["argv"].as_array().into_iter().flatten().filter_map(|word| word.as_str()).collect();
+                let directory = command["directory"].as_str().map_or_else(|| self.control(), PathBuf::from);
+                tool(&directory, &argv);
+            }
+        }
+    }
+
+    /// Overwrites a part of a file and leaves its size and its time, as a block that was not written does.
+    fn damage(&self, path: &str, at: usize, bytes: &[u8]) {
+        let path = self.target().join(path);
+        let stamp = self.place.path().join("stamp");
+        tool(self.place.path(), &["touch", "-r", &path.to_string_lossy(), &stamp.to_string_lossy()]);
+        damage(&path, at, bytes);
+        tool(self.place.path(), &["touch", "-r", &stamp.to_string_lossy(), &path.to_string_lossy()]);
+    }
+
+    /// The file of batou that its environment on the host has it in.
+    fn batou(&self) -> String {
+        let found = tool(&self.target(), &["find", "-L", ".appenv/current/lib", "-path", "*/batou/template.py"]);
+        let path = Path::new(found.trim()).strip_prefix(".appenv/current").expect("it lies in there").to_owned();
+        let environment = tool(&self.target(), &["readlink", ".appenv/current"]);
+        format!(".appenv/{}/{}", environment.trim(), path.display())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "only the environment tells where the real batou is")]
+fn rectify_in(directory: &Path, arguments: &[&str]) -> Call {
+    let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
+    let common = ["--root", "web01=/", "--no-progress", "--python", &python];
+    run(directory, program(), &[arguments, &common].concat())
+}
+
+fn found(unit: &str, damage: &str, path: &str) -> [String; 3] {
+    [unit, damage, path].map(str::to_owned)
+}
+
+#[test]
+fn a_damaged_copy_of_the_definition_and_a_damaged_batou_are_found_before_they_deploy_anything() {
+    let Some(deployed) = Deployed::new("rsync") else { return };
+    assert_eq!(deployed.check(), (0, Vec::new()));
+    let batou = deployed.batou();
+    deployed.damage("components/web/site.conf", 10, b"9");
+    deployed.damage(&batou, 100, b"#");
+    let copy = found("web01!definition", "changed", "components/web/site.conf");
+    let of_batou = found("web01!batou!batou", "changed", &batou);
+    assert_eq!(deployed.check(), (3, vec![of_batou.clone(), copy.clone()]));
+    // batou keeps both, and deploys from them.
+    deployed.deploy();
+    let deployed_file = found("web01/web", "edited", "work/web/site.conf");
+    assert_eq!(deployed.check(), (3, vec![of_batou, copy, deployed_file]));
+    deployed.follow_plan();
+    assert_eq!(deployed.check(), (0, Vec::new()));
+}
+
+#[test]
+fn git_takes_a_damaged_copy_for_the_commit_too() {
+    let Some(deployed) = Deployed::new("git-bundle") else { return };
+    assert_eq!(deployed.check(), (0, Vec::new()));
+    // A lost write does not change the inode either, whose time nobody can set.
+    git(&deployed.target(), &["config", "core.trustctime", "false"]);
+    // What is as young as the index is read again.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    git(&deployed.target(), &["update-index", "--refresh", "--force-write-index"]);
+    deployed.damage("components/web/site.conf", 10, b"9");
+    deployed.deploy();
+    let copy = found("web01!definition", "changed", "components/web/site.conf");
+    let made = found("web01/web", "edited", "work/web/site.conf");
+    assert_eq!(deployed.check(), (3, vec![copy, made]));
+    deployed.follow_plan();
+    assert_eq!(deployed.check(), (0, Vec::new()));
+}
+
+#[test]
+fn a_copy_of_an_earlier_revision_is_brought_anew_by_every_deployment() {
+    let Some(deployed) = Deployed::new("rsync") else { return };
+    let site = deployed.control().join("components/web/site.conf");
+    put(&site, "workers = 4\nlisten on {{host.name}}, as all of our hosts\n");
+    let changed = vec![found("web01/web", "not_deployed", "work/web/site.conf")];
+    assert_eq!(deployed.check(), (2, changed.clone()), "only what the change makes");
+    commit(&deployed.control(), "more workers");
+    assert_eq!(deployed.check(), (2, changed));
+    deployed.deploy();
+    assert_eq!(deployed.check(), (0, Vec::new()));
+    // As it was before: the write of that deployment was lost.
+    deployed.damage("components/web/site.conf", 10, b"2");
+    assert_eq!(deployed.check().1[0], found("web01!definition", "stale", "components/web/site.conf"));
+}
+
+#[test]
+fn a_copy_does_not_vouch_for_itself() {
+    let Some(deployed) = Deployed::new("rsync") else { return };
+    let of_copy = |call: &Call| call.stdout.contains("web01!definition");
+    assert!(of_copy(&deployed.rectify(&["manifest", "prod"])));
+    let there = rectify_in(&deployed.target(), &["manifest", "prod"]);
+    assert_eq!(there.code, 0, "{}", there.stderr);
+    assert!(!of_copy(&there), "{}", there.stdout);
+}

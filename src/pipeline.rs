@@ -269,6 +269,7 @@ fn checkout(request: &Request) -> Result<buildout::Checkout, Error> {
 
 fn manifest_with(request: &Request, config: &Config, monitor: &dyn Monitor) -> Result<Manifest, Error> {
     let mut manifest = definition::manifest(request, config, monitor)?;
+    definition::know_hosts(&manifest, request.roots.keys())?;
     if !request.hosts.is_empty() {
         definition::only_hosts(&mut manifest, &request.hosts)?;
     }
@@ -317,6 +318,14 @@ fn scan_with(
             Where::File(file) => scans.push(saved::read_scan(&file)?),
             Where::Nowhere => {}
         }
+    }
+    // With only some hosts asked for, scans of others are none of our business.
+    if request.hosts.is_empty() {
+        definition::know_hosts(manifest, saved.iter().map(|scan| &scan.host))?;
+    }
+    if let Some(second) = saved.iter().find(|scan| scans.iter().any(|used| used.host == scan.host)) {
+        let what = format!("there are two scans of the host `{}`", second.host);
+        return Err(Error::new(Trouble::Failed, what).hint("name one of them with --scan"));
     }
     scans.sort_by(|a, b| a.host.cmp(&b.host));
     Ok((scans, refined))

@@ -365,13 +365,18 @@ fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
     }
 }
 
+/// That the definition has all hosts that were named.
+pub(super) fn know_hosts<'a>(manifest: &Manifest, named: impl IntoIterator<Item = &'a HostName>) -> Result<(), Error> {
+    let is_unknown = |name: &&HostName| manifest.hosts.iter().all(|host| host.name != **name);
+    let Some(unknown) = named.into_iter().find(is_unknown) else { return Ok(()) };
+    let known: Vec<&str> = manifest.hosts.iter().map(|host| &*host.name.0).collect();
+    let what = format!("there is no host `{unknown}` in {}", manifest.definition.environment);
+    Err(Error::new(Trouble::InputMissing, what).hint(format!("the hosts are: {}", known.join(", "))))
+}
+
 /// Keeps the hosts that were asked for.
 pub(super) fn only_hosts(manifest: &mut Manifest, hosts: &[HostName]) -> Result<(), Error> {
-    if let Some(unknown) = hosts.iter().find(|name| manifest.hosts.iter().all(|host| host.name != **name)) {
-        let known: Vec<&str> = manifest.hosts.iter().map(|host| &*host.name.0).collect();
-        let what = format!("there is no host `{unknown}` in {}", manifest.definition.environment);
-        return Err(Error::new(Trouble::InputMissing, what).hint(format!("the hosts are: {}", known.join(", "))));
-    }
+    know_hosts(manifest, hosts)?;
     manifest.hosts.retain(|host| hosts.contains(&host.name));
     manifest.artifacts.retain_hosts(|host| hosts.contains(host));
     manifest.units.retain(|unit| hosts.contains(&unit.host));

@@ -266,4 +266,31 @@ fn flags_that_do_not_exist_are_usage() {
         66,
         &["there is no host `nobody`", "the hosts are: localhost"],
     );
+
+    // A tree that stands for nothing must not leave the host to be looked at somewhere else.
+    assert_says(
+        &project.call(&["check", "e", "--root", "lcalhost=/mnt"]),
+        66,
+        &["error: there is no host `lcalhost` in e", "help: the hosts are: localhost"],
+    );
+}
+
+#[test]
+fn a_scan_that_is_of_no_host_or_of_one_twice_is_not_passed_over() {
+    let project = Project::native();
+    assert_says(&project.call(&["scan", "e", "-o", "one.jsonl"]), 0, &[]);
+    assert_says(
+        &project.call(&["check", "e", "--scan", "one.jsonl", "--scan", "one.jsonl"]),
+        1,
+        &["error: there are two scans of the host `localhost`", "help: name one of them with --scan"],
+    );
+    let scan = String::from_utf8(crate::tools::read(&project.path().join("one.jsonl"))).expect("it is text");
+    project.put("other.jsonl", &scan.replacen("\"host\":\"localhost\"", "\"host\":\"web09\"", 1));
+    assert_says(
+        &project.call(&["check", "e", "--scan", "other.jsonl"]),
+        66,
+        &["error: there is no host `web09` in e", "help: the hosts are: localhost"],
+    );
+    let some = project.call(&["check", "e", "--hosts", "localhost", "--scan", "other.jsonl"]);
+    assert!([0, 2, 3].contains(&some.code), "{}", some.stderr);
 }

@@ -44,6 +44,8 @@ pub struct Project {
     pub configurations: BTreeMap<Digest, Blob>,
     /// The lock of batou's own environment (`requirements.lock`), where there is one.
     pub lock: Option<Blob>,
+    /// Whether `appenv` is there, which makes that environment.
+    pub appenv: bool,
     /// What batou brings of the project to each host before it deploys there; nothing where it runs from the project itself.
     pub copied: Vec<Member>,
     /// Hosts whose copy is what was read as the definition here: it cannot vouch for itself.

@@ -6,6 +6,7 @@
 use super::batou::{Project, deployed, deployer_id};
 use super::derive::app_environment::{self, Lock};
 use super::distribution;
+use super::trees::{self, Voucher};
 use crate::definition::{batou::model::BatouModel, requirements};
 use crate::model::artifact::{Authority, Content, Expected, Force, Mend, Vigilance};
 use crate::model::content::Algorithm;
@@ -35,6 +36,12 @@ pub(super) fn add(model: &BatouModel, project: &Project, manifest: &mut Manifest
 /// The environment that `./batou` runs from.
 fn environment(host: &HostName, base: &TargetPath, project: &Project, manifest: &mut Manifest) {
     let directory = base.join(".appenv");
+    if !project.appenv {
+        // Whatever made it there, batou does not: what is damaged can only be installed anew.
+        let lock =
+            project.lock.as_ref().and_then(|lock| Some(trees::Lock::new("requirements.lock".into(), lock.text()?)));
+        return trees::add(manifest, host, &directory, &Voucher::Records(lock));
+    }
     let id = UnitId::from(format!("{host}!batou"));
     manifest.units.push(unit(host, &id, UnitKind::PythonEnvironment, ("batou's own environment", &directory)));
     let capture = app_environment::CAPTURE.iter().map(|&glob| glob.to_owned()).collect();

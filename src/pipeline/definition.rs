@@ -232,7 +232,8 @@ fn batou_manifest(
 /// What the directories of a project hold that are copied to the target.
 pub(super) fn sources(project: &Path, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> expect::batou::Project {
     let lock = files::read(&project.join("requirements.lock")).ok().map(Blob);
-    let mut found = expect::batou::Project { lock, copied: copied(project, model), ..Default::default() };
+    let appenv = files::what_is(&project.join("appenv")) == files::Is::File;
+    let mut found = expect::batou::Project { lock, appenv, copied: copied(project, model), ..Default::default() };
     for name in expect::batou::wanted_sources(model) {
         let tree = batou::sources::tree(&project.join(&name), &name);
         found.configurations.extend(tree.entries.iter().filter_map(configuration));

@@ -1,7 +1,7 @@
 //! What batou needs on a host to deploy there: its own environment, and its copy of the definition. With the real batou, over
 //! a stand-in for ssh that runs on this machine what would run on the host.
 
-use crate::program::{Call, program, run, skip};
+use crate::program::{Call, is_root, prepared, program, run, skip, test_tool};
 use crate::revisions::{commit, git, put};
 use crate::tools::{damage, read, tool};
 use std::path::{Path, PathBuf};
@@ -214,4 +214,35 @@ fn a_copy_does_not_vouch_for_itself() {
     let there = rectify_in(&deployed.target(), &["manifest", "prod"]);
     assert_eq!(there.code, 0, "{}", there.stderr);
     assert!(!of_copy(&there), "{}", there.stdout);
+}
+
+#[test]
+fn an_environment_that_no_appenv_makes_is_mended_by_its_pip() {
+    let Some(place) = prepared() else { return };
+    if !is_root() {
+        return skip("a damaged copy is an overlay, which only root can mount");
+    }
+    // The launcher of this project takes what is there.
+    let script = r#"
+        rectify() { "$RECTIFY" "$@" --config "$CONFIG" --no-progress; }
+        [ ! -e appenv ]
+        printf '\0\0\0\0\0' | dd of="$(echo .appenv/current/lib/python3.*/site-packages/batou/template.py)" seek=100 bs=1 conv=notrunc 2>/dev/null
+        code=0; rectify check large > "$SCRATCH/before" || code=$?
+        echo "$code $(grep -c '! batou 2.7.1 in ' "$SCRATCH/before")"
+        rectify plan large -o "$SCRATCH/plan.json" > /dev/null
+        python3 - "$SCRATCH/plan.json" <<'STEPS'
+import json, subprocess, sys
+for step in json.load(open(sys.argv[1]))["steps"]:
+    print(step["action"])
+    for command in step["commands"] if step["action"] != "verify" else []:
+        subprocess.run(command["argv"], cwd=command.get("directory"), check=True, stdout=subprocess.DEVNULL)
+STEPS
+        rectify check large > /dev/null"#;
+    let exports =
+        format!("export RECTIFY={} CONFIG={}\n{script}", program().display(), place.join("rectify.toml").display());
+    let tree = place.join("tree");
+    let arguments = [tree.as_os_str(), "sh".as_ref(), "-ec".as_ref(), exports.as_ref()];
+    let call = run(&place, &test_tool("overlay.sh"), &arguments);
+    let told: Vec<&str> = call.stdout.lines().filter(|line| !line.starts_with("Saved ")).collect();
+    assert_eq!((call.code, told), (0, vec!["3 1", "quarantine", "reinstall", "verify"]), "{}", call.stderr);
 }

@@ -8,8 +8,8 @@ use super::derive::app_environment::{self, Lock};
 use super::distribution;
 use super::trees::{self, Voucher};
 use crate::definition::{batou::model::BatouModel, requirements};
-use crate::model::artifact::{Authority, Content, Expected, Force, Mend, Vigilance};
-use crate::model::content::Algorithm;
+use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
+use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{Depth, Derivation, Look, Manifest};
@@ -61,7 +61,15 @@ fn copy(host: &HostName, base: &TargetPath, copied: &[Member], manifest: &mut Ma
     manifest.units.push(unit(host, &id, UnitKind::DefinitionCopy, ("the copy of the definition", base)));
     let mend =
         manifest.add_mend(Mend { force: vec![Force::RemoveSelf], ..Mend::new(Vigilance::Absence, Vigilance::Nothing) });
+    // The source of a secret file is as secret as the file.
+    let secrets: BTreeSet<Digest> = manifest
+        .artifacts
+        .of(host)
+        .filter(|artifact| artifact.secret)
+        .filter_map(|one| one.expected.digest())
+        .collect();
     for member in copied {
+        let secret = member.digest.as_ref().is_some_and(|digest| secrets.contains(digest));
         let expected = match (member.kind, &member.digest, &member.target) {
             (Kind::File, Some(digest), _) => {
                 Expected::File(Content::Digest { digest: digest.clone(), size: member.size })
@@ -74,7 +82,8 @@ fn copy(host: &HostName, base: &TargetPath, copied: &[Member], manifest: &mut Ma
             _ => continue,
         };
         let path = base.join(&member.path.0);
-        manifest.artifacts.push(distribution::thing(host, &id, path, expected, Authority::Definition, mend));
+        let artifact = distribution::thing(host, &id, path, expected, Authority::Definition, mend);
+        manifest.artifacts.push(Artifact { secret, ..artifact });
     }
 }
 

@@ -14,8 +14,10 @@
 use super::loose_objects;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::observation::{Kind, Member};
-use git2::{ObjectType, Oid, Repository, Sort};
+use git2::{AttrCheckFlags, ObjectType, Oid, Repository, Sort};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Objects of one repository, and its ignore rules if its configuration can be read.
@@ -363,8 +365,9 @@ pub fn ignored<'a>(directory: &Path, places: impl IntoIterator<Item = &'a String
 pub struct Tracked {
     /// All that it tracks.
     pub all: BTreeSet<Vec<u8>>,
-    /// Those of them that are not as in the current commit.
-    pub changed: BTreeSet<Vec<u8>>,
+    /// Those of them that another checkout of the current commit may have otherwise: they were changed, or a filter makes them
+    /// (gitattributes(5)), which need not be there.
+    pub own: BTreeSet<Vec<u8>>,
 }
 
 /// The files below a directory of a checkout that git tracks. `None` outside of any repository, and where it cannot be read.
@@ -379,9 +382,20 @@ pub fn tracked(directory: &Path) -> Option<Tracked> {
     let mut options = git2::StatusOptions::new();
     options.include_untracked(false).update_index(false).exclude_submodules(true);
     let statuses = repository.statuses(Some(&mut options)).ok()?;
-    let changed = statuses.iter().filter_map(|entry| relative(entry.path_bytes())).collect();
-    let all = repository.index().ok()?.iter().filter_map(|entry| relative(&entry.path)).collect();
-    Some(Tracked { all, changed })
+    let is_filtered = |path: &[u8]| {
+        let attribute = repository.get_attr(Path::new(OsStr::from_bytes(path)), "filter", AttrCheckFlags::default());
+        attribute.is_ok_and(|filter| filter.is_some())
+    };
+    let mut tracked = Tracked::default();
+    tracked.own.extend(statuses.iter().filter_map(|entry| relative(entry.path_bytes())));
+    for entry in repository.index().ok()?.iter() {
+        let Some(path) = relative(&entry.path) else { continue };
+        if is_filtered(&entry.path) {
+            tracked.own.insert(path.clone());
+        }
+        tracked.all.insert(path);
+    }
+    Some(tracked)
 }
 
 /// The latest commits of the checkout around a directory, newest first: time in nanoseconds since 1970 UTC, short id and

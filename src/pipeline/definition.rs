@@ -11,6 +11,7 @@ use crate::expect::{
     self,
     trees::{Lock, Voucher},
 };
+use crate::io::git::Tracked;
 use crate::io::{files, git};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
@@ -211,7 +212,9 @@ fn batou_manifest(
         ..batou::Request::new(project, &environment)
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
-    let sources = sources(project, &model, &mut diagnostics);
+    let tracked = git::tracked(project);
+    let files = tracked.as_ref().map_or(Files::Unknown, Files::Tracked);
+    let sources = sources(project, files, &model, &mut diagnostics);
     let roots = config.settings.hosts.iter().filter_map(|(host, known)| Some((host, known.root.as_ref()?)));
     let here = here(project, &model, request.roots.iter().chain(roots));
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
@@ -229,11 +232,17 @@ fn batou_manifest(
     Ok(expect::batou::manifest(&model, &described))
 }
 
-/// What the directories of a project hold that are copied to the target.
-pub(super) fn sources(project: &Path, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> expect::batou::Project {
+/// What a project holds besides the model: the directories that are copied to the target, and what batou itself needs there.
+pub(super) fn sources(
+    project: &Path,
+    files: Files<'_>,
+    model: &BatouModel,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> expect::batou::Project {
     let lock = files::read(&project.join("requirements.lock")).ok().map(Blob);
     let appenv = files::what_is(&project.join("appenv")) == files::Is::File;
-    let mut found = expect::batou::Project { lock, appenv, copied: copied(project, model), ..Default::default() };
+    let mut found =
+        expect::batou::Project { lock, appenv, copied: copied(project, files, model), ..Default::default() };
     for name in expect::batou::wanted_sources(model) {
         let tree = batou::sources::tree(&project.join(&name), &name);
         found.configurations.extend(tree.entries.iter().filter_map(configuration));
@@ -242,27 +251,40 @@ pub(super) fn sources(project: &Path, model: &BatouModel, diagnostics: &mut Vec<
     found
 }
 
-/// What batou brings of a project to each host, as far as it is known: what git tracks, or all that lies in an export of a
-/// revision. Of what git brings only what is committed.
-fn copied(project: &Path, model: &BatouModel) -> Vec<Member> {
+/// What is known of the files of a project.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Files<'a> {
+    /// Those that git tracks.
+    Tracked(&'a Tracked),
+    /// All that are there: an export of a revision.
+    Exported,
+    /// They are in no repository, or in one that cannot be read.
+    Unknown,
+}
+
+/// What batou brings of a project to each host, as far as it is known. Of what git tracks it brings what is committed by git.
+fn copied(project: &Path, files: Files<'_>, model: &BatouModel) -> Vec<Member> {
     let transfer = Transfer::of(&model.settings);
-    if matches!(transfer, Transfer::None | Transfer::Mercurial) {
+    let is_known = |path: &[u8]| match files {
+        Files::Tracked(tracked) if tracked.all.contains(path) => {
+            transfer == Transfer::Rsync || !tracked.own.contains(path)
+        }
+        Files::Tracked(tracked) => {
+            let below = [path, b"/"].concat();
+            let next = tracked.all.range::<[u8], _>((Bound::Included(&*below), Bound::Unbounded)).next();
+            next.is_some_and(|next| next.starts_with(&below))
+        }
+        Files::Exported => true,
+        Files::Unknown => !is_byte_code(path),
+    };
+    let is_told = match transfer {
+        Transfer::Rsync => true,
+        Transfer::Git => !matches!(files, Files::Unknown),
+        Transfer::None | Transfer::Mercurial => false,
+    };
+    if !is_told {
         return Vec::new();
     }
-    let tracked = git::tracked(project);
-    let is_known = |path: &[u8]| match &tracked {
-        Some(tracked) => {
-            let next = tracked.all.range::<[u8], _>((Bound::Included(path), Bound::Unbounded)).next();
-            let is_it = next.is_some_and(|next| next == path);
-            let is_above = || {
-                let below = [path, b"/"].concat();
-                let next = tracked.all.range::<[u8], _>((Bound::Included(&*below), Bound::Unbounded)).next();
-                next.is_some_and(|next| next.starts_with(&below))
-            };
-            if is_it { transfer == Transfer::Rsync || !tracked.changed.contains(path) } else { is_above() }
-        }
-        None => !is_byte_code(path),
-    };
     let is_our_own = |path: &[u8]| path == settings::FILE.as_bytes();
     let arrives =
         |path: &[u8]| batou::sources::is_transferred(path, &model.settings) && !is_our_own(path) && is_known(path);

@@ -7,7 +7,7 @@ mod cache;
 
 use super::Request;
 use super::buildout::Checkout;
-use super::definition::Config;
+use super::definition::{self, Config, Files};
 use crate::definition::batou;
 use crate::expect;
 use crate::expect::derive::{self, python_environment, python_environment::Pin};
@@ -87,7 +87,7 @@ pub(super) fn revisions(
 ) -> Earlier {
     let (scans, points) = seen;
     let mut earlier = Earlier::default();
-    let is_saved = || super::definition::saved_file(request, config).is_some();
+    let is_saved = || definition::saved_file(request, config).is_some();
     if manifest.definition.evaluation == Evaluation::Static || config.settings.revisions == 0 || is_saved() {
         return earlier;
     }
@@ -237,7 +237,7 @@ impl<'a> Asked<'a> {
         let environment = batou::Request::new(export, &self.manifest.definition.environment);
         let asked = batou::Request { evaluate, python, target_base: base, ..environment };
         let (model, mut diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
-        let mut sources = super::definition::sources(export, &model, &mut diagnostics);
+        let mut sources = definition::sources(export, Files::Exported, &model, &mut diagnostics);
         add_ignored(&self.project, &mut sources);
         let manifest = expect::batou::manifest(&model, &sources);
         // Where some components fail, the others still tell what they made.

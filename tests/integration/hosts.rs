@@ -4,6 +4,7 @@
 use crate::program::{Call, is_root, prepared, program, run, skip, test_tool};
 use crate::revisions::{commit, git, put};
 use crate::tools::{damage, read, tool};
+use rectify::io::git::{Tracked, tracked};
 use std::path::{Path, PathBuf};
 
 const SSH: &str = "#!/bin/sh\nfor command in \"$@\"; do :; done\nexec sh -c \"$command\"\n";
@@ -33,6 +34,7 @@ from batou.lib.file import File
 class Web(Component):
     def configure(self):
         self += File("site.conf")
+        self += File("key", is_template=False, sensitive_data=True)
 "#;
 
 /// A host that was deployed to, and the project on the machine that deploys.
@@ -58,6 +60,7 @@ impl Deployed {
         put(&control.join(".gitignore"), ".appenv\n__pycache__\n.batou-lock\n/rectify.toml\n");
         put(&control.join("components/web/component.py"), COMPONENT);
         put(&control.join("components/web/site.conf"), "workers = 2\nlisten on {{host.name}}, as all of our hosts\n");
+        put(&control.join("components/web/key"), "what only this file knows\n");
         let environment = format!(
             "[environment]\nconnect_method = ssh\nupdate_method = {update_method}\ntarget_directory = {}\n\
              branch = main\n[hosts]\nweb01 = web\n",
@@ -204,6 +207,35 @@ fn a_copy_of_an_earlier_revision_is_brought_anew_by_every_deployment() {
     // As it was before: the write of that deployment was lost.
     deployed.damage("components/web/site.conf", 10, b"2");
     assert_eq!(deployed.check().1[0], found("web01!definition", "stale", "components/web/site.conf"));
+}
+
+#[test]
+fn the_source_of_a_secret_file_is_as_secret_as_the_file() {
+    let Some(deployed) = Deployed::new("rsync") else { return };
+    deployed.damage("components/web/key", 5, b"everybody");
+    assert_eq!(deployed.check(), (3, vec![found("web01!definition", "changed", "components/web/key")]));
+    let call = deployed.rectify(&["check", "prod", "-vv", "--json"]);
+    let view: serde_json::Value = serde_json::from_str(&call.stdout).expect("it is JSON");
+    assert_eq!(view["findings"][0]["secret"], true, "{}", call.stdout);
+}
+
+#[test]
+fn files_that_another_checkout_may_have_otherwise_are_told_apart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let project = directory.path().join("deployment");
+    for (name, text) in [("same", "a"), ("changed", "a"), ("large.bin", "a"), ("ignored", "a")] {
+        put(&project.join(name), text);
+    }
+    put(&directory.path().join(".gitattributes"), "*.bin filter=lfs\n");
+    put(&directory.path().join(".gitignore"), "ignored\n");
+    assert_eq!(tracked(&project), None, "it is in no repository");
+    git(directory.path(), &["init", "-q"]);
+    commit(directory.path(), "all");
+    put(&project.join("changed"), "b");
+    put(&project.join("untracked"), "b");
+    let set = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let (all, own) = (set(&["changed", "large.bin", "same"]), set(&["changed", "large.bin"]));
+    assert_eq!(tracked(&project), Some(Tracked { all, own }));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Which form what is kept has, and by which rules it came about.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// What a revision makes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

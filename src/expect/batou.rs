@@ -46,8 +46,8 @@ pub struct Project {
     pub lock: Option<Blob>,
     /// Whether `appenv` is there, which makes that environment.
     pub appenv: bool,
-    /// What batou brings of the project to each host before it deploys there; nothing where it runs from the project itself.
-    pub copied: Vec<Member>,
+    /// What batou brings of the project to each host before it deploys there; `None` where it runs from the project itself.
+    pub copied: Option<Eval<Vec<Member>>>,
     /// Hosts whose copy is what was read as the definition here: it cannot vouch for itself.
     pub here: BTreeSet<HostName>,
     /// What is wrong with the definition.

@@ -27,8 +27,8 @@ pub(super) fn add(model: &BatouModel, project: &Project, manifest: &mut Manifest
     let hosts: BTreeSet<HostName> = deployed(model).map(|root| root.host.as_str().into()).collect();
     for host in &hosts {
         environment(host, &base, project, manifest);
-        if !project.copied.is_empty() && !project.here.contains(host) {
-            copy(host, &base, &project.copied, manifest);
+        if let Some(copied) = &project.copied {
+            copy(host, &base, told(project, host, copied), manifest);
         }
     }
 }
@@ -55,10 +55,26 @@ fn environment(host: &HostName, base: &TargetPath, project: &Project, manifest: 
     manifest.derivations.push(Derivation { host: host.clone(), unit: id, rule: app_environment::NAME.into(), input });
 }
 
+/// What batou brought to a host, or why that is not known.
+fn told<'a>(project: &Project, host: &HostName, copied: &'a Eval<Vec<Member>>) -> Result<&'a [Member], Why> {
+    match copied {
+        Eval::Known(_) if project.here.contains(host) => {
+            Err(Why::new(WhyKind::NoReference, "it is what was read as the definition, and cannot vouch for itself"))
+        }
+        Eval::Known(copied) => Ok(copied),
+        Eval::Unknown(why) => Err(why.clone()),
+    }
+}
+
 /// The files that batou brought there. What else lies between them is nobody's business: batou deletes nothing there.
-fn copy(host: &HostName, base: &TargetPath, copied: &[Member], manifest: &mut Manifest) {
+fn copy(host: &HostName, base: &TargetPath, copied: Result<&[Member], Why>, manifest: &mut Manifest) {
     let id = UnitId::from(format!("{host}!definition"));
-    manifest.units.push(unit(host, &id, UnitKind::DefinitionCopy, ("the copy of the definition", base)));
+    let unit = unit(host, &id, UnitKind::DefinitionCopy, ("the copy of the definition", base));
+    let copied = match copied {
+        Ok(copied) => copied,
+        Err(why) => return manifest.units.push(Unit { opaque: Some(why), ..unit }),
+    };
+    manifest.units.push(unit);
     let mend =
         manifest.add_mend(Mend { force: vec![Force::RemoveSelf], ..Mend::new(Vigilance::Absence, Vigilance::Nothing) });
     // The source of a secret file is as secret as the file.

@@ -262,9 +262,19 @@ pub(super) enum Files<'a> {
     Unknown,
 }
 
-/// What batou brings of a project to each host, as far as it is known. Of what git tracks it brings what is committed by git.
-fn copied(project: &Path, files: Files<'_>, model: &BatouModel) -> Vec<Member> {
+/// What batou brings of a project to each host, as far as it is known; `None` where it brings nothing. By git it brings what is
+/// committed.
+fn copied(project: &Path, files: Files<'_>, model: &BatouModel) -> Option<Eval<Vec<Member>>> {
     let transfer = Transfer::of(&model.settings);
+    let unknown = |text| Some(Eval::Unknown(Why::new(WhyKind::NotModelled, text)));
+    match (transfer, files) {
+        (Transfer::None, _) => return None,
+        (Transfer::Mercurial, _) => return unknown("Mercurial brings it, and what that has is not read"),
+        (Transfer::Git, Files::Unknown) => {
+            return unknown("git brings it, and the definition is in no repository that can be read");
+        }
+        (Transfer::Rsync | Transfer::Git, _) => {}
+    }
     let is_known = |path: &[u8]| match files {
         Files::Tracked(tracked) if tracked.all.contains(path) => {
             transfer == Transfer::Rsync || !tracked.own.contains(path)
@@ -277,20 +287,12 @@ fn copied(project: &Path, files: Files<'_>, model: &BatouModel) -> Vec<Member> {
         Files::Exported => true,
         Files::Unknown => !is_byte_code(path),
     };
-    let is_told = match transfer {
-        Transfer::Rsync => true,
-        Transfer::Git => !matches!(files, Files::Unknown),
-        Transfer::None | Transfer::Mercurial => false,
-    };
-    if !is_told {
-        return Vec::new();
-    }
     let is_our_own = |path: &[u8]| path == settings::FILE.as_bytes();
     let arrives =
         |path: &[u8]| batou::sources::is_transferred(path, &model.settings) && !is_our_own(path) && is_known(path);
     let tree = batou::sources::digests(project, &arrives);
     // Of what cannot be read, nothing is known.
-    tree.entries.into_iter().map(|(path, entry)| member(path, entry)).collect()
+    Some(Eval::Known(tree.entries.into_iter().map(|(path, entry)| member(path, entry)).collect()))
 }
 
 fn is_byte_code(path: &[u8]) -> bool {

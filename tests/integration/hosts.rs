@@ -241,11 +241,20 @@ fn files_that_another_checkout_may_have_otherwise_are_told_apart() {
 #[test]
 fn a_copy_does_not_vouch_for_itself() {
     let Some(deployed) = Deployed::new("rsync") else { return };
-    let of_copy = |call: &Call| call.stdout.contains("web01!definition");
-    assert!(of_copy(&deployed.rectify(&["manifest", "prod"])));
-    let there = rectify_in(&deployed.target(), &["manifest", "prod"]);
-    assert_eq!(there.code, 0, "{}", there.stderr);
-    assert!(!of_copy(&there), "{}", there.stdout);
+    let why = "the copy of the definition  as a whole: it is what was read as the definition";
+    assert!(!deployed.rectify(&["check", "prod"]).stdout.contains(why));
+    let there = rectify_in(&deployed.target(), &["check", "prod"]);
+    assert!(there.code == 0 && there.stdout.contains(why), "{}{}", there.stdout, there.stderr);
+}
+
+#[test]
+fn a_copy_that_mercurial_brings_is_not_said_to_be_right() {
+    let Some(deployed) = Deployed::new("rsync") else { return };
+    let environment = deployed.control().join("environments/prod/environment.cfg");
+    let text = String::from_utf8(read(&environment)).expect("it is text");
+    put(&environment, &text.replace("= rsync", "= hg-pull"));
+    let call = deployed.rectify(&["check", "prod"]);
+    assert!(call.stdout.contains("the copy of the definition  as a whole: Mercurial brings it"), "{}", call.stdout);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::claim::Claim;
 use super::damage::Diagnosis;
 use super::known::Known;
-use super::{Case, Judged, Revision, backup, damage};
+use super::{Case, Judged, MadeMetadata, Revision, backup, damage};
 use crate::model::artifact::{Artifact, Authority, Content, Durability, Expected, Principal};
 use crate::model::content::{Algorithm, Blob};
 use crate::model::eval::{Why, WhyKind};
@@ -264,32 +264,76 @@ fn metadata((case, scan): (Case<'_>, &Scan), claim: &Claim, seen: &Seen, known: 
     // Links have no mode of their own on Linux.
     if let (Some(mode), true) = (claim.mode, seen.kind != Kind::Link && seen.mode != claim.mode.unwrap_or(seen.mode)) {
         let mut evidence = vec![format!("mode is {:04o}, declared is {mode:04o}", seen.mode)];
-        let earlier = revision_with_mode(case, claim, seen, known);
-        let (class, certainty) = match earlier {
-            Some(_) => (Class::Change, Certainty::Likely),
-            None => (Class::Drift, Certainty::Proved),
-        };
-        evidence.extend(earlier.map(|name| format!("so it was declared in {name}")));
+        let (class, certainty, earlier) =
+            by_revisions(case, claim, known, |then| then.mode.map_or(Then::Nothing, |mode| (mode == seen.mode).into()));
+        evidence.extend(earlier);
         let diagnosis = Diagnosis::new(Damage::WrongMode, class, certainty, evidence);
         found.push(metadata_finding(claim, seen, diagnosis));
     }
     let owner = differs(claim.owner.as_ref(), seen.uid, &scan.users).map(|text| format!("owner {text}"));
     let group = differs(claim.group.as_ref(), seen.gid, &scan.groups).map(|text| format!("group {text}"));
-    let evidence: Vec<String> = owner.into_iter().chain(group).collect();
+    let (of_owner, of_group) = (owner.is_some(), group.is_some());
+    let mut evidence: Vec<String> = owner.into_iter().chain(group).collect();
     if !evidence.is_empty() {
-        let diagnosis = Diagnosis::new(Damage::WrongOwner, Class::Drift, Certainty::Proved, evidence);
+        let as_seen = |declared: Option<&Principal>, id, names| match declared {
+            Some(_) => differs(declared, id, names).is_none().into(),
+            None => Then::Nothing,
+        };
+        let (class, certainty, earlier) = by_revisions(case, claim, known, |then| {
+            let owner = of_owner.then(|| as_seen(then.owner.as_ref(), seen.uid, &scan.users));
+            let group = of_group.then(|| as_seen(then.group.as_ref(), seen.gid, &scan.groups));
+            owner.into_iter().chain(group).max().unwrap_or(Then::Other)
+        });
+        evidence.extend(earlier);
+        let diagnosis = Diagnosis::new(Damage::WrongOwner, class, certainty, evidence);
         found.push(metadata_finding(claim, seen, diagnosis));
     }
     found
 }
 
-/// The earlier revision that declared the mode that is there, unless the unit likely was deployed after it.
-fn revision_with_mode<'a>(case: Case<'a>, claim: &Claim, seen: &Seen, known: &Known<'_>) -> Option<&'a str> {
+/// How a revision declared what is otherwise now than it is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Then {
+    /// As it is there.
+    AsSeen,
+    /// Not at all.
+    Nothing,
+    /// Otherwise.
+    Other,
+}
+
+impl From<bool> for Then {
+    fn from(as_seen: bool) -> Self {
+        if as_seen { Self::AsSeen } else { Self::Other }
+    }
+}
+
+/// What it means that a mode or an owner is not as declared: a change that is not deployed yet, where an earlier revision declared
+/// it as it is or not at all, unless the unit likely was deployed after that; or else drift.
+fn by_revisions(
+    case: Case<'_>,
+    claim: &Claim,
+    known: &Known<'_>,
+    then: impl Fn(&MadeMetadata) -> Then,
+) -> (Class, Certainty, Option<String>) {
     let Artifact { host, path, unit, .. } = &claim.artifact;
-    let declares_it = |revision: &Revision| revision.mode(host, path) == Some(seen.mode);
-    let (index, revision) = case.revisions.iter().enumerate().find(|(_, revision)| declares_it(revision))?;
-    let is_deployed = known.advanced(index, unit).is_some_and(|advance| advance.is_likely());
-    (!is_deployed).then_some(revision.name.as_str())
+    let told = |revision: &Revision| revision.metadata(host, path).map_or(Then::Other, |declared| then(&declared));
+    let mut revisions = case.revisions.iter().enumerate();
+    // Of a time before it was declared everything may be; a revision since then may have been deployed.
+    let mut was_declared = false;
+    let earlier = revisions.find_map(|(index, revision)| match told(revision) {
+        Then::AsSeen => Some((index, format!("so it was declared in {}", revision.name))),
+        Then::Nothing if !was_declared => Some((index, format!("{} does not declare it", revision.name))),
+        Then::Nothing | Then::Other => {
+            was_declared = true;
+            None
+        }
+    });
+    let is_deployed = |index| known.advanced(index, unit).is_some_and(|advance| advance.is_likely());
+    match earlier.filter(|(index, _)| !is_deployed(*index)) {
+        Some((_, evidence)) => (Class::Change, Certainty::Likely, Some(evidence)),
+        None => (Class::Drift, Certainty::Proved, None),
+    }
 }
 
 /// A mode that nobody declares, but that a backup knows otherwise.

@@ -37,7 +37,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::{UnitId, UnitKind};
 use crate::model::unverified::Unverified;
 
-pub use revision::{MadeFile, MadeThing, Revision};
+pub use revision::{MadeFile, MadeMetadata, MadeThing, Revision};
 
 /// Everything that a judgement rests on.
 #[derive(Debug, Clone, Copy)]

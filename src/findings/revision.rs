@@ -1,5 +1,6 @@
 //! An earlier state to hold against: what one revision of the definition makes, or what an earlier scan saw.
 
+use crate::model::artifact::Principal;
 use crate::model::blocks::BlockDigests;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting, seen};
@@ -35,8 +36,8 @@ struct Made {
     files: BTreeMap<TargetPath, MadeFile>,
     /// Where its links point to.
     targets: BTreeMap<TargetPath, Blob>,
-    /// The permission bits that it declares.
-    modes: BTreeMap<TargetPath, u32>,
+    /// Where it declares any of them: mode, owner and group.
+    metadata: BTreeMap<TargetPath, MadeMetadata>,
     /// What the definition makes now and this revision does not.
     lacking: BTreeSet<TargetPath>,
 }
@@ -49,6 +50,20 @@ pub enum MadeThing {
     File(MadeFile),
     /// Where a link points to.
     Link(Blob),
+}
+
+/// What a revision of the definition declares of a path besides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MadeMetadata {
+    /// Permission bits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mode: Option<u32>,
+    /// The owner.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<Principal>,
+    /// The group.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<Principal>,
 }
 
 /// A file whose content a revision of the definition determines.
@@ -85,12 +100,12 @@ impl Revision {
         Self { name, held: Held::Made(hosts), noted: BTreeSet::new() }
     }
 
-    /// A revision of the definition with the permission bits that it declares.
+    /// A revision of the definition with what it declares of modes and owners.
     #[must_use]
-    pub fn declaring(mut self, modes: impl IntoIterator<Item = ((HostName, TargetPath), u32)>) -> Self {
+    pub fn declaring(mut self, metadata: impl IntoIterator<Item = ((HostName, TargetPath), MadeMetadata)>) -> Self {
         if let Held::Made(hosts) = &mut self.held {
-            for ((host, path), mode) in modes {
-                hosts.entry(host).or_default().modes.insert(path, mode);
+            for ((host, path), declared) in metadata {
+                hosts.entry(host).or_default().metadata.insert(path, declared);
             }
         }
         self
@@ -108,12 +123,12 @@ impl Revision {
         self.noted.contains(&noted)
     }
 
-    /// The permission bits that it declares of a path, where it is a revision of the definition.
-    pub fn mode(&self, host: &HostName, path: &TargetPath) -> Option<u32> {
-        match &self.held {
-            Held::Made(hosts) => hosts.get(host)?.modes.get(path).copied(),
-            Held::Seen(_) => None,
-        }
+    /// What it declares of the mode and owner of a path that it makes, where it is a revision of the definition.
+    pub fn metadata(&self, host: &HostName, path: &TargetPath) -> Option<MadeMetadata> {
+        let Held::Made(hosts) = &self.held else { return None };
+        let made = hosts.get(host)?;
+        let is_made = || made.files.contains_key(path) || made.targets.contains_key(path);
+        made.metadata.get(path).cloned().or_else(|| is_made().then(MadeMetadata::default))
     }
 
     /// Whether it tells what a revision of the definition makes, and not what was seen.

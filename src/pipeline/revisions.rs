@@ -11,10 +11,10 @@ use super::definition::{self, Config, Files};
 use crate::definition::batou;
 use crate::expect;
 use crate::expect::derive::{self, python_environment, python_environment::Pin};
-use crate::findings::{self, Case, MadeThing, Revision};
+use crate::findings::{self, Case, MadeMetadata, MadeThing, Revision};
 use crate::io::files;
 use crate::io::git::{self, Recent};
-use crate::model::artifact::{Artifact, Authority, Expected};
+use crate::model::artifact::{Artifact, Authority, Expected, Principal};
 use crate::model::code;
 use crate::model::content::{Algorithm, Blob, Digest};
 use crate::model::diagnostic::{Diagnostic, Severity};
@@ -27,7 +27,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::{Monitor, Silent};
 use cache::{FORMAT, Kept, Made};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What earlier revisions of the definition made, and which of them could not be evaluated.
@@ -115,7 +115,7 @@ pub(super) fn revisions(
                 let is_told = made.complete && earlier.skipped.is_empty();
                 let lacking = if is_told { declared.lacking(&made, manifest) } else { Vec::new() };
                 let revision = Revision::made(name, made.things, lacking);
-                earlier.revisions.push(revision.declaring(made.modes).agreeing(made.noted));
+                earlier.revisions.push(revision.declaring(made.metadata).agreeing(made.noted));
             }
             // It tells nothing; the others may.
             Err(reason) => {
@@ -277,6 +277,8 @@ enum Live {
     Unlikely(Digest),
     Target(Blob),
     Mode(u32),
+    /// By any of the names that the host has for them.
+    Owner([Vec<Principal>; 2]),
 }
 
 impl Live {
@@ -285,10 +287,26 @@ impl Live {
         match (self, made.things.get(key)) {
             (Self::Content(live) | Self::Unlikely(live), Some(MadeThing::File(file))) => file.digest == *live,
             (Self::Target(live), Some(MadeThing::Link(target))) => target == live,
-            (Self::Mode(live), _) => made.modes.get(key) == Some(live),
+            (Self::Mode(live), thing) => match made.metadata.get(key) {
+                Some(declared) => declared.mode.is_none_or(|mode| mode == *live),
+                None => thing.is_some(),
+            },
+            (Self::Owner([owners, groups]), thing) => match made.metadata.get(key) {
+                Some(MadeMetadata { owner, group, .. }) => {
+                    owner.as_ref().is_none_or(|owner| owners.contains(owner))
+                        && group.as_ref().is_none_or(|group| groups.contains(group))
+                }
+                None => thing.is_some(),
+            },
             (Self::Nothing | Self::Content(_) | Self::Unlikely(_) | Self::Target(_), _) => false,
         }
     }
+}
+
+/// A user or group by its number and by its name on the host.
+fn principals(id: u32, names: &BTreeMap<u32, String>) -> Vec<Principal> {
+    let name = names.get(&id).cloned().map(Principal::Name);
+    name.into_iter().chain([Principal::Id(id)]).collect()
 }
 
 /// What differs from the definition and may be of an earlier version of it.
@@ -301,6 +319,10 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(K
         let live = match finding.damage {
             Damage::Missing => Live::Nothing,
             Damage::WrongMode => Live::Mode(seen()?.mode),
+            Damage::WrongOwner => {
+                let seen = seen()?;
+                Live::Owner([principals(seen.uid, &scan.users), principals(seen.gid, &scan.groups)])
+            }
             Damage::WrongTarget => Live::Target(seen()?.target.clone()?),
             Damage::WrongKind | Damage::Extraneous => match seen()?.target.clone() {
                 Some(target) => Live::Target(target),
@@ -318,8 +340,7 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(K
             | Damage::Random
             | Damage::Torn
             | Damage::Mixed => Live::Unlikely(content()?),
-            Damage::WrongOwner
-            | Damage::Unreadable(_)
+            Damage::Unreadable(_)
             | Damage::CacheNewerThanDisk
             | Damage::CacheOlderThanDisk
             | Damage::Inconsistent

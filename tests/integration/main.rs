@@ -7,6 +7,7 @@ mod baselines;
 mod batou;
 mod buildout_parity;
 mod cli;
+mod declared_metadata;
 mod earlier_states;
 mod golden;
 mod hosts;

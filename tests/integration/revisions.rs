@@ -80,7 +80,7 @@ fn found(call: &Call) -> Vec<(String, String, String)> {
     view["findings"].as_array().expect("a view has findings").iter().map(one).collect()
 }
 
-fn told(file: &str, class: &str, damage: &str) -> (String, String, String) {
+pub(crate) fn told(file: &str, class: &str, damage: &str) -> (String, String, String) {
     (file.to_owned(), class.to_owned(), damage.to_owned())
 }
 
@@ -229,7 +229,7 @@ class Site(Component):
 }
 
 /// What is said of what is below `work/site`: name, class and damage.
-fn check(project: &Path) -> Vec<(String, String, String)> {
+pub(crate) fn check(project: &Path) -> Vec<(String, String, String)> {
     let python = std::env::var("RECTIFY_BATOU_PYTHON").expect("it was asked for before");
     found(&rectify(project, &["check", "e", "--json", "--python", &python]))
 }
@@ -364,7 +364,7 @@ fn a_mode_that_the_last_revision_declared_is_not_deployed_yet() {
 }
 
 /// Two revisions of a component that makes `first.conf` and one more thing.
-fn making(things: [&str; 2]) -> Option<tempfile::TempDir> {
+pub(crate) fn making(things: [&str; 2]) -> Option<tempfile::TempDir> {
     let project = project()?;
     for thing in things {
         let component = format!(
@@ -598,7 +598,7 @@ fn what_a_revision_makes_is_evaluated_once_where_there_is_a_cache() {
     // What the cache says is believed, which shows that it is asked; one that cannot be read is not.
     put(
         &file.path(),
-        "{\"complete\": true, \"rows\": [], \"pins\": [], \"modes\": [], \"opaque\": [], \"sources\": []}",
+        "{\"complete\": true, \"rows\": [], \"pins\": [], \"metadata\": [], \"opaque\": [], \"sources\": []}",
     );
     assert_ne!(judged(top, "one", "one"), expected);
     put(&file.path(), "[[\"localho");

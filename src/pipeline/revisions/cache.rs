@@ -5,7 +5,7 @@
 
 use super::{Declared, Key};
 use crate::expect::derive::python_environment::Pin;
-use crate::findings::{MadeFile, MadeThing};
+use crate::findings::{MadeFile, MadeMetadata, MadeThing};
 use crate::io::{files, output};
 use crate::model::artifact::{Artifact, Content, Expected};
 use crate::model::blocks::BlockDigests;
@@ -19,15 +19,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Which form what is kept has, and by which rules it came about.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// What a revision makes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Cached", into = "Cached")]
 pub(super) struct Made {
     pub(super) things: BTreeMap<Key, MadeThing>,
-    /// Permission bits that it declares.
-    pub(super) modes: BTreeMap<Key, u32>,
+    /// Where it declares any of them: modes, owners and groups.
+    pub(super) metadata: BTreeMap<Key, MadeMetadata>,
     pub(super) names: Declared,
     /// Whether it makes nothing else than these, as far as anybody can say.
     pub(super) complete: bool,
@@ -45,7 +45,7 @@ struct Cached {
     complete: bool,
     rows: Vec<(HostName, TargetPath, Option<MadeThing>)>,
     pins: BTreeSet<Pin>,
-    modes: Vec<(HostName, TargetPath, u32)>,
+    metadata: Vec<(HostName, TargetPath, MadeMetadata)>,
     opaque: BTreeSet<UnitId>,
     sources: BTreeSet<String>,
 }
@@ -66,10 +66,14 @@ impl Made {
             Some(((artifact.host, artifact.path), MadeThing::File(MadeFile { digest, size, blocks })))
         };
         let things = made.artifacts.iter().filter_map(thing).collect();
-        let mode = |artifact: Artifact| Some(((artifact.host, artifact.path), artifact.mode?));
-        let modes = made.artifacts.iter().filter_map(mode).collect();
+        let declared = |artifact: Artifact| {
+            let Artifact { host, path, mode, owner, group, .. } = artifact;
+            let metadata = MadeMetadata { mode, owner, group };
+            (metadata != MadeMetadata::default()).then_some(((host, path), metadata))
+        };
+        let metadata = made.artifacts.iter().filter_map(declared).collect();
         let (names, opaque) = (Declared::by(made), opaque(made));
-        Self { things, modes, names, complete, opaque, ..Self::default() }
+        Self { things, metadata, names, complete, opaque, ..Self::default() }
     }
 
     /// Takes the names that follow from what was seen: those of the eggs of a buildout. The contents that are derived are
@@ -85,9 +89,9 @@ fn opaque(manifest: &Manifest) -> BTreeSet<UnitId> {
 }
 
 impl From<Cached> for Made {
-    fn from(Cached { complete, rows, pins, modes, opaque, sources }: Cached) -> Self {
-        let modes = modes.into_iter().map(|(host, path, mode)| ((host, path), mode)).collect();
-        let mut made = Self { modes, complete, opaque, sources, ..Self::default() };
+    fn from(Cached { complete, rows, pins, metadata, opaque, sources }: Cached) -> Self {
+        let metadata = metadata.into_iter().map(|(host, path, declared)| ((host, path), declared)).collect();
+        let mut made = Self { metadata, complete, opaque, sources, ..Self::default() };
         made.names.pins = pins;
         for (host, path, thing) in rows {
             let key = (host, path);
@@ -100,13 +104,13 @@ impl From<Cached> for Made {
 
 impl From<Made> for Cached {
     fn from(made: Made) -> Self {
-        let Made { mut things, modes, names: Declared { names, pins, .. }, complete, opaque, sources, .. } = made;
-        let modes = modes.into_iter().map(|((host, path), mode)| (host, path, mode)).collect();
+        let Made { mut things, metadata, names: Declared { names, pins, .. }, complete, opaque, sources, .. } = made;
+        let metadata = metadata.into_iter().map(|((host, path), declared)| (host, path, declared)).collect();
         let row = |key: Key| {
             let thing = things.remove(&key);
             (key.0, key.1, thing)
         };
-        Self { complete, rows: names.into_iter().map(row).collect(), pins, modes, opaque, sources }
+        Self { complete, rows: names.into_iter().map(row).collect(), pins, metadata, opaque, sources }
     }
 }
 

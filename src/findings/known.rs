@@ -10,7 +10,7 @@ use crate::model::content::{Algorithm, Digest};
 use crate::model::hasher::digest_of;
 use crate::model::observation::{Scan, Seen, seen};
 use crate::model::path::TargetPath;
-use crate::model::unit::{EdgeKind, Unit, UnitId};
+use crate::model::unit::{EdgeKind, Unit, UnitId, UnitKind};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -183,9 +183,11 @@ impl<'a> Known<'a> {
     }
 
     /// What shows that a unit, or another one of the same root unit, was deployed after this earlier state; or else that
-    /// others were, which the same deployment makes.
+    /// others were, which the same deployment makes. What is not committed shows nothing: it is no state that was deployed as
+    /// a whole, and what is edited now may be deployed next.
     pub(super) fn advanced(&self, revision: usize, unit: &UnitId) -> Option<Advance> {
-        let root = self.root(unit)?;
+        let is_uncommitted = self.case.manifest.definition.dirty && revision == 0;
+        let root = self.root(unit).filter(|_| !is_uncommitted || !self.is_made(revision))?;
         let told = |root: &'a Unit| {
             let Progress { newer, ahead, behind } = self.progress().get(&(revision, &root.id))?;
             Some(Advance { newer: newer.clone()?, ahead: *ahead, behind: *behind, elsewhere: None })
@@ -201,21 +203,23 @@ impl<'a> Known<'a> {
         told(root).or_else(elsewhere)
     }
 
-    /// What shows that another root unit of the host was deployed after this earlier state. A name alone is too little there,
-    /// and so is what is not committed: batou deploys that only when it is asked to, and it may be what somebody did by hand
-    /// before.
+    /// What shows that another root unit of the host was deployed after this earlier state. A name alone is too little there.
+    /// batou's copy of the definition is brought also to tell what would be done.
     fn advanced_elsewhere(
         &self,
         revision: usize,
         root: &Unit,
         told: impl Fn(&'a Unit) -> Option<Advance>,
     ) -> Option<Advance> {
-        let is_uncommitted = self.case.manifest.definition.dirty && revision == 0;
-        if is_uncommitted || !self.case.revisions.get(revision).is_some_and(Revision::is_made) {
+        if !self.is_made(revision) {
             return None;
         }
         let is_other = |other: &&Unit| {
-            other.parent.is_none() && other.id != root.id && other.host == root.host && other.deployer == root.deployer
+            other.parent.is_none()
+                && other.id != root.id
+                && other.host == root.host
+                && other.deployer == root.deployer
+                && other.kind != UnitKind::DefinitionCopy
         };
         let others = self.case.manifest.units.iter().filter(is_other).filter_map(|other| {
             let advance = told(other).filter(|it| it.is_of_most() && matches!(it.newer, Newer::Changed(_)))?;
@@ -223,6 +227,11 @@ impl<'a> Known<'a> {
             Some(Advance { elsewhere: Some(elsewhere), ..advance })
         });
         others.max_by_key(|advance| (advance.is_likely(), advance.ahead))
+    }
+
+    /// Whether it is a revision of the definition, and not what was seen.
+    fn is_made(&self, revision: usize) -> bool {
+        self.case.revisions.get(revision).is_some_and(Revision::is_made)
     }
 
     /// Whether a root unit needs another one, directly or not.

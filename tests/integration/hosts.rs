@@ -201,7 +201,20 @@ fn a_copy_of_an_earlier_revision_is_brought_anew_by_every_deployment() {
     let changed = vec![found("web01/web", "not_deployed", "work/web/site.conf")];
     assert_eq!(deployed.check(), (2, changed.clone()), "only what the change makes");
     commit(&deployed.control(), "more workers");
+    assert_eq!(deployed.check(), (2, changed.clone()));
+    // A dry run brings the copy, too: it tells of no deployment.
+    let dry = run(&deployed.control(), &deployed.control().join("batou"), &["deploy", "prod", "--predict-only"]);
+    assert_eq!(dry.code, 0, "{}", dry.stderr);
+    assert!(read(&deployed.target().join("components/web/site.conf")).starts_with(b"workers = 4"));
     assert_eq!(deployed.check(), (2, changed));
+    deployed.deploy();
+    assert_eq!(deployed.check(), (0, Vec::new()));
+    // Of what is not committed, a part was deployed, and the next one was not.
+    put(&site, "workers = 8\nlisten on {{host.name}}, as all of our hosts\n");
+    deployed.deploy();
+    put(&deployed.control().join("components/web/key"), "what only this file knows now\n");
+    assert_eq!(deployed.check(), (2, vec![found("web01/web", "not_deployed", "work/web/key")]));
+    git(&deployed.control(), &["checkout", "-q", "."]);
     deployed.deploy();
     assert_eq!(deployed.check(), (0, Vec::new()));
     // As it was before: the write of that deployment was lost.

@@ -116,7 +116,7 @@ fn the_real_buildout_deploys_what_is_told_as_not_deployed() {
          sed -i 's/port = 9001/port = 9002/; s/^interpreter = py$/interpreter = python3/; /^    icons$/d' buildout.cfg
          check() {{ code=0; {} check --no-progress --no-user-defaults --config $SCRATCH/settings.toml -v || code=$?; echo \"code $code\"; }}
          check; cp .installed.cfg $SCRATCH; .venv/bin/buildout -N -c buildout.cfg; check
-         cp $SCRATCH/.installed.cfg .; check",
+         git -c user.name=N -c user.email=n@example.org commit -qam changed; cp $SCRATCH/.installed.cfg .; check",
         program().display()
     );
     let tree = deployed.join("buildout-recipes/tree").to_string_lossy().into_owned();

@@ -14,6 +14,7 @@ mod packages;
 mod revisions;
 pub mod saved;
 mod scan_file;
+mod sources;
 
 use crate::expect::derive;
 use crate::findings::{self, Case};

@@ -5,15 +5,15 @@
 
 use super::batou::{Project, deployed, deployer_id};
 use super::derive::app_environment::{self, Lock};
-use super::distribution;
 use super::trees::{self, Voucher};
+use super::{distribution, environment};
 use crate::definition::{batou::model::BatouModel, requirements};
 use crate::model::artifact::{Artifact, Authority, Content, Expected, Force, Mend, Vigilance};
 use crate::model::content::{Algorithm, Digest};
 use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::hasher::digest_of;
-use crate::model::manifest::{Depth, Derivation, Look, Manifest};
-use crate::model::observation::{Kind, Member};
+use crate::model::manifest::{Derivation, Manifest};
+use crate::model::observation::Member;
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, Unit, UnitId, UnitKind};
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub(super) fn add(model: &BatouModel, project: &Project, manifest: &mut Manifest
     let base = TargetPath::new(&model.target.base);
     let hosts: BTreeSet<HostName> = deployed(model).map(|root| root.host.as_str().into()).collect();
     for host in &hosts {
-        environment(host, &base, project, manifest);
+        own_environment(host, &base, project, manifest);
         if let Some(copied) = &project.copied {
             copy(host, &base, told(project, host, copied), manifest);
         }
@@ -34,7 +34,7 @@ pub(super) fn add(model: &BatouModel, project: &Project, manifest: &mut Manifest
 }
 
 /// The environment that `./batou` runs from.
-fn environment(host: &HostName, base: &TargetPath, project: &Project, manifest: &mut Manifest) {
+fn own_environment(host: &HostName, base: &TargetPath, project: &Project, manifest: &mut Manifest) {
     let directory = base.join(".appenv");
     if !project.appenv {
         // Whatever made it there, batou does not: what is damaged can only be installed anew.
@@ -43,9 +43,9 @@ fn environment(host: &HostName, base: &TargetPath, project: &Project, manifest: 
         return trees::add(manifest, host, &directory, &Voucher::Records(lock));
     }
     let id = UnitId::from(format!("{host}!batou"));
-    manifest.units.push(unit(host, &id, UnitKind::PythonEnvironment, ("batou's own environment", &directory)));
-    let capture = app_environment::CAPTURE.iter().map(|&glob| glob.to_owned()).collect();
-    manifest.look.push(Look { capture, ..Look::new(host, directory.clone(), Depth::Whole) });
+    let unit = unit(host, &id, UnitKind::PythonEnvironment, "batou's own environment");
+    manifest.units.push(Unit { directory: Some(directory.clone()), ..unit });
+    manifest.look.push(environment::look_at_all(host, &directory));
     let lock = project.lock.as_ref().map(|lock| Lock {
         digest: digest_of(Algorithm::Sha256, &lock.0),
         distributions: requirements::unconditional(lock.text().unwrap_or_default()),
@@ -66,10 +66,10 @@ fn told<'a>(project: &Project, host: &HostName, copied: &'a Eval<Vec<Member>>) -
     }
 }
 
-/// The files that batou brought there. What else lies between them is nobody's business: batou deletes nothing there.
+/// The files that batou brought there. The unit has no directory: what else lies between them is nobody's business.
 fn copy(host: &HostName, base: &TargetPath, copied: Result<&[Member], Why>, manifest: &mut Manifest) {
     let id = UnitId::from(format!("{host}!definition"));
-    let unit = unit(host, &id, UnitKind::DefinitionCopy, ("the copy of the definition", base));
+    let unit = unit(host, &id, UnitKind::DefinitionCopy, "the copy of the definition");
     let copied = match copied {
         Ok(copied) => copied,
         Err(why) => return manifest.units.push(Unit { opaque: Some(why), ..unit }),
@@ -86,16 +86,11 @@ fn copy(host: &HostName, base: &TargetPath, copied: Result<&[Member], Why>, mani
         .collect();
     for member in copied {
         let secret = member.digest.as_ref().is_some_and(|digest| secrets.contains(digest));
-        let expected = match (member.kind, &member.digest, &member.target) {
-            (Kind::File, Some(digest), _) => {
-                Expected::File(Content::Digest { digest: digest.clone(), size: member.size })
-            }
-            (Kind::File, None, _) => {
-                let why = Why::new(WhyKind::BrokenDefinition, "it cannot be read in the definition");
-                Expected::File(Content::Unknown(why))
-            }
-            (Kind::Link, _, Some(target)) => Expected::Link { target: Eval::Known(target.clone()) },
-            _ => continue,
+        let expected = match (&member.digest, &member.target) {
+            (Some(digest), _) => Expected::File(Content::Digest { digest: digest.clone(), size: member.size }),
+            (None, Some(target)) => Expected::Link { target: Eval::Known(target.clone()) },
+            // A directory: git has none, and those of files are told by these.
+            (None, None) => continue,
         };
         let path = base.join(&member.path.0);
         let artifact = distribution::thing(host, &id, path, expected, Authority::Definition, mend);
@@ -103,15 +98,14 @@ fn copy(host: &HostName, base: &TargetPath, copied: Result<&[Member], Why>, mani
     }
 }
 
-fn unit(host: &HostName, id: &UnitId, kind: UnitKind, (name, directory): (&str, &TargetPath)) -> Unit {
+fn unit(host: &HostName, id: &UnitId, kind: UnitKind, name: &str) -> Unit {
     Unit {
         id: id.clone(),
         host: host.clone(),
         kind,
         name: name.to_owned(),
         origin: None,
-        // What else lies beside the files of the copy is not its own.
-        directory: (kind == UnitKind::PythonEnvironment).then(|| directory.clone()),
+        directory: None,
         parent: None,
         deployer: Some(deployer_id()),
         opaque: None,

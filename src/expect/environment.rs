@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::derive::python_environment::{CAPTURE, NAME};
 use crate::model::artifact::Mend;
-use crate::model::manifest::{Depth, Derivation};
+use crate::model::manifest::{Depth, Derivation, Look};
 use crate::model::path::TargetPath;
 use crate::model::unit::{HostName, UnitId};
 use serde_json::{Value, json};
@@ -33,6 +33,12 @@ pub(crate) fn derive(
         input["python"] = version.into();
     }
     context.derive(NAME, input);
+}
+
+/// How a scan looks at environments that lie in a directory, whose names are not known.
+pub(crate) fn look_at_all(host: &HostName, directory: &TargetPath) -> Look {
+    let capture = CAPTURE.iter().map(|glob| format!("*/{glob}")).collect();
+    Look { capture, ..Look::new(host, directory.clone(), Depth::Whole) }
 }
 
 /// What the rule is asked about an environment that was found in what a scan looked at.

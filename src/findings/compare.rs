@@ -275,8 +275,8 @@ fn metadata((case, scan): (Case<'_>, &Scan), claim: &Claim, seen: &Seen, known: 
     let (of_owner, of_group) = (owner.is_some(), group.is_some());
     let mut evidence: Vec<String> = owner.into_iter().chain(group).collect();
     if !evidence.is_empty() {
-        let as_seen = |declared: Option<&Principal>, id, names| match declared {
-            Some(_) => differs(declared, id, names).is_none().into(),
+        let as_seen = |declared: Option<&Principal>, id, names: &BTreeMap<u32, String>| match declared {
+            Some(declared) => Principal::all_of(id, names).contains(declared).into(),
             None => Then::Nothing,
         };
         let (class, certainty, earlier) = by_revisions(case, claim, known, |then| {

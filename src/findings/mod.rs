@@ -29,7 +29,7 @@ pub mod stranger;
 mod unclaimed;
 
 use crate::model::eval::{Why, WhyKind};
-use crate::model::finding::{Damage, Finding, Findings};
+use crate::model::finding::{Class, Finding, Findings};
 use crate::model::manifest::{Host, Manifest};
 use crate::model::observation::Scan;
 use crate::model::package::Packages;
@@ -117,7 +117,7 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
 fn but_for_transfers(manifest: &Manifest, judged: Judged) -> Judged {
     let is_transfer = |finding: &Finding| {
         let is_copy = manifest.unit(&finding.unit).is_some_and(|unit| unit.kind == UnitKind::DefinitionCopy);
-        is_copy && matches!(finding.damage, Damage::NotDeployed { .. })
+        is_copy && finding.class == Class::Change
     };
     match judged {
         Judged::Wrong(found) if found.iter().all(is_transfer) => Judged::Ignored,

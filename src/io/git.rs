@@ -17,6 +17,7 @@ use crate::model::observation::{Kind, Member};
 use git2::{AttrCheckFlags, ObjectType, Oid, Repository, Sort};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -368,6 +369,15 @@ pub struct Tracked {
     /// Those of them that another checkout of the current commit may have otherwise: they were changed, or a filter makes them
     /// (gitattributes(5)), which need not be there.
     pub own: BTreeSet<Vec<u8>>,
+}
+
+impl Tracked {
+    /// Whether any of it lies in a directory, or below that.
+    pub fn has_below(&self, directory: &[u8]) -> bool {
+        let below = [directory, b"/"].concat();
+        let next = self.all.range::<[u8], _>((Bound::Included(&*below), Bound::Unbounded)).next();
+        next.is_some_and(|next| next.starts_with(&below))
+    }
 }
 
 /// The files below a directory of a checkout that git tracks. `None` outside of any repository, and where it cannot be read.

@@ -10,6 +10,7 @@ use super::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One path that should exist (or should not), with everything known about it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -142,6 +143,14 @@ pub enum Principal {
     Id(u32),
     /// By name.
     Name(String),
+}
+
+impl Principal {
+    /// All that a user or group of a host is called, whose names by number these are.
+    pub fn all_of(number: u32, names: &BTreeMap<u32, String>) -> Vec<Self> {
+        let name = names.get(&number).cloned().map(Self::Name);
+        name.into_iter().chain([Self::Id(number)]).collect()
+    }
 }
 
 /// A source of expected content, strongest first.

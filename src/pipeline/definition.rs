@@ -1,32 +1,24 @@
 //! From a directory to a manifest: settings, saved manifest or definition, hosts.
 
+use super::sources::{self, Files};
 use super::{Error, Evaluate, Request, Trouble, buildout, saved};
 use crate::backups;
-use crate::definition::batou::{
-    self,
-    model::BatouModel,
-    sources::{SourceContent, SourceEntry, SourceTree, Transfer},
-};
+use crate::definition::batou;
 use crate::expect::{
     self,
     trees::{Lock, Voucher},
 };
-use crate::io::git::Tracked;
 use crate::io::{files, git};
 use crate::model::code;
-use crate::model::content::{Algorithm, Blob, Digest};
+use crate::model::content::Algorithm;
 use crate::model::diagnostic::{Diagnostic, Severity};
-use crate::model::eval::{Eval, Why, WhyKind};
 use crate::model::graph::Graph;
 use crate::model::hasher::digest_of;
 use crate::model::manifest::{self, Evaluation, Host, Manifest, TreeKind};
-use crate::model::observation::{Kind, Member};
 use crate::model::origin::Origin;
 use crate::model::unit::{Edge, EdgeKind, HostName, UnitId};
 use crate::monitor::Monitor;
 use crate::settings::{self, Known, Settings, Tree};
-use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 /// What the settings file says, with what is doubtful about it.
@@ -212,11 +204,9 @@ fn batou_manifest(
         ..batou::Request::new(project, &environment)
     };
     let (model, mut diagnostics) = batou::load(&asked, monitor).map_err(from_batou)?;
-    let tracked = git::tracked(project);
-    let files = tracked.as_ref().map_or(Files::Unknown, Files::Tracked);
-    let sources = sources(project, files, &model, &mut diagnostics);
+    let sources = sources::sources(project, Files::Checkout, &model, &mut diagnostics);
     let roots = config.settings.hosts.iter().filter_map(|(host, known)| Some((host, known.root.as_ref()?)));
-    let here = here(project, &model, request.roots.iter().chain(roots));
+    let here = sources::here(project, &model, request.roots.iter().chain(roots));
     let inputs: String = model.inputs.iter().map(|input| format!("{} {}\n", input.sha256, input.path)).collect();
     let git = git::revision(project);
     let described = expect::batou::Project {
@@ -230,84 +220,6 @@ fn batou_manifest(
         ..sources
     };
     Ok(expect::batou::manifest(&model, &described))
-}
-
-/// What a project holds besides the model: the directories that are copied to the target, and what batou itself needs there.
-pub(super) fn sources(
-    project: &Path,
-    files: Files<'_>,
-    model: &BatouModel,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> expect::batou::Project {
-    let lock = files::read(&project.join("requirements.lock")).ok().map(Blob);
-    let appenv = files::what_is(&project.join("appenv")) == files::Is::File;
-    let mut found =
-        expect::batou::Project { lock, appenv, copied: copied(project, files, model), ..Default::default() };
-    for name in expect::batou::wanted_sources(model) {
-        let tree = batou::sources::tree(&project.join(&name), &name);
-        found.configurations.extend(tree.entries.iter().filter_map(configuration));
-        found.sources.insert(name.clone(), source(tree, &name, model, diagnostics));
-    }
-    found
-}
-
-/// What is known of the files of a project.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Files<'a> {
-    /// Those that git tracks.
-    Tracked(&'a Tracked),
-    /// All that are there: an export of a revision.
-    Exported,
-    /// They are in no repository, or in one that cannot be read.
-    Unknown,
-}
-
-/// What batou brings of a project to each host, as far as it is known; `None` where it brings nothing. By git it brings what is
-/// committed.
-fn copied(project: &Path, files: Files<'_>, model: &BatouModel) -> Option<Eval<Vec<Member>>> {
-    let transfer = Transfer::of(&model.settings);
-    let unknown = |text| Some(Eval::Unknown(Why::new(WhyKind::NotModelled, text)));
-    match (transfer, files) {
-        (Transfer::None, _) => return None,
-        (Transfer::Mercurial, _) => return unknown("Mercurial brings it, and what that has is not read"),
-        (Transfer::Git, Files::Unknown) => {
-            return unknown("git brings it, and the definition is in no repository that can be read");
-        }
-        (Transfer::Rsync | Transfer::Git, _) => {}
-    }
-    let is_known = |path: &[u8]| match files {
-        Files::Tracked(tracked) if tracked.all.contains(path) => {
-            transfer == Transfer::Rsync || !tracked.own.contains(path)
-        }
-        Files::Tracked(tracked) => {
-            let below = [path, b"/"].concat();
-            let next = tracked.all.range::<[u8], _>((Bound::Included(&*below), Bound::Unbounded)).next();
-            next.is_some_and(|next| next.starts_with(&below))
-        }
-        Files::Exported => true,
-        Files::Unknown => !is_byte_code(path),
-    };
-    let is_our_own = |path: &[u8]| path == settings::FILE.as_bytes();
-    let arrives =
-        |path: &[u8]| batou::sources::is_transferred(path, &model.settings) && !is_our_own(path) && is_known(path);
-    let tree = batou::sources::digests(project, &arrives);
-    // Of what cannot be read, nothing is known.
-    Some(Eval::Known(tree.entries.into_iter().map(|(path, entry)| member(path, entry)).collect()))
-}
-
-fn is_byte_code(path: &[u8]) -> bool {
-    path.split(|&byte| byte == b'/').any(|part| part == b"__pycache__") || path.ends_with(b".pyc")
-}
-
-/// The hosts whose copy of the project is the project that is read here.
-fn here<'a>(
-    project: &Path,
-    model: &BatouModel,
-    roots: impl Iterator<Item = (&'a HostName, &'a PathBuf)>,
-) -> BTreeSet<HostName> {
-    let base = model.target.base.trim_start_matches('/');
-    let is_here = |root: &Path| files::canonical(&root.join(base)).is_ok_and(|copy| copy == project);
-    roots.filter(|(_, root)| is_here(root)).map(|(host, _)| host.clone()).collect()
 }
 
 fn launcher(project: &Path) -> expect::batou::Launcher {
@@ -349,44 +261,6 @@ fn from_batou(error: batou::LoadError) -> Error {
         }
         batou::LoadError::NoProject { .. } => Error::new(Trouble::InputMissing, text),
         batou::LoadError::Read(_) | batou::LoadError::Exact(_) => Error::new(Trouble::Failed, text),
-    }
-}
-
-/// What lies below a directory of the definition that is copied to the target; unknown when some of it cannot be read.
-fn source(tree: SourceTree, name: &str, model: &BatouModel, diagnostics: &mut Vec<Diagnostic>) -> Eval<Vec<Member>> {
-    diagnostics.extend(tree.problems.iter().cloned());
-    if !tree.problems.is_empty() {
-        return Eval::Unknown(Why::new(WhyKind::BrokenDefinition, format!("its source `{name}` cannot be read whole")));
-    }
-    let arrives = |(path, _): &(Vec<u8>, SourceEntry)| {
-        let from_project = [name.as_bytes(), b"/", path].concat();
-        batou::sources::is_transferred(&from_project, &model.settings)
-    };
-    Eval::Known(tree.entries.into_iter().filter(arrives).map(|(path, entry)| member(path, entry)).collect())
-}
-
-/// What a configuration file holds, by its digest.
-fn configuration((path, entry): (&Vec<u8>, &SourceEntry)) -> Option<(Digest, Blob)> {
-    match entry {
-        SourceEntry::File { content: SourceContent::Bytes(bytes), .. } if path.ends_with(b".cfg") => {
-            Some((digest_of(Algorithm::Sha256, &bytes.0), bytes.clone()))
-        }
-        _ => None,
-    }
-}
-
-fn member(path: Vec<u8>, entry: SourceEntry) -> Member {
-    let nothing = Member { path: Blob(path), kind: Kind::Directory, mode: 0, digest: None, size: None, target: None };
-    match entry {
-        SourceEntry::Directory => nothing,
-        SourceEntry::Link { target } => Member { kind: Kind::Link, target: Some(target), ..nothing },
-        SourceEntry::File { content: SourceContent::Bytes(bytes), mode } => {
-            let digest = Some(digest_of(Algorithm::Sha256, &bytes.0));
-            Member { kind: Kind::File, mode, digest, size: Some(bytes.0.len() as u64), ..nothing }
-        }
-        SourceEntry::File { content: SourceContent::Digest { digest, size }, mode } => {
-            Member { kind: Kind::File, mode, digest: Some(digest), size: Some(size), ..nothing }
-        }
     }
 }
 

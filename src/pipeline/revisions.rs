@@ -7,7 +7,8 @@ mod cache;
 
 use super::Request;
 use super::buildout::Checkout;
-use super::definition::{self, Config, Files};
+use super::definition::{self, Config};
+use super::sources::{self, Files};
 use crate::definition::batou;
 use crate::expect;
 use crate::expect::derive::{self, python_environment, python_environment::Pin};
@@ -27,7 +28,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::HostName;
 use crate::monitor::{Monitor, Silent};
 use cache::{FORMAT, Kept, Made};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What earlier revisions of the definition made, and which of them could not be evaluated.
@@ -237,7 +238,7 @@ impl<'a> Asked<'a> {
         let environment = batou::Request::new(export, &self.manifest.definition.environment);
         let asked = batou::Request { evaluate, python, target_base: base, ..environment };
         let (model, mut diagnostics) = batou::load(&asked, &Silent).map_err(|error| error.to_string())?;
-        let mut sources = definition::sources(export, Files::Exported, &model, &mut diagnostics);
+        let mut sources = sources::sources(export, Files::Export, &model, &mut diagnostics);
         add_ignored(&self.project, &mut sources);
         let manifest = expect::batou::manifest(&model, &sources);
         // Where some components fail, the others still tell what they made.
@@ -303,12 +304,6 @@ impl Live {
     }
 }
 
-/// A user or group by its number and by its name on the host.
-fn principals(id: u32, names: &BTreeMap<u32, String>) -> Vec<Principal> {
-    let name = names.get(&id).cloned().map(Principal::Name);
-    name.into_iter().chain([Principal::Id(id)]).collect()
-}
-
 /// What differs from the definition and may be of an earlier version of it.
 fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(Key, Live)> {
     let found = findings::judge(Case { manifest, scans, points, revisions: &[] });
@@ -321,7 +316,7 @@ fn untold(manifest: &Manifest, scans: &[Scan], points: &RestorePoints) -> Vec<(K
             Damage::WrongMode => Live::Mode(seen()?.mode),
             Damage::WrongOwner => {
                 let seen = seen()?;
-                Live::Owner([principals(seen.uid, &scan.users), principals(seen.gid, &scan.groups)])
+                Live::Owner([Principal::all_of(seen.uid, &scan.users), Principal::all_of(seen.gid, &scan.groups)])
             }
             Damage::WrongTarget => Live::Target(seen()?.target.clone()?),
             Damage::WrongKind | Damage::Extraneous => match seen()?.target.clone() {

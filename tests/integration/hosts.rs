@@ -200,8 +200,9 @@ fn a_copy_of_an_earlier_revision_is_brought_anew_by_every_deployment() {
     put(&site, "workers = 4\nlisten on {{host.name}}, as all of our hosts\n");
     let changed = vec![found("web01/web", "not_deployed", "work/web/site.conf")];
     assert_eq!(deployed.check(), (2, changed.clone()), "only what the change makes");
+    put(&deployed.control().join("components/web/notes"), "a file that is new, and that no component deploys\n");
     commit(&deployed.control(), "more workers");
-    assert_eq!(deployed.check(), (2, changed.clone()));
+    assert_eq!(deployed.check(), (2, changed.clone()), "nor what is new in the definition");
     // A dry run brings the copy, too: it tells of no deployment.
     let dry = run(&deployed.control(), &deployed.control().join("batou"), &["deploy", "prod", "--predict-only"]);
     assert_eq!(dry.code, 0, "{}", dry.stderr);

@@ -6,7 +6,7 @@
 //! link `current`. All others are removed by the next run (`appenv.py`, `AppEnv.prepare`). Where there is none, the next
 //! deployment makes one.
 //!
-//! Needs a look of depth `Whole` at `.appenv` that captures [`CAPTURE`].
+//! Needs the look of [`environment::look_at_all`] at `.appenv`.
 
 use super::Rule;
 use crate::expect::distribution;
@@ -22,16 +22,6 @@ use std::collections::BTreeMap;
 
 /// The rule's name in manifests.
 pub const NAME: &str = "app-environment";
-
-/// What a look at the directory has to keep.
-pub const CAPTURE: &[&str] = &[
-    "**/*.dist-info/RECORD",
-    "**/*.dist-info/METADATA",
-    "**/*.dist-info/entry_points.txt",
-    "**/*.dist-info/direct_url.json",
-    "**/*.dist-info/namespace_packages.txt",
-    "*/pyvenv.cfg",
-];
 
 /// The rule's input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,15 +54,9 @@ impl Rule for AppEnvironment {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        match serde_json::from_value::<Input>(derivation.input.clone()) {
-            Ok(input) => {
-                for environment in environments(scan, &input.directory) {
-                    verify(derivation, scan, &environment, input.lock.as_ref(), manifest);
-                }
-            }
-            Err(error) => {
-                super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}"));
-            }
+        let Some(input) = super::input::<Input>(derivation, manifest) else { return };
+        for environment in environments(scan, &input.directory) {
+            verify(derivation, scan, &environment, input.lock.as_ref(), manifest);
         }
     }
 }

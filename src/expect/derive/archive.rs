@@ -58,10 +58,8 @@ impl Rule for ArchiveRule {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        let outcome = serde_json::from_value(derivation.input.clone())
-            .map_err(|error| Why::new(WhyKind::NotModelled, format!("the rule's input is not understood: {error}")))
-            .and_then(|input| members(&input, derivation, scan, manifest));
-        if let Err(why) = outcome {
+        let Some(input) = super::input(derivation, manifest) else { return };
+        if let Err(why) = members(&input, derivation, scan, manifest) {
             super::unknown(manifest, &derivation.unit, why);
         }
     }

@@ -62,10 +62,8 @@ impl Rule for GitCheckoutRule {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        let outcome = serde_json::from_value(derivation.input.clone())
-            .map_err(|error| Why::new(WhyKind::NotModelled, format!("the rule's input is not understood: {error}")))
-            .and_then(|input| Deriver { input: &input, derivation, scan, manifest }.derive());
-        if let Err(why) = outcome {
+        let Some(input) = super::input(derivation, manifest) else { return };
+        if let Err(why) = (Deriver { input: &input, derivation, scan, manifest }).derive() {
             super::unknown(manifest, &derivation.unit, why);
         }
     }

@@ -14,6 +14,7 @@ use crate::model::eval::{Why, WhyKind};
 use crate::model::manifest::{Derivation, Manifest, Noted};
 use crate::model::observation::Scan;
 use crate::model::unit::{DeployerId, UnitId};
+use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -75,6 +76,18 @@ pub fn agreed(manifest: &Manifest, noted: &[Noted]) -> BTreeSet<usize> {
         })
     };
     (0..noted.len()).filter(|index| says(&noted[*index])).collect()
+}
+
+/// The input of a rule; `None` where it is not understood, which is noted.
+fn input<T: DeserializeOwned>(derivation: &Derivation, manifest: &mut Manifest) -> Option<T> {
+    match serde_json::from_value(derivation.input.clone()) {
+        Ok(input) => Some(input),
+        Err(error) => {
+            let text = format!("the input of {} is not understood: {error}", derivation.rule);
+            opaque(manifest, &derivation.unit, text);
+            None
+        }
+    }
 }
 
 fn give_up(manifest: &mut Manifest, derivation: &Derivation, reason: &str) {

@@ -48,11 +48,9 @@ impl Rule for PurgeRule {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        let found = serde_json::from_value::<Input>(derivation.input.clone())
-            .map_err(|error| Why::new(WhyKind::NotModelled, format!("the rule's input is not understood: {error}")))
-            .and_then(|input| input.pattern.find(scan).map(|paths| (input, paths)));
-        match found {
-            Ok((input, paths)) => claim(&input, paths, derivation, manifest),
+        let Some(input) = super::input::<Input>(derivation, manifest) else { return };
+        match input.pattern.find(scan) {
+            Ok(paths) => claim(&input, paths, derivation, manifest),
             Err(why) => super::unknown(manifest, &derivation.unit, why),
         }
     }

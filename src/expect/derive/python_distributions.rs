@@ -55,13 +55,7 @@ impl Rule for PythonDistributions {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        let input: Input = match serde_json::from_value(derivation.input.clone()) {
-            Ok(input) => input,
-            Err(error) => {
-                let text = format!("the input of {NAME} is not understood: {error}");
-                return super::opaque(manifest, &derivation.unit, text);
-            }
-        };
+        let Some(input) = super::input::<Input>(derivation, manifest) else { return };
         let directories: Vec<TargetPath> = scan
             .below(&input.directory)
             .filter(|(path, sighting)| is_directory(sighting) && (named(path).is_some() || is_egg(path)))

@@ -85,12 +85,8 @@ impl Rule for PythonEnvironment {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        match serde_json::from_value::<Input>(derivation.input.clone()) {
-            Ok(input) => Environment { derivation, scan, input: &input }.derive(manifest),
-            Err(error) => {
-                super::opaque(manifest, &derivation.unit, format!("the input of {NAME} is not understood: {error}"));
-            }
-        }
+        let Some(input) = super::input(derivation, manifest) else { return };
+        Environment { derivation, scan, input: &input }.derive(manifest);
     }
 }
 

@@ -80,13 +80,7 @@ impl Rule for BuildoutRule {
     }
 
     fn derive(&self, derivation: &Derivation, scan: &Scan, manifest: &mut Manifest) {
-        let input = match serde_json::from_value::<Input>(derivation.input.clone()) {
-            Ok(input) => input,
-            Err(error) => {
-                let reason = format!("the input of {NAME} is not understood: {error}");
-                return super::opaque(manifest, &derivation.unit, reason);
-            }
-        };
+        let Some(input) = super::input::<Input>(derivation, manifest) else { return };
         if let Some(why) = &input.configuration.parts_doubt {
             super::opaque(manifest, &derivation.unit, why.text.clone());
         }

@@ -186,10 +186,15 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let mut revisions = earlier.revisions;
     revisions.extend_from_slice(baselines.states());
     let case = Case { manifest: &manifest, scans: &scans, points: &points, revisions: &revisions };
-    let (mut findings, observed) = rayon::join(|| findings::judge(case), || saved::observations_digest(&scans));
+    // What is judged is kept, in the memory of this thread; a digest is not.
+    let (mut findings, observed) = std::thread::scope(|scope| {
+        let observed = scope.spawn(|| saved::observations_digest(&scans));
+        (findings::judge(case), observed.join().expect("a digest is taken of anything"))
+    });
     findings::doubt::judge(case, &mut findings);
     findings::peers::judge(case, &mut findings);
     findings::stranger::judge(case, &mut findings);
+    findings::irreplaceable::judge(case, &mut findings);
     baselines.tell_gone(&manifest, &scans, &mut findings);
     ignore(&mut findings, settings);
     restrict(&mut findings, &manifest, request);

@@ -6,7 +6,7 @@
 //!
 //! [`claim`] merges what several sources say about one path, [`compare`] holds it against what was seen, [`damage`]
 //! names the kind of damage, by the contents that are [`known`] among others and by earlier states ([`revision`]), [`backup`] judges what only backups know,
-//! [`unclaimed`] what nobody claims, [`noted`] what is not deployed by the deployer's own notes, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
+//! [`unclaimed`] what nobody claims, [`irreplaceable`] what a repair could take along, [`noted`] what is not deployed by the deployer's own notes, [`intrinsic`] what is damaged in itself, [`cache`] where memory and disk differ; [`incident`] tells what is at risk and when
 //! things happened, [`group`] which findings have one cause,
 //! [`peers`] judges by what most hosts have, [`doubt`] takes back what only a damaged note says, [`stranger`] tells what is
 //! another file among what nobody vouches for.
@@ -21,6 +21,7 @@ mod earlier_blocks;
 pub mod group;
 pub mod incident;
 mod intrinsic;
+pub mod irreplaceable;
 mod known;
 mod noted;
 pub mod peers;
@@ -37,6 +38,7 @@ use crate::model::restore::RestorePoints;
 use crate::model::unit::{UnitId, UnitKind};
 use crate::model::unverified::Unverified;
 
+use claim::Place;
 pub use revision::{MadeFile, MadeMetadata, MadeThing, Revision};
 
 /// Everything that a judgement rests on.
@@ -83,15 +85,20 @@ fn seen_host<'a>(case: Case<'a>, host: &Host) -> Result<&'a Scan, Unverified> {
 fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     let claims = claim::Claims::new(case.manifest, &scan.host);
     let known = known::Known::new(case, scan, claims);
-    let mut rest = unclaimed::Rest::default();
-    for place in claims.beside(scan) {
-        rest.note(&place);
-        if let Some(claim) = place.claim {
-            let sighting = place.sighting.unwrap_or_else(|| scan.sighting(&place.path));
-            let judged = compare::compare(case, scan, (&claim, &sighting), &known);
-            record(but_for_transfers(case.manifest, judged), findings);
+    let mut unclaimed = unclaimed::Judge::new(case, scan, claims);
+    for Place { path, claim, sighting } in claims.beside(scan) {
+        match (claim, sighting) {
+            (Some(claim), sighting) => {
+                unclaimed.note(&claim);
+                let sighting = sighting.unwrap_or_else(|| scan.sighting(&path));
+                let judged = compare::compare(case, scan, (&claim, &sighting), &known);
+                record(but_for_transfers(case.manifest, judged), findings);
+            }
+            (None, Some(sighting)) => record(unclaimed.judge(&path, &sighting), findings),
+            (None, None) => {}
         }
     }
+    unclaimed.vanished().into_iter().for_each(|judged| record(judged, findings));
     if let Some(packages) = &scan.packages {
         // What differs is among the claims.
         findings.checked += packages.intact;
@@ -101,15 +108,10 @@ fn judge_host(case: Case<'_>, scan: &Scan, findings: &mut Findings) {
     for broken in case.manifest.broken.iter().filter(|broken| broken.host == scan.host) {
         findings.findings.push(compare::broken_record(scan, broken));
     }
-    unclaimed::judge(case, scan, claims, &rest, |judged| record(judged, findings));
     noted::judge(case, &scan.host, &known, &mut findings.findings);
     intrinsic::judge(case, scan, claims, findings);
     cache::judge(case, scan, claims, &mut findings.findings);
     findings.unverified.extend(cache::not_compared(scan));
-    let kept = unclaimed::irreplaceable(case, scan, claims, (rest, &findings.findings));
-    if !kept.is_empty() {
-        findings.irreplaceable.insert(scan.host.clone(), kept);
-    }
 }
 
 /// That the copy of the definition on a host is of an earlier revision is no change that a deployment makes: it brings the copy

@@ -1,7 +1,7 @@
 //! What nobody claims: declared data, ignored files, output that only code knows, and what should not be there.
 
 use super::backup::{self, Verdict};
-use super::claim::{Claim, Claims, Place};
+use super::claim::{Claim, Claims};
 use super::damage::Diagnosis;
 use super::{Case, Judged};
 use crate::model::artifact::{Artifact, Authority, Durability, Expected, Ownership};
@@ -10,50 +10,37 @@ use crate::model::finding::{Certainty, Class, Damage, Finding};
 use crate::model::manifest::Changes;
 use crate::model::observation::{Kind, Scan, Seen, SeenContent, Sighting};
 use crate::model::path::TargetPath;
-use crate::model::path_set::PathSet;
 use crate::model::restore::RestorePoint;
 use crate::model::unit::{Unit, UnitId, UnitKind};
 use crate::model::unverified::Unverified;
-use std::collections::BTreeSet;
 
-/// What the comparison of all that is claimed leaves over.
-#[derive(Debug, Default)]
-pub(super) struct Rest {
-    /// Paths that were seen and that nobody claims.
-    unclaimed: PathSet,
-    /// Directories of which the deployment decides about all that is in them.
-    complete: Vec<Artifact>,
-    /// Files and links that no deployment makes.
-    own: PathSet,
+/// Judges what nobody claims, while everything that is claimed or was seen comes by in path order.
+pub(super) struct Judge<'a> {
+    view: View<'a>,
 }
 
-impl Rest {
-    /// Takes from a path what is needed later.
-    pub(super) fn note(&mut self, place: &Place<'_>) {
-        let artifact = place.claim.as_ref().map(|claim| &claim.artifact);
-        if let Some(artifact) = artifact
-            && matches!(artifact.expected, Expected::Directory { ownership: Ownership::Complete })
-        {
-            self.complete.push(artifact.clone());
-        }
-        let Some(sighting) = place.sighting.as_deref() else { return };
-        if artifact.is_none() {
-            self.unclaimed.insert(place.path.clone());
-        }
-        if let Sighting::Present(seen) = sighting
-            && matches!(seen.kind, Kind::File | Kind::Link)
-            && artifact.is_none_or(|artifact| artifact.durability == Durability::Durable)
-        {
-            self.own.insert(place.path.clone());
+impl<'a> Judge<'a> {
+    /// Of one host.
+    pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: Claims<'a>) -> Self {
+        Self { view: View::new(case, scan, claims) }
+    }
+
+    /// Notes what is claimed: what may lie in a directory follows it.
+    pub(super) fn note(&mut self, claim: &Claim) {
+        if matches!(claim.artifact.expected, Expected::Directory { ownership: Ownership::Complete }) {
+            self.view.complete.push(claim.artifact.clone());
         }
     }
-}
 
-/// Judges every path that was seen, or that a backup has, and that no artifact claims; gives them one by one.
-pub(super) fn judge(case: Case<'_>, scan: &Scan, claims: Claims<'_>, rest: &Rest, mut take: impl FnMut(Judged)) {
-    let view = View { case, scan, claims, units: units(case, scan), complete: &rest.complete };
-    rest.unclaimed.iter().for_each(|path| take(view.judge(&path, &scan.sighting(&path))));
-    view.vanished().into_iter().for_each(take);
+    /// Judges a path that was seen and that nobody claims.
+    pub(super) fn judge(&self, path: &TargetPath, sighting: &Sighting) -> Judged {
+        self.view.judge(path, sighting)
+    }
+
+    /// What a backup has and nobody claims, and what is gone.
+    pub(super) fn vanished(&self) -> Vec<Judged> {
+        self.view.vanished()
+    }
 }
 
 /// A finding about a path that nobody claims.
@@ -64,60 +51,18 @@ pub(super) fn finding(
     (path, seen): (&TargetPath, &Seen),
     diagnosis: Diagnosis,
 ) -> Finding {
-    let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
+    let view = View::new(case, scan, claims);
     view.finding(path, view.unit_of(path), Some(seen), diagnosis)
 }
 
-/// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
-/// place to go back to: it stays in the quarantine.
-pub(super) fn irreplaceable(
-    case: Case<'_>,
-    scan: &Scan,
-    claims: Claims<'_>,
-    (rest, findings): (Rest, &[Finding]),
-) -> PathSet {
-    let view = View { case, scan, claims, units: units(case, scan), complete: &[] };
-    let wrong: BTreeSet<&TargetPath> =
-        findings.iter().filter(|finding| finding.host == scan.host).map(|finding| &finding.path).collect();
-    // What lies in something that should not be there has no place to come back to.
-    let displaced: Vec<&TargetPath> = findings
-        .iter()
-        .filter(|finding| finding.host == scan.host && matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
-        .map(|finding| &finding.path)
-        .collect();
-    let is_no_place = |directory: TargetPath| {
-        directory.ancestors().any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim)))
-    };
-    // What lies in one directory follows each other, and is asked about that only once.
-    let mut last: (Option<TargetPath>, bool) = (None, false);
-    let keeps = |path: &TargetPath| {
-        let directory = path.parent();
-        if directory != last.0 {
-            last = (directory.clone(), directory.is_some_and(is_no_place));
-        }
-        !wrong.contains(path)
-            && !last.1
-            && !is_derived(path)
-            && !view.is_repository(path)
-            && !displaced.iter().any(|displaced| path.is_below(displaced))
-            && !view.belongs_to_environment(path)
-    };
-    let mut kept: PathSet = rest.own.into_paths().filter(keeps).collect();
-    kept.pack();
-    kept
-}
-
-/// Whether the deployment puts a file or a link there.
-fn is_no_directory(claim: &Claim) -> bool {
-    matches!(claim.artifact.expected, Expected::File(_) | Expected::Link { .. })
-}
-
-struct View<'a> {
+/// What is known of one host.
+pub(super) struct View<'a> {
     case: Case<'a>,
     scan: &'a Scan,
     claims: Claims<'a>,
     units: Vec<(&'a TargetPath, &'a UnitId)>,
-    complete: &'a [Artifact],
+    /// Directories of which the deployment decides about all that is in them, as far as they came by.
+    complete: Vec<Artifact>,
 }
 
 /// The units with a directory on this host, so that the deepest comes last.
@@ -128,7 +73,11 @@ fn units<'a>(case: Case<'a>, scan: &Scan) -> Vec<(&'a TargetPath, &'a UnitId)> {
     units
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(super) fn new(case: Case<'a>, scan: &'a Scan, claims: Claims<'a>) -> Self {
+        Self { case, scan, claims, units: units(case, scan), complete: Vec::new() }
+    }
+
     fn judge(&self, path: &TargetPath, sighting: &Sighting) -> Judged {
         if is_derived(path) || self.is_repository(path) {
             return Judged::Ignored;
@@ -211,7 +160,7 @@ impl View<'_> {
 
     /// Whether the path is a part of a Python environment that its maker makes as a whole. What people put into its
     /// `site-packages` is none.
-    fn belongs_to_environment(&self, path: &TargetPath) -> bool {
+    pub(super) fn belongs_to_environment(&self, path: &TargetPath) -> bool {
         let unit = self.case.manifest.unit(&self.unit_of(path));
         let environment = unit.is_some_and(|unit| {
             matches!(unit.kind, UnitKind::PythonEnvironment | UnitKind::Distribution | UnitKind::Egg)
@@ -220,7 +169,7 @@ impl View<'_> {
     }
 
     /// Whether the path is inside a repository whose objects were checked as a whole.
-    fn is_repository(&self, path: &TargetPath) -> bool {
+    pub(super) fn is_repository(&self, path: &TargetPath) -> bool {
         self.scan.checkouts.keys().any(|checkout| path.is_below(&checkout.join(".git")))
     }
 
@@ -301,7 +250,7 @@ impl View<'_> {
 }
 
 /// Byte code: it is made from the sources that are checked, and removed rather than trusted.
-fn is_derived(path: &TargetPath) -> bool {
+pub(super) fn is_derived(path: &TargetPath) -> bool {
     let bytes = path.as_bytes();
     bytes.ends_with(b".pyc") || bytes.ends_with(b".pyo") || path.name() == b"__pycache__"
 }

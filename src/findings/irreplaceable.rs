@@ -1,0 +1,93 @@
+//! What a repair could take along: files that no deployment makes, below something that it may remove. Pure.
+//!
+//! Told for what the findings' mends remove or replace, and for what is wrong itself: nowhere else is anything removed.
+
+use super::Case;
+use super::claim::Claims;
+use super::unclaimed::{View, is_derived};
+use crate::model::artifact::{Durability, Expected, Force};
+use crate::model::finding::{Damage, Finding, Findings};
+use crate::model::observation::{Kind, Scan, Sighting};
+use crate::model::path::TargetPath;
+use crate::model::path_set::PathSet;
+use std::collections::BTreeSet;
+
+/// Adds to the findings what is sound and irreplaceable where their repair may remove something.
+pub fn judge(case: Case<'_>, findings: &mut Findings) {
+    for scan in case.scans {
+        let of_host: Vec<&Finding> =
+            findings.findings.iter().filter(|finding| finding.host == scan.host).collect();
+        let kept = of_host_kept(case, scan, &of_host);
+        if !kept.is_empty() {
+            findings.irreplaceable.insert(scan.host.clone(), kept);
+        }
+    }
+}
+
+/// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
+/// place to go back to: it stays in the quarantine.
+fn of_host_kept(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet {
+    let claims = Claims::new(case.manifest, &scan.host);
+    let view = View::new(case, scan, claims);
+    let wrong: BTreeSet<&TargetPath> = findings.iter().map(|finding| &finding.path).collect();
+    let displaced: Vec<&TargetPath> = findings
+        .iter()
+        .filter(|finding| matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
+        .map(|finding| &finding.path)
+        .collect();
+    let is_no_place = |directory: TargetPath| {
+        let is_no_directory = |expected: &Expected| matches!(expected, Expected::File(_) | Expected::Link { .. });
+        directory
+            .ancestors()
+            .any(|above| claims.get(&above).is_some_and(|claim| is_no_directory(&claim.artifact.expected)))
+    };
+    // What lies in one directory follows each other, and is asked about that only once.
+    let mut last: (Option<TargetPath>, bool) = (None, false);
+    let mut kept = PathSet::default();
+    for place in places(case, findings) {
+        for (path, sighting) in scan.observations.range(place).take_while(|(path, _)| path.is_below(place)) {
+            let is_file =
+                matches!(&*sighting, Sighting::Present(seen) if matches!(seen.kind, Kind::File | Kind::Link));
+            let is_made = || claims.get(&path).is_some_and(|claim| claim.artifact.durability != Durability::Durable);
+            if !is_file || is_made() {
+                continue;
+            }
+            let directory = path.parent();
+            if directory != last.0 {
+                last = (directory.clone(), directory.is_some_and(is_no_place));
+            }
+            let keeps = !wrong.contains(&path)
+                && !last.1
+                && !is_derived(&path)
+                && !view.is_repository(&path)
+                && !displaced.iter().any(|displaced| path.is_below(displaced))
+                && !view.belongs_to_environment(&path);
+            if keeps {
+                kept.insert(path);
+            }
+        }
+    }
+    kept.pack();
+    kept
+}
+
+/// What a repair of these findings may remove, the outermost paths only.
+fn places<'a>(case: Case<'a>, findings: &[&'a Finding]) -> Vec<&'a TargetPath> {
+    let mends: BTreeSet<usize> =
+        findings.iter().filter_map(|finding| finding.mend).map(|mend| mend.0 as usize).collect();
+    let by_mends = mends.into_iter().filter_map(|mend| case.manifest.mends.get(mend)).flat_map(|mend| {
+        let forced = mend.force.iter().filter_map(|force| match force {
+            Force::Remove(path) => Some(path),
+            Force::RemoveSelf | Force::EmptySelf => None,
+        });
+        forced.chain(&mend.replaces)
+    });
+    let all: BTreeSet<&TargetPath> = findings.iter().map(|finding| &finding.path).chain(by_mends).collect();
+    let mut outermost: Vec<&TargetPath> = Vec::new();
+    for path in all {
+        if !outermost.last().is_some_and(|above| path.is_below(above)) {
+            outermost.push(path);
+        }
+    }
+    outermost
+}

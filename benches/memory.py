@@ -4,7 +4,7 @@
     python3 benches/memory.py DIRECTORY [RECTIFY...]
 
 Makes Python packages of 1,000 small files with a RECORD in DIRECTORY, 100 and then 1,000 of them, and removes them again
-(1 million files are hard links to 1,000; about 5 GB of directories and inodes may be free). Prints the largest resident
+(about 6 GB have to be free; no two files have the same content). Prints the largest resident
 memory of each command, and what a file more costs, of one or several programs (without any: target/release/rectify).
 """
 import base64
@@ -25,14 +25,8 @@ COUNTS = 100, 1000
 def make(directory, packages):
     """A tree of packages, and settings: for checking it by its RECORDs, and as data that nothing vouches for."""
     site = os.path.join(directory, 'tree/lib/python3.11/site-packages')
-    sources = os.path.join(directory, 'sources')
-    os.makedirs(sources)
-    digests = []
-    for number in range(EACH):
-        content = b'# the source file %06d\n' % number
-        with open(os.path.join(sources, '%06d' % number), 'wb') as f:
-            f.write(content)
-        digests.append((base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('='), len(content)))
+    empty = os.path.join(directory, 'empty')
+    os.makedirs(empty)
     for package in range(packages):
         name = 'package_%05d' % package
         rows = []
@@ -41,8 +35,11 @@ def make(directory, packages):
             if number % 25 == 0:
                 os.makedirs(os.path.join(site, module))
             path = os.path.join(module, hashlib.md5(b'%d' % number).hexdigest()[:14] + '.py')
-            os.link(os.path.join(sources, '%06d' % number), os.path.join(site, path))
-            rows.append('%s,sha256=%s,%d\n' % (path, *digests[number]))
+            content = b'# the source file %06d of %05d\n' % (number, package)
+            with open(os.path.join(site, path), 'wb') as f:
+                f.write(content)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip('=')
+            rows.append('%s,sha256=%s,%d\n' % (path, digest, len(content)))
         info = os.path.join(site, name + '-1.0.dist-info')
         os.makedirs(info)
         with open(os.path.join(info, 'RECORD'), 'w') as f:
@@ -50,7 +47,7 @@ def make(directory, packages):
     tree = os.path.join(directory, 'tree')
     settings = {
         'record': '[[trees]]\npath = "%s"\nkind = "python"\n' % tree,
-        'data': '[[trees]]\npath = "%s"\nkind = "python"\n[[data]]\nhost = "localhost"\npath = "%s"\nchanges = "any"\n' % (sources, tree),
+        'data': '[[trees]]\npath = "%s"\nkind = "python"\n[[data]]\nhost = "localhost"\npath = "%s"\nchanges = "any"\n' % (empty, tree),
     }
     for name, text in settings.items():
         os.mkdir(os.path.join(directory, name))

@@ -171,7 +171,7 @@ pub fn run(request: &Request, monitor: &dyn Monitor) -> Result<Outcome, Error> {
     let settings = &config.settings;
     let mut manifest = manifest_with(request, &config, monitor)?;
     let declared = revisions::Declared::by(&manifest);
-    let baselines = Baselines::read(request, settings)?;
+    let baselines = Baselines::read(request, settings, manifest.artifacts.digests())?;
     manifest.diagnostics.extend_from_slice(baselines.unused());
     let (scans, refined) = scan_with(request, settings, &manifest, &baselines, monitor)?;
     if let Some(refined) = refined {
@@ -240,7 +240,7 @@ pub fn scan(
     monitor: &dyn Monitor,
 ) -> Result<(Vec<Scan>, Vec<Diagnostic>), Error> {
     let config = definition::settings(request, clock::now())?;
-    let baselines = Baselines::read(request, &config.settings)?;
+    let baselines = Baselines::read(request, &config.settings, manifest.artifacts.digests())?;
     let (scans, _) = scan_with(request, &config.settings, manifest, &baselines, monitor)?;
     Ok((scans, baselines.unused().to_vec()))
 }
@@ -290,8 +290,9 @@ fn scan_with(
     baselines: &Baselines,
     monitor: &dyn Monitor,
 ) -> Result<(Vec<Scan>, Option<Manifest>), Error> {
+    let digests = manifest.artifacts.digests();
     let mut saved: Vec<Scan> =
-        request.scan_files.iter().map(|file| saved::read_scan(file)).collect::<Result<_, _>>()?;
+        request.scan_files.iter().map(|file| saved::read_scan(file, digests)).collect::<Result<_, _>>()?;
     let journal = request.journal.as_deref().map(|path| journal::File::open(path, request.read)).transpose()?;
     if let Some(known) = journal.as_ref().map(journal::File::len).filter(|known| *known > 0) {
         monitor
@@ -321,7 +322,7 @@ fn scan_with(
                 scans.push(scan);
                 refined = by_it.filter(|_| manifest.hosts.len() == 1);
             }
-            Where::File(file) => scans.push(saved::read_scan(&file)?),
+            Where::File(file) => scans.push(saved::read_scan(&file, digests)?),
             Where::Nowhere => {}
         }
     }

@@ -15,8 +15,7 @@ use std::collections::BTreeSet;
 /// Adds to the findings what is sound and irreplaceable where their repair may remove something.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
     for scan in case.scans {
-        let of_host: Vec<&Finding> =
-            findings.findings.iter().filter(|finding| finding.host == scan.host).collect();
+        let of_host: Vec<&Finding> = findings.findings.iter().filter(|finding| finding.host == scan.host).collect();
         let kept = of_host_kept(case, scan, &of_host);
         if !kept.is_empty() {
             findings.irreplaceable.insert(scan.host.clone(), kept);
@@ -46,8 +45,7 @@ fn of_host_kept(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet {
     let mut kept = PathSet::default();
     for place in places(case, findings) {
         for (path, sighting) in scan.observations.range(place).take_while(|(path, _)| path.is_below(place)) {
-            let is_file =
-                matches!(&*sighting, Sighting::Present(seen) if matches!(seen.kind, Kind::File | Kind::Link));
+            let is_file = matches!(&*sighting, Sighting::Present(seen) if matches!(seen.kind, Kind::File | Kind::Link));
             let is_made = || claims.get(&path).is_some_and(|claim| claim.artifact.durability != Durability::Durable);
             if !is_file || is_made() {
                 continue;

@@ -34,6 +34,7 @@ use crate::io::disk::LiveRoot;
 use crate::live::engine::throttle::Throttle;
 use crate::model::manifest::Manifest;
 use crate::model::observation::{OnDisk, ReadMode, Scan, SeenContent};
+use crate::model::observations::Observations;
 use crate::model::path::TargetPath;
 use crate::model::unit::HostName;
 use crate::monitor::Monitor;
@@ -81,6 +82,7 @@ pub fn scan(root: &LiveRoot, manifest: &Manifest, asked: &Asked<'_>, monitor: &d
         users: accounts(root, "/etc/passwd"),
         groups: accounts(root, "/etc/group"),
         read: asked.read,
+        observations: Observations::sharing(manifest.artifacts.digests()),
         ..Scan::new(host.clone(), asked.started_at)
     };
     monitor.begin(&format!("listing {host}"), None);

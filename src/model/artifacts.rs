@@ -1,19 +1,21 @@
-//! What should be at every path, in some 70 bytes a file.
+//! What should be at every path, in some 30 bytes a file, and its digest.
 //!
 //! Sorted by host, path and authority; one path may have several artifacts (claims). Almost all of them are files with a
 //! digest, and most of a unit differ in nothing else: what they share is stored once, and the rest is packed into a
-//! [`PathTable`] for each host. What was added lately waits until there is enough to pack.
+//! [`PathTable`] for each host, which names the digest among those that are [shared](Digests) with what was seen. What was
+//! added lately waits until there is enough to pack.
 
 use super::artifact::{Artifact, Content, Expected};
-use super::content::{Algorithm, Digest};
+use super::content::Algorithm;
+use super::digests::Digests;
+use super::interned::Interned;
 use super::path::TargetPath;
 use super::path_table::{Entries, PathTable, put_number, take_number};
 use super::unit::HostName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::{BTreeMap, HashMap, btree_map};
+use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::iter::Peekable;
-use std::sync::Arc;
 
 /// So many paths of a host wait to be packed.
 const WAITING: usize = 4096;
@@ -37,23 +39,26 @@ struct OfHost {
 /// What many artifacts share, stored once.
 #[derive(Clone, Default)]
 struct Models {
-    list: Vec<Arc<Model>>,
-    numbers: HashMap<Arc<Model>, u64>,
-    /// The one that was asked for last: neighbours share theirs.
-    last: u64,
+    list: Interned<Model>,
+    digests: Digests,
 }
 
 /// An artifact without its path; without its digest and size, too, if it has one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Model {
     artifact: Artifact,
-    has_digest: bool,
+    digest: Option<Algorithm>,
 }
 
 impl Artifacts {
     /// None yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The digests that they name.
+    pub fn digests(&self) -> &Digests {
+        &self.models.digests
     }
 
     /// How many there are.
@@ -174,39 +179,22 @@ impl Models {
         if rest.is_some() {
             artifact.expected = Expected::Present;
         }
-        let number = self.number(Model { artifact, has_digest: rest.is_some() });
-        put_number(bytes, number);
+        let digest = rest.as_ref().map(|(digest, _)| digest.algorithm);
+        put_number(bytes, self.list.number(Model { artifact, digest }));
         if let Some((digest, size)) = rest {
-            bytes.push(digest.algorithm as u8);
-            bytes.extend_from_slice(&digest.bytes);
+            self.digests.put(&digest, bytes);
             // One more than the size, so that 0 is none. No file is so large that this is too much.
             put_number(bytes, size.map_or(0, |size| size.saturating_add(1)));
         }
     }
 
-    fn number(&mut self, model: Model) -> u64 {
-        let last = usize::try_from(self.last).ok().and_then(|last| self.list.get(last));
-        if last.is_none_or(|last| **last != model) {
-            let model = Arc::new(model);
-            self.last = *self.numbers.entry(Arc::clone(&model)).or_insert_with(|| {
-                self.list.push(model);
-                self.list.len() as u64 - 1
-            });
-        }
-        self.last
-    }
-
     fn unpacked(&self, path: &TargetPath, mut bytes: &[u8]) -> Vec<Artifact> {
         let mut artifacts = Vec::with_capacity(1);
         while !bytes.is_empty() {
-            let number = usize::try_from(take_number(&mut bytes)).expect("it is the place in a list");
-            let Model { artifact, has_digest } = &*self.list[number];
+            let Model { artifact, digest } = self.list.get(take_number(&mut bytes));
             let mut artifact = Artifact { path: path.clone(), ..artifact.clone() };
-            if *has_digest {
-                let (algorithm, _) = Algorithm::ALL[usize::from(bytes[0])];
-                let (own, rest) = bytes[1..].split_at(algorithm.digest_length());
-                bytes = rest;
-                let digest = Digest { algorithm, bytes: own.into() };
+            if let Some(algorithm) = *digest {
+                let digest = self.digests.take(algorithm, &mut bytes);
                 let size = take_number(&mut bytes).checked_sub(1);
                 artifact.expected = Expected::File(Content::Digest { digest, size });
             }

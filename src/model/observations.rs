@@ -1,13 +1,16 @@
-//! What was seen at every path of a host, in some 90 bytes a file.
+//! What was seen at every path of a host, in some 40 bytes a file, and its digest.
 //!
 //! A sorted map from paths to sightings. Almost all of them are files with times, a size and one digest: these are packed
-//! into a [`PathTable`] and put together again when they are asked for. The others (bytes that are evidence, a closer
-//! look, failures) are kept as they are. What was added lately waits until there is enough to pack.
+//! into a [`PathTable`] and put together again when they are asked for; what many share, as mode and owner, is stored once,
+//! and the digests are [shared](Digests) with what should be. The others (bytes that are evidence, a closer look, failures)
+//! are kept as they are. What was added lately waits until there is enough to pack.
 
-use super::content::{Algorithm, Digest};
+use super::content::{Algorithm, Blob, Digest};
+use super::digests::Digests;
+use super::interned::Interned;
 use super::observation::{Kind, Seen, SeenContent, Sighting};
 use super::path::TargetPath;
-use super::path_table::{Entries, PathTable, put_bytes, put_number, take_bytes, take_number};
+use super::path_table::{Entries, PathTable, put_bytes, put_number, take_bytes, take_number, unzigzag, zigzag};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, btree_map};
@@ -25,12 +28,38 @@ pub struct Observations {
     packed: PathTable,
     /// Those of which [`Self::packed`] only says that they are here.
     kept: BTreeMap<TargetPath, Sighting>,
+    models: Models,
+}
+
+/// What many sightings share, stored once.
+#[derive(Clone, Default)]
+struct Models {
+    list: Interned<Model>,
+    digests: Digests,
+}
+
+/// A sighting without what differs from file to file.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Model {
+    kind: Kind,
+    listed: bool,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    /// Of a file that was read, what its digests are.
+    content: Option<Vec<Algorithm>>,
+    has_target: bool,
 }
 
 impl Observations {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nothing yet. What will be seen has the same digests as something else, mostly.
+    pub fn sharing(digests: &Digests) -> Self {
+        Self { models: Models { digests: digests.clone(), ..Models::default() }, ..Self::default() }
     }
 
     /// How many paths there are.
@@ -98,24 +127,24 @@ impl Observations {
         self.pack();
         contents.retain(|(path, _)| self.packed.get(path).is_some());
         contents.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let kept = &mut self.kept;
+        let Self { kept, models, .. } = self;
         self.packed.merge(contents, |path, content, packed, bytes| {
-            let before = kept.remove(path).or_else(|| packed.map(unpacked));
+            let before = kept.remove(path).or_else(|| packed.map(|packed| models.unpacked(packed)));
             let Some(mut sighting) = before else { return };
             if let Sighting::Present(seen) = &mut sighting {
                 seen.content = Some(content);
             }
-            put(path, sighting, kept, bytes);
+            models.put(path, sighting, kept, bytes);
         });
     }
 
     /// Packs what waits.
     fn pack(&mut self) {
         let waiting = std::mem::take(&mut self.waiting).into_iter().collect();
-        let kept = &mut self.kept;
+        let Self { kept, models, .. } = self;
         self.packed.merge(waiting, |path, sighting, _, bytes| {
             kept.remove(path);
-            put(path, sighting, kept, bytes);
+            models.put(path, sighting, kept, bytes);
         });
     }
 
@@ -123,119 +152,99 @@ impl Observations {
         if packed == [KEPT] {
             return Cow::Borrowed(self.kept.get(path).expect("what the table says to be kept was kept"));
         }
-        Cow::Owned(unpacked(packed))
+        Cow::Owned(self.models.unpacked(packed))
     }
 }
 
-/// Instead of a packed sighting: it is kept as it is.
-const KEPT: u8 = 0xff;
-/// Instead of a kind: nothing is there.
-const ABSENT: u8 = 0xfe;
-/// Besides the kind, in the same byte.
-const LISTED: u8 = 1 << 3;
-const HAS_CONTENT: u8 = 1 << 4;
-const HAS_TARGET: u8 = 1 << 5;
-const KINDS: [Kind; 6] = [Kind::File, Kind::Directory, Kind::Link, Kind::Fifo, Kind::Socket, Kind::Device];
+/// Instead of the number of a model: it is kept as it is.
+const KEPT: u8 = 0;
+/// Instead of the number of a model: nothing is there.
+const ABSENT: u8 = 1;
+/// What models are numbered from.
+const FIRST: u64 = 2;
 
-/// Packs a sighting; one of a rare form is kept as it is.
-fn put(path: &TargetPath, mut sighting: Sighting, kept: &mut BTreeMap<TargetPath, Sighting>, bytes: &mut Vec<u8>) {
-    if !pack(&sighting, bytes) {
-        bytes.push(KEPT);
-        if let Sighting::Present(seen) = &mut sighting
-            && let Some(SeenContent::Read { captured: Some(captured), .. }) = &mut seen.content
-        {
-            captured.deflate();
+impl Models {
+    /// Packs a sighting; one of a rare form is kept as it is.
+    fn put(
+        &mut self,
+        path: &TargetPath,
+        mut sighting: Sighting,
+        kept: &mut BTreeMap<TargetPath, Sighting>,
+        bytes: &mut Vec<u8>,
+    ) {
+        if !self.pack(&sighting, bytes) {
+            bytes.push(KEPT);
+            if let Sighting::Present(seen) = &mut sighting
+                && let Some(SeenContent::Read { captured: Some(captured), .. }) = &mut seen.content
+            {
+                captured.condense(&self.digests);
+            }
+            kept.insert(path.clone(), sighting);
         }
-        kept.insert(path.clone(), sighting);
     }
-}
 
-/// Writes a sighting in few bytes; writes nothing and gives `false` where it is of a rare form.
-fn pack(sighting: &Sighting, bytes: &mut Vec<u8>) -> bool {
-    let seen = match sighting {
-        Sighting::Present(seen) => seen,
-        Sighting::Absent => {
-            bytes.push(ABSENT);
-            return true;
-        }
-        Sighting::Unseen(_) => return false,
-    };
-    let digests = match &seen.content {
-        None => None,
-        Some(SeenContent::Read { digests, captured: None, closer: None }) if digests.iter().all(Digest::is_whole) => {
-            Some(digests)
-        }
-        Some(SeenContent::Read { .. } | SeenContent::Failed(_)) => return false,
-    };
-    let kind = KINDS.iter().zip(0_u8..).find(|(kind, _)| **kind == seen.kind).map_or(0, |(_, number)| number);
-    let flag = |is: bool, flag: u8| if is { flag } else { 0 };
-    bytes.push(
-        kind | flag(seen.listed, LISTED)
-            | flag(digests.is_some(), HAS_CONTENT)
-            | flag(seen.target.is_some(), HAS_TARGET),
-    );
-    for number in [seen.mode, seen.uid, seen.gid] {
-        put_number(bytes, number.into());
-    }
-    put_number(bytes, seen.size);
-    bytes.extend(seen.mtime.to_le_bytes());
-    // The inode of most files was last changed when their content was, or a little later.
-    put_number(bytes, zigzag(seen.ctime.wrapping_sub(seen.mtime)));
-    if let Some(digests) = digests {
-        put_number(bytes, digests.len() as u64);
-        for digest in digests {
-            bytes.push(digest.algorithm as u8);
-            bytes.extend_from_slice(&digest.bytes);
-        }
-    }
-    if let Some(target) = &seen.target {
-        put_bytes(bytes, &target.0);
-    }
-    true
-}
-
-/// The inverse of [`pack`].
-fn unpacked(mut bytes: &[u8]) -> Sighting {
-    let flags = take(&mut bytes, 1)[0];
-    if flags == ABSENT {
-        return Sighting::Absent;
-    }
-    let mut seen = Seen::new(KINDS[usize::from(flags & 7)]);
-    seen.listed = flags & LISTED != 0;
-    let small = |bytes: &mut &[u8]| u32::try_from(take_number(bytes)).expect("it was written from 32 bits");
-    (seen.mode, seen.uid, seen.gid) = (small(&mut bytes), small(&mut bytes), small(&mut bytes));
-    seen.size = take_number(&mut bytes);
-    seen.mtime = i64::from_le_bytes(take(&mut bytes, 8).try_into().expect("so many were taken"));
-    seen.ctime = seen.mtime.wrapping_add(unzigzag(take_number(&mut bytes)));
-    if flags & HAS_CONTENT != 0 {
-        let digest = |bytes: &mut &[u8]| {
-            let (algorithm, _) = Algorithm::ALL[usize::from(take(bytes, 1)[0])];
-            Digest { algorithm, bytes: take(bytes, algorithm.digest_length()).into() }
+    /// Writes a sighting in few bytes; writes nothing and gives `false` where it is of a rare form.
+    fn pack(&mut self, sighting: &Sighting, bytes: &mut Vec<u8>) -> bool {
+        let seen = match sighting {
+            Sighting::Present(seen) => seen,
+            Sighting::Absent => {
+                bytes.push(ABSENT);
+                return true;
+            }
+            Sighting::Unseen(_) => return false,
         };
-        let count = take_number(&mut bytes);
-        let digests = (0..count).map(|_| digest(&mut bytes)).collect();
-        seen.content = Some(SeenContent::Read { digests, captured: None, closer: None });
+        let digests = match &seen.content {
+            None => None,
+            Some(SeenContent::Read { digests, captured: None, closer: None })
+                if digests.iter().all(Digest::is_whole) =>
+            {
+                Some(digests)
+            }
+            Some(SeenContent::Read { .. } | SeenContent::Failed(_)) => return false,
+        };
+        let model = Model {
+            kind: seen.kind,
+            listed: seen.listed,
+            mode: seen.mode,
+            uid: seen.uid,
+            gid: seen.gid,
+            content: digests.map(|digests| digests.iter().map(|digest| digest.algorithm).collect()),
+            has_target: seen.target.is_some(),
+        };
+        put_number(bytes, FIRST + self.list.number(model));
+        put_number(bytes, seen.size);
+        bytes.extend(seen.mtime.to_le_bytes());
+        // The inode of most files was last changed when their content was, or a little later.
+        put_number(bytes, zigzag(seen.ctime.wrapping_sub(seen.mtime)));
+        digests.into_iter().flatten().for_each(|digest| self.digests.put(digest, bytes));
+        if let Some(target) = &seen.target {
+            put_bytes(bytes, &target.0);
+        }
+        true
     }
-    if flags & HAS_TARGET != 0 {
-        seen.target = Some(super::content::Blob(take_bytes(&mut bytes).to_vec()));
+
+    /// The inverse of [`Self::pack`].
+    fn unpacked(&self, mut bytes: &[u8]) -> Sighting {
+        let Some(model) = take_number(&mut bytes).checked_sub(FIRST) else { return Sighting::Absent };
+        let model = self.list.get(model);
+        let size = take_number(&mut bytes);
+        let mtime = i64::from_le_bytes(take(&mut bytes, 8).try_into().expect("so many were taken"));
+        let ctime = mtime.wrapping_add(unzigzag(take_number(&mut bytes)));
+        let content = model.content.as_ref().map(|algorithms| {
+            let digests = algorithms.iter().map(|algorithm| self.digests.take(*algorithm, &mut bytes)).collect();
+            SeenContent::Read { digests, captured: None, closer: None }
+        });
+        let target = model.has_target.then(|| Blob(take_bytes(&mut bytes).to_vec()));
+        let Model { kind, listed, mode, uid, gid, .. } = *model;
+        Sighting::Present(Box::new(Seen { kind, mode, uid, gid, size, mtime, ctime, content, target, listed }))
     }
-    Sighting::Present(Box::new(seen))
 }
 
-/// The next bytes of what [`pack`] wrote.
+/// The next bytes of what [`Models::pack`] wrote.
 fn take<'a>(bytes: &mut &'a [u8], count: usize) -> &'a [u8] {
     let (own, rest) = bytes.split_at(count);
     *bytes = rest;
     own
-}
-
-/// Small numbers of either sign as small ones without.
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 type Waiting<'a> = btree_map::Range<'a, TargetPath, Sighting>;
@@ -321,7 +330,6 @@ impl<'de> Deserialize<'de> for Observations {
 mod tests {
     use super::*;
     use crate::model::captured::Captured;
-    use crate::model::content::Blob;
     use crate::model::hasher::digest_of;
     use crate::model::observation::Failure;
     use proptest::prelude::*;
@@ -343,7 +351,7 @@ mod tests {
 
     prop_compose! {
         fn seen()(
-            kind in prop::sample::select(KINDS.to_vec()),
+            kind in prop::sample::select(vec![Kind::File, Kind::Directory, Kind::Link, Kind::Fifo, Kind::Socket, Kind::Device]),
             (mode, uid, gid) in any::<(u32, u32, u32)>(),
             (size, mtime, ctime) in any::<(u64, i64, i64)>(),
             content in prop::option::of(content()),
@@ -369,9 +377,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_packed_comes_back(sighting in sighting()) {
-            let mut bytes = Vec::new();
-            if pack(&sighting, &mut bytes) {
-                prop_assert_eq!(unpacked(&bytes), sighting);
+            let (mut models, mut bytes) = (Models::default(), Vec::new());
+            if models.pack(&sighting, &mut bytes) {
+                prop_assert_eq!(models.unpacked(&bytes), sighting);
             }
         }
 

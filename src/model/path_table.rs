@@ -253,6 +253,16 @@ pub(super) fn take_number(bytes: &mut &[u8]) -> u64 {
     number
 }
 
+/// Small numbers of either sign as small ones without.
+pub(super) fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+/// The inverse of [`zigzag`].
+pub(super) fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
 /// Writes bytes with their number before them.
 pub(super) fn put_bytes(bytes: &mut Vec<u8>, own: &[u8]) {
     put_number(bytes, own.len() as u64);

@@ -8,6 +8,7 @@ use crate::findings::Revision;
 use crate::model::blocks::BlockDigests;
 use crate::model::code;
 use crate::model::diagnostic::Diagnostic;
+use crate::model::digests::Digests;
 use crate::model::eval::{Why, WhyKind};
 use crate::model::finding::Findings;
 use crate::model::manifest::Manifest;
@@ -45,12 +46,12 @@ pub(super) type Take<'a> = dyn FnMut(&str, TargetPath, &Seen, Option<BlockDigest
 
 impl Baselines {
     /// Reads the baselines of the command line and of the settings. Those from after the begin of the incident may hold
-    /// its damage and are left out, which is said.
-    pub(super) fn read(request: &Request, settings: &Settings) -> Result<Self, Error> {
+    /// its damage and are left out, which is said. They will be held against something that names these digests.
+    pub(super) fn read(request: &Request, settings: &Settings, digests: &Digests) -> Result<Self, Error> {
         let window_start = request.since.or(settings.incident.since);
         let mut baselines = Self::default();
         for file in request.baselines.iter().chain(&settings.baselines) {
-            let scan = saved::read_scan(file)?;
+            let scan = saved::read_scan(file, digests)?;
             if let Some(start) = window_start.filter(|start| scan.started_at >= *start) {
                 baselines.unused.push(too_young(file, &scan, start));
                 continue;

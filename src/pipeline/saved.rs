@@ -7,6 +7,7 @@ use super::{Error, Trouble};
 use crate::io::files;
 use crate::model::blocks::BlockDigests;
 use crate::model::content::Algorithm;
+use crate::model::digests::Digests;
 use crate::model::hasher::Hasher;
 use crate::model::manifest::{FORMAT, Manifest};
 use crate::model::observation::{Kind, Scan, Seen, Sighting};
@@ -163,12 +164,12 @@ impl Write for Digesting {
     }
 }
 
-/// Reads a scan file.
+/// Reads a scan file. It will be held against something that names these digests.
 ///
 /// # Errors
 /// When it cannot be read, is no scan, is cut off, or is one of another format.
-pub fn read_scan(path: &Path) -> Result<Scan, Error> {
-    let mut observations = Observations::new();
+pub fn read_scan(path: &Path, digests: &Digests) -> Result<Scan, Error> {
+    let mut observations = Observations::sharing(digests);
     let mut scan = each_line(path, &mut |path, seen, _| {
         observations.insert(path, seen);
     })?;

@@ -161,7 +161,10 @@ fn points(points: Vec<RestorePoint>) -> RestorePoints {
 }
 
 fn found(manifest: &Manifest, scan: Scan, points: &RestorePoints) -> Findings {
-    judge(Case { manifest, scans: &[scan], points, revisions: &[] })
+    let case = Case { manifest, scans: &[scan], points, revisions: &[] };
+    let mut found = judge(case);
+    rectify::findings::irreplaceable::judge(case, &mut found);
+    found
 }
 
 #[test]

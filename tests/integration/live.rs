@@ -8,6 +8,7 @@ use rectify::io::disk::LiveRoot;
 use rectify::live;
 use rectify::live::journal::{Journal, Stamp};
 use rectify::model::content::Algorithm;
+use rectify::model::digests::Digests;
 use rectify::model::hasher::digest_of;
 use rectify::model::manifest::{Definition, Depth, Evaluation, Look, Manifest};
 use rectify::model::observation::{Kind, ReadMode, Scan, SeenContent, Sighting};
@@ -112,7 +113,7 @@ fn names_that_are_no_text_are_seen_and_saved() {
     let path = TargetPath::new("/srv").join(name);
     let saved = tree.path().join("scan.jsonl");
     std::fs::write(&saved, rectify::pipeline::saved::scan_bytes(&scan)).expect("it is writable");
-    let back = rectify::pipeline::saved::read_scan(&saved).expect("it reads back");
+    let back = rectify::pipeline::saved::read_scan(&saved, &Digests::default()).expect("it reads back");
     assert_eq!(back, scan);
     assert_eq!(back.digest(&path, Algorithm::Sha256), Some(digest_of(Algorithm::Sha256, b"x")));
 }

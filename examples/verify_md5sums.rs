@@ -6,6 +6,7 @@
 //! by as many threads, without digesting anything: what cannot be undercut. With `--look` every file is looked at first, as
 //! whoever wants to know what is missing, or begin with the largest, has to do. `--list` prints the paths that deviate.
 
+use rectify::io::allocator;
 use rectify::io::disk::LiveRoot;
 use rectify::io::files;
 use rectify::live::verify::{Options, verify};
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::time::Instant;
 
 fn main() {
+    allocator::share_arenas();
     let arguments: Vec<String> = std::env::args().collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();

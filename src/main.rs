@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    rectify::io::allocator::share_arenas();
     ExitCode::from(rectify::cli::main(std::env::args_os()).code())
 }

@@ -3,6 +3,7 @@
 //! Architecture invariant: nothing here writes below a live tree. Output goes where the user named a file
 //! ([`output`]), and the one module that starts processes is [`process`].
 
+pub mod allocator;
 pub mod clock;
 pub mod disk;
 pub mod files;

@@ -311,8 +311,7 @@ fn scan_with(
                 let of_host = journal.as_ref().map(|journal| journal.of(&host.name));
                 let of_host = of_host.as_ref().map(|journal| journal as &dyn Journal);
                 let (read, io_limit) = (request.read, request.io_limit);
-                // Packages are read through memory first, and past it only then.
-                let options = Options { jobs: request.jobs, io_limit, journal: of_host.filter(|_| read.is_cached()) };
+                let options = Options { jobs: request.jobs, io_limit, journal: of_host };
                 let packages =
                     (request.packages || settings.packages.unwrap_or_else(|| is_system(manifest))).then_some(options);
                 let asked = look::Asked { host: &host.name, read, journal: of_host, io_limit, packages };

@@ -7,6 +7,9 @@
 // another thread allocates ("MT-Unsafe init"), so it is left alone where there is any other thread.
 #![expect(unsafe_code, reason = "mallopt(3) has no safe wrapper in a crate that we use")]
 
+use super::files;
+use std::path::Path;
+
 /// Lets two processors share an arena, for a program that has just begun. Does nothing where `MALLOC_ARENA_MAX` says how many
 /// there are to be, where there are other threads already, and with another C library.
 pub fn share_arenas() {
@@ -16,9 +19,11 @@ pub fn share_arenas() {
     }
 }
 
-/// Whether this process has only one thread (proc(5), `/proc/PID/task`). Where nothing tells, it has not.
+/// Whether this process has only one thread (`proc_pid_status(5)`, `Threads`). Where nothing tells, it has not.
 fn is_alone() -> bool {
-    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+    let status = files::read(Path::new("/proc/self/status")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let threads = status.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("Threads:")));
+    threads.is_some_and(|threads| threads.trim() == "1")
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

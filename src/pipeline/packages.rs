@@ -29,7 +29,9 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options<'_>, monit
     packages::read_all(root, &mut table);
     monitor.end();
     monitor.begin(&format!("comparing packages of {}", scan.host), None);
-    let verified = verify(root, &table.claims, options, monitor);
+    // What is read through memory proves nothing about the disk: such a journal gets only what is right in both.
+    let through_memory = Options { journal: options.journal.filter(|_| scan.read.is_cached()), ..*options };
+    let verified = verify(root, &table.claims, &through_memory, monitor);
     monitor.end();
     // Of a file such a claim says nothing that could be right or wrong.
     let is_file = |index: &&u32| {
@@ -64,7 +66,7 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options<'_>, monit
         found.trees.push((path, package, evidence));
     }
     if !scan.read.is_cached() {
-        on_disk::add((root, options.io_limit, monitor), scan, &table, (&mut found, &mut kept));
+        on_disk::add((root, options, monitor), scan, &table, (&mut found, &mut kept));
     }
     found.deviations.sort_by(|a, b| (&a.path, a.package).cmp(&(&b.path, b.package)));
     found.upgrades = upgrades::find(root, scan, &found);

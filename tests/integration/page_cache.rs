@@ -180,12 +180,9 @@ fn rescue_directory(plan: &Value) -> String {
     made.as_array().and_then(|words| words.last()).and_then(Value::as_str).expect("a directory is made").to_owned()
 }
 
-#[test]
-fn a_packaged_file_that_only_memory_has_right_is_found_in_both_ways_past_the_cache() {
-    if !is_root() {
-        return skip("only root can mount");
-    }
-    let Some(disk) = Disk::new() else { return };
+/// A package of three files on a disk that has lost what one of them should be, and has what another one should be, which
+/// memory has not.
+fn packaged(disk: &Disk) {
     let (new, old) = (block('N'), block('O'));
     for name in ["config", "sound", "behind"] {
         disk.write(name, if name == "behind" { &old } else { &new });
@@ -200,6 +197,15 @@ fn a_packaged_file_that_only_memory_has_right_is_found_in_both_ways_past_the_cac
     disk.write("var/lib/dpkg/info/demo.md5sums", &sums);
     disk.change_beneath("config", &old);
     disk.change_beneath("behind", &new);
+}
+
+#[test]
+fn a_packaged_file_that_only_memory_has_right_is_found_in_both_ways_past_the_cache() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    packaged(&disk);
     let check = |way: &str| {
         let root = format!("h={}", disk.path("").display());
         rectify(disk.directory.path(), &["check", "system", "--root", &root, "--json", "--read", way])
@@ -218,6 +224,36 @@ fn a_packaged_file_that_only_memory_has_right_is_found_in_both_ways_past_the_cac
             call.stdout
         );
     }
+}
+
+#[test]
+fn a_scan_of_packages_goes_on_without_reading_again_from_the_disk_what_is_right_in_both() {
+    if !is_root() {
+        return skip("only root can mount");
+    }
+    let Some(disk) = Disk::new() else { return };
+    packaged(&disk);
+    let different = |more: &[&str]| {
+        let root = format!("h={}", disk.path("").display());
+        let arguments = [&["scan", "system", "--root", &root, "--read", "both"], more].concat();
+        let scan = rectify(disk.directory.path(), &arguments).stdout;
+        let head: Value = serde_json::from_str(scan.lines().next().expect("a scan has a head")).expect("it is JSON");
+        let disk = head["scan"]["disk"].as_object().expect("what the disk has otherwise");
+        disk.keys().map(|path| path.trim_start_matches('/').to_owned()).collect::<Vec<_>>()
+    };
+    let journal = ["--journal", "journal"];
+    assert_eq!(different(&journal), ["behind", "config"]);
+    let noted = String::from_utf8(read(&disk.directory.path().join("journal"))).expect("it is text");
+    let has = |name: &str| noted.contains(&format!("\"/{name}\""));
+    assert_eq!(["sound", "config", "behind"].map(has), [true, false, false], "{noted}");
+    // What happens below the file system between the two parts is not seen: that is how one sees what is not read.
+    disk.change_beneath("sound", &block('X'));
+    assert_eq!(different(&journal), ["behind", "config"], "what was right is not read again");
+    assert_eq!(different(&[]), ["behind", "config", "sound"]);
+    // Somebody writes it: it is another file.
+    disk.write("sound", &block('N'));
+    disk.change_beneath("sound", &block('X'));
+    assert_eq!(different(&journal), ["behind", "config", "sound"]);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Packaged files as the disk has them: what is right in memory may be lost there.
 //!
 //! Every file with a digest is read past the page cache and held against what memory has of it. Where both differ the
-//! file becomes a deviation, also one that is right in memory: then its package tells which of the two is.
+//! file becomes a deviation, also one that is right in memory: then its package tells which of the two is. Where a journal
+//! is kept, it gets what is right in both, and that is not read from the disk again.
 
 use super::{Table, deviation, see};
 use crate::io::disk::LiveRoot;
 use crate::live::compare_with_disk;
+use crate::live::journal::{Journal, Stamp};
+use crate::live::verify::Options;
 use crate::model::content::Digest;
 use crate::model::observation::{Kind, OnDisk, Scan, SeenContent, Sighting};
 use crate::model::package::Packages;
@@ -19,7 +22,7 @@ const BATCH: usize = 1 << 14;
 
 /// Adds to the scan which packaged files differ between memory and disk, or cannot be read from the disk.
 pub(super) fn add(
-    (root, io_limit, monitor): (&LiveRoot, Option<u64>, &dyn Monitor),
+    (root, options, monitor): (&LiveRoot, &Options<'_>, &dyn Monitor),
     scan: &mut Scan,
     table: &Table,
     (found, kept): (&mut Packages, &mut BTreeMap<u32, u32>),
@@ -29,7 +32,7 @@ pub(super) fn add(
     let mut indexes =
         table.claims.iter().filter(|(_, claim)| claim.digest.is_some()).map(|(index, _)| index).peekable();
     while indexes.peek().is_some() {
-        let mut numbers: BTreeMap<TargetPath, u32> = BTreeMap::new();
+        let mut numbers: BTreeMap<TargetPath, (u32, Option<Times>)> = BTreeMap::new();
         let mut in_memory = Vec::new();
         for index in indexes.by_ref() {
             let path = table.claims.path(index);
@@ -37,18 +40,29 @@ pub(super) fn add(
                 continue;
             }
             asked.insert(path.clone());
-            let is_different = differing.contains(&path);
-            if let Some(content) = content(root, scan, table, (index, &path, is_different)) {
-                numbers.insert(path.clone(), index);
+            let content = if differing.contains(&path) {
+                scan.seen(&path).and_then(|seen| seen.into_owned().content).map(|content| (content, None))
+            } else {
+                let right = Right { digest: claimed(table, index), journal: options.journal };
+                right.in_memory(root, &path).map(|(content, times)| (content, Some(times)))
+            };
+            if let Some((content, times)) = content {
+                numbers.insert(path.clone(), (index, times));
                 in_memory.push((path, content));
             }
             if in_memory.len() == BATCH {
                 break;
             }
         }
-        for (path, on_disk) in compare_with_disk(root, &in_memory, io_limit, monitor) {
+        let differ = compare_with_disk(root, &in_memory, options.io_limit, monitor);
+        for (path, content) in in_memory.iter().filter(|(path, _)| !differ.contains_key(path)) {
+            if let (Some(journal), Some((_, Some(times)))) = (options.journal, numbers.get(path)) {
+                journal.note(times.of(path), content);
+            }
+        }
+        for (path, on_disk) in differ {
             let is_lost = !matches!(on_disk, OnDisk::Unknown(_)) && !differing.contains(&path);
-            if let Some(index) = numbers.get(&path).filter(|_| is_lost) {
+            if let Some((index, _)) = numbers.get(&path).filter(|_| is_lost) {
                 deviate(root, scan, table, (found, kept), (*index, &path));
             }
             scan.disk.insert(path, on_disk);
@@ -56,18 +70,38 @@ pub(super) fn add(
     }
 }
 
-/// What memory has of a file: what is claimed of it, unless it deviates. `None` for what is no file.
-fn content(
-    root: &LiveRoot,
-    scan: &Scan,
-    table: &Table,
-    (index, path, is_different): (u32, &TargetPath, bool),
-) -> Option<SeenContent> {
-    if is_different {
-        return scan.seen(path)?.into_owned().content;
+/// A file that is right in memory, and where that it is right on the disk, too, was noted before.
+struct Right<'a> {
+    digest: Digest,
+    journal: Option<&'a dyn Journal>,
+}
+
+/// What tells that a file was not changed since: its size, and when its content and its inode were changed last.
+#[derive(Clone, Copy)]
+struct Times {
+    size: u64,
+    mtime: i64,
+    ctime: i64,
+}
+
+impl Times {
+    fn of(self, path: &TargetPath) -> Stamp<'_> {
+        let Self { size, mtime, ctime } = self;
+        Stamp { path, size, mtime, ctime }
     }
-    let is_file = root.look(path).is_ok_and(|seen| seen.is_some_and(|seen| seen.kind == Kind::File));
-    is_file.then(|| SeenContent::Read { digests: vec![claimed(table, index)], captured: None, closer: None })
+}
+
+impl Right<'_> {
+    /// What memory has of it; `None` for what is no file, or was right on the disk when the journal was written.
+    fn in_memory(self, root: &LiveRoot, path: &TargetPath) -> Option<(SeenContent, Times)> {
+        let seen = root.look(path).ok()?.filter(|seen| seen.kind == Kind::File)?;
+        let times = Times { size: seen.size, mtime: seen.mtime, ctime: seen.ctime };
+        let known = self.journal.and_then(|journal| journal.known(times.of(path)));
+        if matches!(known, Some(SeenContent::Read { digests, .. }) if digests.contains(&self.digest)) {
+            return None;
+        }
+        Some((SeenContent::Read { digests: vec![self.digest], captured: None, closer: None }, times))
+    }
 }
 
 fn claimed(table: &Table, index: u32) -> Digest {

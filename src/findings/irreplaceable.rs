@@ -1,6 +1,7 @@
-//! What a repair could take along: files that no deployment makes, below something that it may remove. Pure.
+//! What a repair could take along: files that no deployment makes, below something that it may remove, sound or not. Pure.
 //!
 //! Told for what the findings' mends remove or replace, and for what is wrong itself: nowhere else is anything removed.
+//! What comes back another way is for the plan to say.
 
 use super::Case;
 use super::claim::Claims;
@@ -12,28 +13,27 @@ use crate::model::path::TargetPath;
 use crate::model::path_set::PathSet;
 use std::collections::BTreeSet;
 
-/// Adds to the findings what is sound and irreplaceable where their repair may remove something.
+/// Adds to the findings what is irreplaceable where their repair may remove something. It is called when no more of them
+/// will come.
 pub fn judge(case: Case<'_>, findings: &mut Findings) {
     for scan in case.scans {
         let of_host: Vec<&Finding> = findings.findings.iter().filter(|finding| finding.host == scan.host).collect();
-        let kept = of_host_kept(case, scan, &of_host);
+        let kept = below_removals(case, scan, &of_host);
         if !kept.is_empty() {
             findings.irreplaceable.insert(scan.host.clone(), kept);
         }
     }
 }
 
-/// Files and links that no deployment makes and nothing speaks against. What lies in a directory that should be none has no
-/// place to go back to: it stays in the quarantine.
-fn of_host_kept(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet {
+/// Files and links that no deployment makes. What lies in a directory that should be none has no place to go back to: it
+/// stays in the quarantine.
+fn below_removals(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet {
     let claims = Claims::new(case.manifest, &scan.host);
     let view = View::new(case, scan, claims);
-    let wrong: BTreeSet<&TargetPath> = findings.iter().map(|finding| &finding.path).collect();
-    let displaced: Vec<&TargetPath> = findings
-        .iter()
-        .filter(|finding| matches!(finding.damage, Damage::WrongKind | Damage::Extraneous))
-        .map(|finding| &finding.path)
-        .collect();
+    // What lies in something that should be something else, or should not be there, has no place to come back to.
+    let is_displaced =
+        |finding: &&&Finding| finding.damage == Damage::WrongKind || finding.expected == Some(Expected::Absent);
+    let displaced: Vec<&TargetPath> = findings.iter().filter(is_displaced).map(|finding| &finding.path).collect();
     let is_no_place = |directory: TargetPath| {
         let is_no_directory = |expected: &Expected| matches!(expected, Expected::File(_) | Expected::Link { .. });
         directory
@@ -54,8 +54,7 @@ fn of_host_kept(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet {
             if directory != last.0 {
                 last = (directory.clone(), directory.is_some_and(is_no_place));
             }
-            let keeps = !wrong.contains(&path)
-                && !last.1
+            let keeps = !last.1
                 && !is_derived(&path)
                 && !view.is_repository(&path)
                 && !displaced.iter().any(|displaced| path.is_below(displaced))

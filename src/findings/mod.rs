@@ -54,7 +54,7 @@ pub struct Case<'a> {
     pub revisions: &'a [Revision],
 }
 
-/// Judges every host.
+/// Judges every host. Whoever makes a plan of it asks [`irreplaceable`] besides.
 pub fn judge(case: Case<'_>) -> Findings {
     let mut findings = Findings::default();
     for host in case.manifest.hosts.iter().filter(|host| !host.ignored) {

@@ -61,7 +61,7 @@ pub(super) struct View<'a> {
     scan: &'a Scan,
     claims: Claims<'a>,
     units: Vec<(&'a TargetPath, &'a UnitId)>,
-    /// Directories of which the deployment decides about all that is in them, as far as they came by.
+    /// Directories of which the deployment decides about all that is in them, as far as [`Judge::note`] was told of them.
     complete: Vec<Artifact>,
 }
 

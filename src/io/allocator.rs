@@ -5,15 +5,19 @@
 
 // mallopt(3) has no safe wrapper in a crate that we use. Safety: it takes two numbers and no memory; it must not run while
 // another thread allocates ("MT-Unsafe init"), so it is left alone where there is any other thread.
-#![expect(unsafe_code, reason = "mallopt(3) has no safe wrapper in a crate that we use")]
+#![cfg_attr(
+    all(target_os = "linux", target_env = "gnu"),
+    expect(unsafe_code, reason = "mallopt(3) has no safe wrapper in a crate that we use")
+)]
 
 use super::files;
 use std::path::Path;
 
-/// Lets two processors share an arena, for a program that has just begun. Does nothing where `MALLOC_ARENA_MAX` says how many
+/// Lets two processors share an arena, for a program that has just begun. Does nothing where the environment says how many
 /// there are to be, where there are other threads already, and with another C library.
 pub fn share_arenas() {
-    if std::env::var_os("MALLOC_ARENA_MAX").is_none() && is_alone() {
+    let is_told = ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].into_iter().any(|name| std::env::var_os(name).is_some());
+    if !is_told && is_alone() {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         limit(libc::c_int::try_from(processors.div_ceil(2)).unwrap_or(libc::c_int::MAX));
     }

@@ -34,8 +34,10 @@ struct Condensed {
     digests: Digests,
     /// Of each [`MARK`] in the text the number of the digest behind it, then the text without these; deflated.
     deflated: Box<[u8]>,
-    /// How long the numbers are, and how long they and the text are, in bytes.
-    lengths: (usize, usize),
+    /// How long the numbers are, in bytes.
+    numbers: usize,
+    /// How long the numbers and the text are together, in bytes.
+    inflated: usize,
 }
 
 /// What a digest follows in a RECORD (the specification "Recording installed projects"). It cannot overlap itself, so that
@@ -53,12 +55,14 @@ impl Captured {
             return;
         }
         let (mut numbers, text) = taken_apart(bytes, digests);
-        let lengths = (numbers.len(), numbers.len() + text.len());
+        let numbers_length = numbers.len();
         numbers.extend(text);
-        let mut encoder = DeflateEncoder::new(Vec::with_capacity(numbers.len() / 2), Compression::fast());
-        encoder.write_all(&numbers).expect("memory takes all");
+        let all = numbers;
+        let mut encoder = DeflateEncoder::new(Vec::with_capacity(all.len() / 2), Compression::fast());
+        encoder.write_all(&all).expect("memory takes all");
         let deflated = encoder.finish().expect("memory takes all").as_slice().into();
-        let condensed = Box::new(Condensed { digests: digests.clone(), deflated, lengths });
+        let digests = digests.clone();
+        let condensed = Box::new(Condensed { digests, deflated, numbers: numbers_length, inflated: all.len() });
         self.0 = Held::Condensed { length: bytes.len(), condensed };
     }
 
@@ -73,11 +77,10 @@ impl Captured {
 
 impl Condensed {
     fn bytes(&self, length: usize) -> Vec<u8> {
-        let (numbers, all) = self.lengths;
-        let mut inflated = Vec::with_capacity(all);
+        let mut inflated = Vec::with_capacity(self.inflated);
         let status = Decompress::new(false).decompress_vec(&self.deflated, &mut inflated, FlushDecompress::Finish);
         assert_eq!(status.ok(), Some(Status::StreamEnd), "what we deflated ourselves inflates");
-        let (mut numbers, text) = inflated.split_at(numbers);
+        let (mut numbers, text) = inflated.split_at(self.numbers);
         put_together(&mut numbers, text, &self.digests, Vec::with_capacity(length))
     }
 }

@@ -24,8 +24,8 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// What could not be judged.
     pub unverified: UnverifiedSet,
-    /// Files that are there, that no deployment makes, and that nothing speaks against: whatever removes them on its way
-    /// must bring them back.
+    /// Files that are there and that no deployment makes, below what a repair may remove: whatever removes them on its way
+    /// must bring them back. [`irreplaceable::judge`](crate::findings::irreplaceable::judge) fills it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub irreplaceable: BTreeMap<HostName, PathSet>,
     /// Findings with one cause each, sorted by host and directory.

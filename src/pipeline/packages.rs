@@ -29,7 +29,7 @@ pub(super) fn add(root: &LiveRoot, scan: &mut Scan, options: &Options<'_>, monit
     packages::read_all(root, &mut table);
     monitor.end();
     monitor.begin(&format!("comparing packages of {}", scan.host), None);
-    // What is read through memory proves nothing about the disk: such a journal gets only what is right in both.
+    // The journal of a mode that asks the disk gets nothing here: `on_disk` notes what is right in both.
     let through_memory = Options { journal: options.journal.filter(|_| scan.read.is_cached()), ..*options };
     let verified = verify(root, &table.claims, &through_memory, monitor);
     monitor.end();

@@ -1,5 +1,6 @@
 //! Remedies to steps: one step per phase, host and root unit, so that an operator reads units and not files.
 
+use super::alongside::{Alongside, topmost};
 use super::remedy::{Remedy, What};
 use super::{Input, commands};
 use crate::model::artifact::{Mend, Piece};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps, not yet ordered and numbered.
 pub(super) fn fold(input: Input<'_>, remedies: &[Remedy<'_>]) -> Vec<Step> {
-    let mut folding = Folding { input, removed: removed(remedies), steps: Vec::new() };
+    let mut folding = Folding { input, alongside: Alongside::new(input, remedies), steps: Vec::new() };
     folding.rescues(remedies);
     folding.forgets(remedies);
     folding.quarantine(remedies);
@@ -73,20 +74,8 @@ impl Purpose {
 
 struct Folding<'a> {
     input: Input<'a>,
-    /// What steps of this plan, or the deployers they run, remove on each host.
-    removed: BTreeMap<&'a HostName, Vec<TargetPath>>,
+    alongside: Alongside<'a>,
     steps: Vec<Step>,
-}
-
-/// What is removed before or by the redeploys.
-fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath>> {
-    let mut removed: BTreeMap<&HostName, BTreeSet<&TargetPath>> = BTreeMap::new();
-    for remedy in remedies {
-        if let What::Redeploy { remove, replaces: true, mend, .. } = &remedy.what {
-            removed.entry(&remedy.finding.host).or_default().extend(remove.iter().chain(&mend.replaces));
-        }
-    }
-    removed.into_iter().map(|(host, paths)| (host, topmost(paths.into_iter()))).collect()
 }
 
 fn step(action: Action, host: Option<&HostName>, unit: &UnitId, reason: String) -> Step {
@@ -139,30 +128,41 @@ impl<'a> Folding<'a> {
             );
             rescue.hazards = vec![Hazard::new(code::ONLY_COPY_IN_MEMORY, text)];
             self.steps.push(rescue);
-            let right: Vec<&Finding> = group.iter().filter(|(_, rewrite)| *rewrite).map(|(it, _)| *it).collect();
-            if right.is_empty() {
-                continue;
+            let mut rewritten: BTreeMap<Action, Vec<&Finding>> = BTreeMap::new();
+            for (finding, _) in group.iter().filter(|(_, rewrite)| *rewrite) {
+                // What is put back is written anew then.
+                if self.alongside.keeps(host, &finding.path) {
+                    continue;
+                }
+                let later = self.alongside.is_removed(host, &finding.path);
+                let action = if later { Action::PutBack } else { Action::Restore };
+                rewritten.entry(action).or_default().push(finding);
             }
-            let reason = format!("write {} anew from the rescued copy", count(right.len(), "file"));
-            let mut restore = step(Action::Restore, Some(host), &unit, reason);
-            restore.commands =
-                right.iter().flat_map(|finding| commands::rewrite(host, &directory, &finding.path)).collect();
-            restore.findings = right.iter().map(|finding| finding.id.clone()).collect();
-            restore.check = Some(self.input.verify.clone());
-            self.steps.push(restore);
+            for (action, right) in rewritten {
+                let reason = format!("write {} anew from the rescued copy", count(right.len(), "file"));
+                let mut restore = step(action, Some(host), &unit, reason);
+                restore.commands =
+                    right.iter().flat_map(|finding| commands::rewrite(host, &directory, &finding.path)).collect();
+                restore.findings = right.iter().map(|finding| finding.id.clone()).collect();
+                restore.check = Some(self.input.verify.clone());
+                self.steps.push(restore);
+            }
         }
     }
 
     /// Lets the kernel forget what it has in memory of files that the disk has right.
     fn forgets(&mut self, remedies: &[Remedy<'a>]) {
-        let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&HostName, Action), Vec<&Finding>> = BTreeMap::new();
         for remedy in remedies.iter().filter(|remedy| matches!(remedy.what, What::Forget)) {
-            by_host.entry(&remedy.finding.host).or_default().push(remedy.finding);
+            let Finding { host, path, .. } = remedy.finding;
+            // What is removed has to be right before it is kept.
+            let action = if self.alongside.is_removed(host, path) { Action::Rescue } else { Action::Force };
+            groups.entry((host, action)).or_default().push(remedy.finding);
         }
-        for (host, group) in by_host {
+        for ((host, action), group) in groups {
             let reason =
                 format!("let the kernel read {} from the disk again, which is right", count(group.len(), "file"));
-            let mut forget = step(Action::Force, Some(host), &UnitId(host.0.clone()), reason);
+            let mut forget = step(action, Some(host), &UnitId(host.0.clone()), reason);
             forget.commands = group.iter().map(|finding| commands::forget(host, &finding.path)).collect();
             forget.findings = group.iter().map(|finding| finding.id.clone()).collect();
             let text = "a process that has one of them mapped keeps the old content until it is restarted";
@@ -175,23 +175,28 @@ impl<'a> Folding<'a> {
     /// Keeps what is there before anything overwrites or removes it.
     fn quarantine(&mut self, remedies: &[Remedy<'a>]) {
         let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
-        for remedy in remedies.iter().filter(|remedy| {
-            !matches!(remedy.what, What::Hand { .. } | What::Metadata | What::Rescue { .. } | What::Forget)
-        }) {
+        let is_kept = |remedy: &&Remedy<'_>| match remedy.what {
+            What::Redeploy { .. } | What::Piece(_) | What::Restore { .. } => true,
+            // Until a person has decided, it must not go away with what is beside it.
+            What::Hand { .. } => self.alongside.is_removed(&remedy.finding.host, &remedy.finding.path),
+            What::Metadata | What::Rescue { .. } | What::Forget => false,
+        };
+        for remedy in remedies.iter().filter(is_kept) {
             let finding = remedy.finding;
             let nothing_to_keep = finding.damage.is_metadata()
                 || matches!(finding.damage, Damage::Missing | Damage::Unreadable(_))
+                || finding.path.as_str().is_none()
                 // Some file systems give every directory the size 0.
                 || (finding.size == Some(0) && finding.damage != Damage::WrongKind);
             if !nothing_to_keep {
                 by_host.entry(&finding.host).or_default().push(finding);
             }
         }
-        let hosts: BTreeSet<&HostName> = by_host.keys().copied().chain(self.removed.keys().copied()).collect();
+        let hosts: BTreeSet<&HostName> = by_host.keys().copied().chain(self.alongside.hosts()).collect();
         for host in hosts {
             let found = by_host.remove(host).unwrap_or_default();
-            let kept = self.irreplaceable(host);
-            let paths = topmost(found.iter().map(|finding| &finding.path).chain(&kept));
+            let kept = self.alongside.kept(host);
+            let paths = topmost(found.iter().map(|finding| &finding.path).chain(kept));
             if paths.is_empty() {
                 continue;
             }
@@ -203,31 +208,30 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// What is sound, is made by no deployment, and lies below something that is removed.
-    fn irreplaceable(&self, host: &HostName) -> Vec<TargetPath> {
-        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
-        let Some(all) = self.input.findings.irreplaceable.get(host) else { return Vec::new() };
-        let lost: BTreeSet<TargetPath> = removed.iter().flat_map(|removed| all.below(removed)).collect();
-        lost.into_iter().collect()
-    }
-
-    fn is_removed(&self, host: &HostName, path: &TargetPath) -> bool {
-        let removed = self.removed.get(host).map(Vec::as_slice).unwrap_or_default();
-        removed.iter().any(|removed| path.is_below(removed))
-    }
-
-    /// Puts back what was sound and had to be removed together with what was not.
+    /// Puts back what no redeploy makes and had to be removed together with what is made anew.
     fn put_back(&mut self) {
-        let hosts: Vec<&HostName> = self.removed.keys().copied().collect();
-        for host in hosts {
-            let paths = self.irreplaceable(host);
+        for host in self.alongside.hosts().collect::<Vec<_>>() {
+            let paths = self.alongside.kept(host);
             if paths.is_empty() {
                 continue;
             }
-            let reason = format!("put back {} that no redeploy makes", count(paths.len(), "sound path"));
+            let (accused, mended) = (self.alongside.accused(host), self.alongside.mended(host));
+            let sound = paths.len() - accused;
+            let reason = match (sound, accused) {
+                (_, 0) => format!("put back {} that no redeploy makes", count(sound, "sound path")),
+                (0, _) => format!("put back {} that no redeploy makes, as found", count(accused, "path")),
+                (_, _) => {
+                    let (sound, accused) = (count(sound, "sound path"), count(accused, "other"));
+                    format!("put back {sound} that no redeploy makes, and {accused} as found")
+                }
+            };
             let mut step = step(Action::PutBack, Some(host), &UnitId(host.0.clone()), reason);
             step.commands =
                 paths.iter().flat_map(|path| commands::put_back(host, self.input.quarantine, path)).collect();
+            let mode = |finding: &&Finding| Some(commands::mode(host, finding.expected_mode?, &finding.path));
+            let modes = mended.iter().filter(|finding| finding.damage == Damage::WrongMode);
+            step.commands.extend(modes.filter_map(mode));
+            step.findings = mended.iter().map(|finding| finding.id.clone()).collect();
             self.steps.push(step);
         }
     }
@@ -277,7 +281,7 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// A removal, or what the deployer removes because of it, must not take declared data along.
+    /// A removal, or what the deployer removes because of it, must not take along declared data, or what cannot be kept.
     fn data_in_the_way<'m>(
         &self,
         host: &HostName,
@@ -288,7 +292,10 @@ impl<'a> Folding<'a> {
         let data = self.input.manifest.data.iter().filter(|data| data.host == *host);
         let hit = data
             .into_iter()
-            .find(|data| paths.iter().chain(replaced.iter().copied()).any(|path| data.path.is_below(path)))?;
+            .find(|data| paths.iter().chain(replaced.iter().copied()).any(|path| data.path.is_below(path)));
+        let Some(hit) = hit else {
+            return self.alongside.in_the_way(host, paths.iter().chain(replaced.iter().copied()));
+        };
         let waiting_on = format!("{} is declared data and would be deleted; move it away first", hit.path);
         Some(Blocked { waiting_on })
     }
@@ -304,13 +311,20 @@ impl<'a> Folding<'a> {
     }
 
     fn metadata(&mut self, remedies: &[Remedy<'a>]) {
-        let mut groups: BTreeMap<Place<'a>, Vec<&Finding>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Action, Place<'a>), Vec<&Finding>> = BTreeMap::new();
         for remedy in remedies.iter().filter(|remedy| matches!(remedy.what, What::Metadata)) {
-            groups.entry((&remedy.finding.host, self.root(&remedy.finding.unit))).or_default().push(remedy.finding);
+            let Finding { host, path, unit, .. } = remedy.finding;
+            // What is put back gets its mode then.
+            if self.alongside.keeps(host, path) {
+                continue;
+            }
+            let later = self.alongside.is_removed(host, path);
+            let action = if later { Action::PutBack } else { Action::Force };
+            groups.entry((action, (host, self.root(unit)))).or_default().push(remedy.finding);
         }
-        for ((host, unit), group) in groups {
+        for ((action, (host, unit)), group) in groups {
             let reason = format!("set {}; a redeploy would not", count(group.len(), "mode"));
-            let mut step = step(Action::Force, Some(host), unit, reason);
+            let mut step = step(action, Some(host), unit, reason);
             let mode = |finding: &&Finding| Some(commands::mode(host, finding.expected_mode?, &finding.path));
             step.commands = group.iter().filter_map(mode).collect();
             step.findings = group.iter().map(|finding| finding.id.clone()).collect();
@@ -326,7 +340,7 @@ impl<'a> Folding<'a> {
             if let What::Restore { point, proved, passed_over } = &remedy.what {
                 let unit = self.root(&remedy.finding.unit);
                 // Into a place that is made anew, it can only come afterwards.
-                let later = self.is_removed(&remedy.finding.host, &remedy.finding.path);
+                let later = self.alongside.is_removed(&remedy.finding.host, &remedy.finding.path);
                 let action = if later { Action::PutBack } else { Action::Restore };
                 let key = (action, &remedy.finding.host, unit, point.source.as_str(), point.snapshot.as_str());
                 groups.entry(key).or_default().push((remedy.finding, point, *proved));
@@ -463,16 +477,4 @@ fn blocked_by(remedies: &[Remedy<'_>], hosts: &BTreeSet<&HostName>) -> Option<Bl
 fn hazards<'m>(mends: impl Iterator<Item = &'m Mend>, more: impl IntoIterator<Item = Hazard>) -> Vec<Hazard> {
     let all: BTreeSet<Hazard> = mends.flat_map(|mend| mend.hazards.iter().cloned()).chain(more).collect();
     all.into_iter().collect()
-}
-
-/// The paths without those that lie below another of them.
-fn topmost<'p>(paths: impl Iterator<Item = &'p TargetPath>) -> Vec<TargetPath> {
-    let sorted: BTreeSet<&TargetPath> = paths.collect();
-    let mut tops: Vec<TargetPath> = Vec::new();
-    for path in sorted {
-        if !tops.last().is_some_and(|top| path.is_below(top)) {
-            tops.push(path.clone());
-        }
-    }
-    tops
 }

@@ -1,9 +1,10 @@
 //! Findings to an ordered plan: what to do, in which order, what it may destroy, how to see that it worked.
 //!
 //! Pure. Per finding damage × durability × vigilance give a remedy ([`remedy`]); remedies fold into steps, one per unit
-//! and phase ([`fold`]); steps are ordered by phase and by the graph, and get their waves ([`order`]). The same
+//! and phase ([`fold`]), which keep what goes along with a removal ([`alongside`]); steps are ordered by phase and by the graph, and get their waves ([`order`]). The same
 //! manifest, findings and restore points give the same plan, byte for byte.
 
+mod alongside;
 mod commands;
 mod fold;
 mod order;

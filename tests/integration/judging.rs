@@ -138,7 +138,7 @@ pub(crate) fn scan(seen: Vec<(&str, Seen)>) -> Scan {
     Scan { observations, ..Scan::new("h".into(), 0) }
 }
 
-fn point(place: &str, snapshot: &str, taken_at: i64, content: &[u8]) -> RestorePoint {
+pub(crate) fn point(place: &str, snapshot: &str, taken_at: i64, content: &[u8]) -> RestorePoint {
     RestorePoint {
         host: "h".into(),
         path: path(place),
@@ -156,11 +156,11 @@ fn point(place: &str, snapshot: &str, taken_at: i64, content: &[u8]) -> RestoreP
     }
 }
 
-fn points(points: Vec<RestorePoint>) -> RestorePoints {
+pub(crate) fn points(points: Vec<RestorePoint>) -> RestorePoints {
     RestorePoints { points, ..RestorePoints::default() }
 }
 
-fn found(manifest: &Manifest, scan: Scan, points: &RestorePoints) -> Findings {
+pub(crate) fn found(manifest: &Manifest, scan: Scan, points: &RestorePoints) -> Findings {
     let case = Case { manifest, scans: &[scan], points, revisions: &[] };
     let mut found = judge(case);
     rectify::findings::irreplaceable::judge(case, &mut found);
@@ -185,7 +185,7 @@ fn owner_and_group_are_compared_by_the_names_of_the_host() {
     assert!(damages(33, 8).iter().all(|(damage, _)| *damage == Damage::WrongOwner) && damages(33, 8).len() == 1);
 }
 
-fn planned(manifest: &Manifest, findings: &Findings, points: &RestorePoints) -> Plan {
+pub(crate) fn planned(manifest: &Manifest, findings: &Findings, points: &RestorePoints) -> Plan {
     let verify = Command::at(Place::Control, ["rectify", "check", "e"].map(str::to_owned));
     plan(Input { manifest, findings, points, prefer: Prefer::Redeploy, quarantine: "/q", verify: &verify })
 }
@@ -336,11 +336,11 @@ fn remedy(mend: Mend, seen: Option<Seen>) -> Plan {
     planned(&manifest, &found, &RestorePoints::default())
 }
 
-fn actions(plan: &Plan) -> Vec<Action> {
+pub(crate) fn actions(plan: &Plan) -> Vec<Action> {
     plan.steps.iter().map(|step| step.action).collect()
 }
 
-fn argv(step: &Step) -> String {
+pub(crate) fn argv(step: &Step) -> String {
     step.commands.iter().map(|command| command.argv.join(" ")).collect::<Vec<_>>().join("\n")
 }
 
@@ -429,21 +429,6 @@ fn a_deployer_that_would_take_declared_data_along_is_not_run() {
     let redeploy = plan.steps.iter().find(|step| step.action == Action::Redeploy).expect("it is redeployed");
     let blocked = redeploy.blocked.as_ref().expect("it is blocked");
     assert!(blocked.waiting_on.starts_with("/srv/web/var is declared data"), "{blocked:?}");
-}
-
-#[test]
-fn sound_things_that_nobody_makes_are_put_back_after_a_removal_above_them() {
-    let mut manifest = manifest();
-    let force = vec![Force::Remove(path("/srv/web"))];
-    add(&mut manifest, "/srv/web/x", bytes(RIGHT), mend(Vigilance::Nothing, Aborts::Never, force));
-    let seen = vec![("/srv/web/x", file(b"wrong")), ("/srv/web/uploaded", file(b"precious"))];
-    let found = found(&manifest, scan(seen), &RestorePoints::default());
-    let plan = planned(&manifest, &found, &RestorePoints::default());
-    let wanted = [Action::Quarantine, Action::Force, Action::Redeploy, Action::PutBack, Action::Verify];
-    assert_eq!(actions(&plan), wanted);
-    assert!(argv(&plan.steps[0]).contains(" /srv/web/uploaded"), "{}", argv(&plan.steps[0]));
-    let back = argv(&plan.steps[3]);
-    assert!(back.ends_with("cp -a -T -- /q/srv/web/uploaded /srv/web/uploaded"), "{back}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod packages;
 mod page_cache;
 mod program;
 mod recipes;
+mod removals;
 mod report;
 mod repositories;
 mod revisions;

@@ -32,7 +32,7 @@ pub(super) fn add(
     let mut indexes =
         table.claims.iter().filter(|(_, claim)| claim.digest.is_some()).map(|(index, _)| index).peekable();
     while indexes.peek().is_some() {
-        let mut numbers: BTreeMap<TargetPath, (u32, Option<Times>)> = BTreeMap::new();
+        let mut numbers: BTreeMap<TargetPath, (u32, Option<OwnedStamp>)> = BTreeMap::new();
         let mut in_memory = Vec::new();
         for index in indexes.by_ref() {
             let path = table.claims.path(index);
@@ -44,7 +44,7 @@ pub(super) fn add(
                 scan.seen(&path).and_then(|seen| seen.into_owned().content).map(|content| (content, None))
             } else {
                 let right = Right { digest: claimed(table, index), journal: options.journal };
-                right.in_memory(root, &path).map(|(content, times)| (content, Some(times)))
+                right.unless_noted(root, &path).map(|(content, times)| (content, Some(times)))
             };
             if let Some((content, times)) = content {
                 numbers.insert(path.clone(), (index, times));
@@ -76,15 +76,15 @@ struct Right<'a> {
     journal: Option<&'a dyn Journal>,
 }
 
-/// What tells that a file was not changed since: its size, and when its content and its inode were changed last.
+/// A [`Stamp`] without its path: its size, and when its content and its inode were changed last.
 #[derive(Clone, Copy)]
-struct Times {
+struct OwnedStamp {
     size: u64,
     mtime: i64,
     ctime: i64,
 }
 
-impl Times {
+impl OwnedStamp {
     fn of(self, path: &TargetPath) -> Stamp<'_> {
         let Self { size, mtime, ctime } = self;
         Stamp { path, size, mtime, ctime }
@@ -92,10 +92,11 @@ impl Times {
 }
 
 impl Right<'_> {
-    /// What memory has of it; `None` for what is no file, or was right on the disk when the journal was written.
-    fn in_memory(self, root: &LiveRoot, path: &TargetPath) -> Option<(SeenContent, Times)> {
+    /// What memory has of it, to be compared with the disk; `None` for what is no file, and for what was right there when the
+    /// journal was written.
+    fn unless_noted(self, root: &LiveRoot, path: &TargetPath) -> Option<(SeenContent, OwnedStamp)> {
         let seen = root.look(path).ok()?.filter(|seen| seen.kind == Kind::File)?;
-        let times = Times { size: seen.size, mtime: seen.mtime, ctime: seen.ctime };
+        let times = OwnedStamp { size: seen.size, mtime: seen.mtime, ctime: seen.ctime };
         let known = self.journal.and_then(|journal| journal.known(times.of(path)));
         if matches!(known, Some(SeenContent::Read { digests, .. }) if digests.contains(&self.digest)) {
             return None;

@@ -9,7 +9,7 @@ use super::unclaimed::{View, is_derived};
 use crate::model::artifact::{Durability, Expected, Force};
 use crate::model::finding::{Damage, Finding, Findings};
 use crate::model::observation::{Kind, Scan, Sighting};
-use crate::model::path::TargetPath;
+use crate::model::path::{TargetPath, outermost};
 use crate::model::path_set::PathSet;
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ fn below_removals(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet
     // What lies in one directory follows each other, and is asked about that only once.
     let mut last: (Option<TargetPath>, bool) = (None, false);
     let mut kept = PathSet::default();
-    for place in places(case, findings) {
+    for place in &places(case, findings) {
         for (path, sighting) in scan.observations.range(place).take_while(|(path, _)| path.is_below(place)) {
             let is_file = matches!(&*sighting, Sighting::Present(seen) if matches!(seen.kind, Kind::File | Kind::Link));
             let is_made = || claims.get(&path).is_some_and(|claim| claim.artifact.durability != Durability::Durable);
@@ -69,7 +69,7 @@ fn below_removals(case: Case<'_>, scan: &Scan, findings: &[&Finding]) -> PathSet
 }
 
 /// What a repair of these findings may remove, the outermost paths only.
-fn places<'a>(case: Case<'a>, findings: &[&'a Finding]) -> Vec<&'a TargetPath> {
+fn places(case: Case<'_>, findings: &[&Finding]) -> Vec<TargetPath> {
     let mends: BTreeSet<usize> =
         findings.iter().filter_map(|finding| finding.mend).map(|mend| mend.0 as usize).collect();
     let by_mends = mends.into_iter().filter_map(|mend| case.manifest.mends.get(mend)).flat_map(|mend| {
@@ -79,12 +79,5 @@ fn places<'a>(case: Case<'a>, findings: &[&'a Finding]) -> Vec<&'a TargetPath> {
         });
         forced.chain(&mend.replaces)
     });
-    let all: BTreeSet<&TargetPath> = findings.iter().map(|finding| &finding.path).chain(by_mends).collect();
-    let mut outermost: Vec<&TargetPath> = Vec::new();
-    for path in all {
-        if !outermost.last().is_some_and(|above| path.is_below(above)) {
-            outermost.push(path);
-        }
-    }
-    outermost
+    outermost(findings.iter().map(|finding| &finding.path).chain(by_mends))
 }

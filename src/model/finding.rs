@@ -25,7 +25,7 @@ pub struct Findings {
     /// What could not be judged.
     pub unverified: UnverifiedSet,
     /// Files that are there and that no deployment makes, below what a repair may remove: whatever removes them on its way
-    /// must bring them back. [`irreplaceable::judge`](crate::findings::irreplaceable::judge) fills it.
+    /// must bring them back. `findings::irreplaceable` fills it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub irreplaceable: BTreeMap<HostName, PathSet>,
     /// Findings with one cause each, sorted by host and directory.

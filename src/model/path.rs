@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -129,6 +130,18 @@ impl TargetPath {
     }
 }
 
+/// The paths without those that lie below another of them, sorted.
+pub fn outermost<'p>(paths: impl IntoIterator<Item = &'p TargetPath>) -> Vec<TargetPath> {
+    let sorted: BTreeSet<&TargetPath> = paths.into_iter().collect();
+    let mut outermost: Vec<TargetPath> = Vec::new();
+    for path in sorted {
+        if !outermost.last().is_some_and(|above| path.is_below(above)) {
+            outermost.push(path.clone());
+        }
+    }
+    outermost
+}
+
 /// The order of paths, or of their ends behind the same begin: a slash comes before every byte that a name can hold.
 pub(super) fn compare(own: &[u8], other: &[u8]) -> Ordering {
     let key = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
@@ -198,6 +211,13 @@ pub(super) fn bytes_from_text(text: &str) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_outermost_paths_hold_all_others() {
+        let paths = ["/b/c", "/a/b/c", "/a/b", "/a/bc", "/b/c", "/a/b/c/d"].map(TargetPath::new);
+        assert_eq!(outermost(&paths), ["/a/b", "/a/bc", "/b/c"].map(TargetPath::new));
+        assert_eq!(outermost([]), []);
+    }
 
     proptest! {
         #[test]

@@ -6,7 +6,7 @@
 use super::Input;
 use super::remedy::{Remedy, What};
 use crate::model::finding::{Damage, Finding};
-use crate::model::path::TargetPath;
+use crate::model::path::{TargetPath, outermost};
 use crate::model::plan::Blocked;
 use crate::model::unit::HostName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,15 +19,15 @@ pub(super) struct Alongside<'a> {
 
 /// The same of one host. Everything is sorted.
 #[derive(Default)]
-struct OfHost<'a> {
+pub(super) struct OfHost<'a> {
     /// The outermost paths that are removed.
     removed: Vec<TargetPath>,
     /// What is to be put back as it was found.
-    kept: Vec<TargetPath>,
+    pub(super) kept: Vec<TargetPath>,
     /// How many of these are not sound, or nobody knows.
-    accused: usize,
-    /// What is said of them that is mended by putting them back.
-    mended: Vec<&'a Finding>,
+    pub(super) accused: usize,
+    /// What is said of them that is mended by putting them back: modes, and what only memory had.
+    pub(super) mended: Vec<&'a Finding>,
     /// What cannot be kept, and why.
     in_the_way: Vec<(TargetPath, &'static str)>,
 }
@@ -43,8 +43,8 @@ impl<'a> Alongside<'a> {
     }
 
     /// The hosts on which something is removed.
-    pub(super) fn hosts(&self) -> impl Iterator<Item = &'a HostName> {
-        self.hosts.keys().copied()
+    pub(super) fn hosts(&self) -> impl Iterator<Item = (&'a HostName, &OfHost<'a>)> {
+        self.hosts.iter().map(|(host, of_host)| (*host, of_host))
     }
 
     /// Whether a path goes away with something that is removed.
@@ -60,16 +60,6 @@ impl<'a> Alongside<'a> {
     /// What is to be put back as it was found.
     pub(super) fn kept(&self, host: &HostName) -> &[TargetPath] {
         self.hosts.get(host).map(|of_host| of_host.kept.as_slice()).unwrap_or_default()
-    }
-
-    /// How many of [`Self::kept`] are not sound, or nobody knows.
-    pub(super) fn accused(&self, host: &HostName) -> usize {
-        self.hosts.get(host).map_or(0, |of_host| of_host.accused)
-    }
-
-    /// What putting [`Self::kept`] back mends: modes, and what only memory had.
-    pub(super) fn mended(&self, host: &HostName) -> &[&'a Finding] {
-        self.hosts.get(host).map(|of_host| of_host.mended.as_slice()).unwrap_or_default()
     }
 
     /// Whether removing these paths would destroy something that cannot be kept before.
@@ -123,16 +113,6 @@ impl<'a> OfHost<'a> {
     }
 }
 
-impl What<'_> {
-    /// Whether it brings a content, so that what is there now need not come back.
-    fn brings(&self) -> bool {
-        match self {
-            Self::Redeploy { .. } | Self::Piece(_) | Self::Restore { .. } => true,
-            Self::Metadata | Self::Rescue { .. } | Self::Forget | Self::Hand { .. } => false,
-        }
-    }
-}
-
 /// What is removed before or by the redeploys.
 fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath>> {
     let mut removed: BTreeMap<&HostName, BTreeSet<&TargetPath>> = BTreeMap::new();
@@ -141,17 +121,5 @@ fn removed<'a>(remedies: &[Remedy<'a>]) -> BTreeMap<&'a HostName, Vec<TargetPath
             removed.entry(&remedy.finding.host).or_default().extend(remove.iter().chain(&mend.replaces));
         }
     }
-    removed.into_iter().map(|(host, paths)| (host, topmost(paths.into_iter()))).collect()
-}
-
-/// The paths without those that lie below another of them.
-pub(super) fn topmost<'p>(paths: impl Iterator<Item = &'p TargetPath>) -> Vec<TargetPath> {
-    let sorted: BTreeSet<&TargetPath> = paths.collect();
-    let mut tops: Vec<TargetPath> = Vec::new();
-    for path in sorted {
-        if !tops.last().is_some_and(|top| path.is_below(top)) {
-            tops.push(path.clone());
-        }
-    }
-    tops
+    removed.into_iter().map(|(host, paths)| (host, outermost(paths))).collect()
 }

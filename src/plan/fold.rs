@@ -1,12 +1,13 @@
 //! Remedies to steps: one step per phase, host and root unit, so that an operator reads units and not files.
 
-use super::alongside::{Alongside, topmost};
+use super::alongside::Alongside;
 use super::remedy::{Remedy, What};
 use super::{Input, commands};
 use crate::model::artifact::{Mend, Piece};
 use crate::model::code;
+use crate::model::command::Command;
 use crate::model::finding::{Damage, Finding};
-use crate::model::path::TargetPath;
+use crate::model::path::{TargetPath, outermost};
 use crate::model::plan::{Action, Blocked, Hazard, Source, Step};
 use crate::model::restore::RestorePoint;
 use crate::model::unit::{Deployer, DeployerId, HostName, UnitId};
@@ -100,6 +101,10 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+fn set_mode(finding: &Finding) -> Option<Command> {
+    Some(commands::mode(&finding.host, finding.expected_mode?, &finding.path))
+}
+
 impl<'a> Folding<'a> {
     /// The root unit that contains a unit.
     fn root(&self, unit: &'a UnitId) -> &'a UnitId {
@@ -175,11 +180,10 @@ impl<'a> Folding<'a> {
     /// Keeps what is there before anything overwrites or removes it.
     fn quarantine(&mut self, remedies: &[Remedy<'a>]) {
         let mut by_host: BTreeMap<&HostName, Vec<&Finding>> = BTreeMap::new();
-        let is_kept = |remedy: &&Remedy<'_>| match remedy.what {
-            What::Redeploy { .. } | What::Piece(_) | What::Restore { .. } => true,
+        let is_kept = |Remedy { finding, what }: &&Remedy<'_>| {
             // Until a person has decided, it must not go away with what is beside it.
-            What::Hand { .. } => self.alongside.is_removed(&remedy.finding.host, &remedy.finding.path),
-            What::Metadata | What::Rescue { .. } | What::Forget => false,
+            let is_undecided = matches!(what, What::Hand { .. });
+            what.brings() || (is_undecided && self.alongside.is_removed(&finding.host, &finding.path))
         };
         for remedy in remedies.iter().filter(is_kept) {
             let finding = remedy.finding;
@@ -192,11 +196,12 @@ impl<'a> Folding<'a> {
                 by_host.entry(&finding.host).or_default().push(finding);
             }
         }
-        let hosts: BTreeSet<&HostName> = by_host.keys().copied().chain(self.alongside.hosts()).collect();
+        let hosts: BTreeSet<&HostName> =
+            by_host.keys().copied().chain(self.alongside.hosts().map(|(host, _)| host)).collect();
         for host in hosts {
             let found = by_host.remove(host).unwrap_or_default();
             let kept = self.alongside.kept(host);
-            let paths = topmost(found.iter().map(|finding| &finding.path).chain(kept));
+            let paths = outermost(found.iter().map(|finding| &finding.path).chain(kept));
             if paths.is_empty() {
                 continue;
             }
@@ -210,13 +215,9 @@ impl<'a> Folding<'a> {
 
     /// Puts back what no redeploy makes and had to be removed together with what is made anew.
     fn put_back(&mut self) {
-        for host in self.alongside.hosts().collect::<Vec<_>>() {
-            let paths = self.alongside.kept(host);
-            if paths.is_empty() {
-                continue;
-            }
-            let (accused, mended) = (self.alongside.accused(host), self.alongside.mended(host));
-            let sound = paths.len() - accused;
+        for (host, of_host) in self.alongside.hosts().filter(|(_, of_host)| !of_host.kept.is_empty()) {
+            let accused = of_host.accused;
+            let sound = of_host.kept.len() - accused;
             let reason = match (sound, accused) {
                 (_, 0) => format!("put back {} that no redeploy makes", count(sound, "sound path")),
                 (0, _) => format!("put back {} that no redeploy makes, as found", count(accused, "path")),
@@ -226,12 +227,11 @@ impl<'a> Folding<'a> {
                 }
             };
             let mut step = step(Action::PutBack, Some(host), &UnitId(host.0.clone()), reason);
-            step.commands =
-                paths.iter().flat_map(|path| commands::put_back(host, self.input.quarantine, path)).collect();
-            let mode = |finding: &&Finding| Some(commands::mode(host, finding.expected_mode?, &finding.path));
-            let modes = mended.iter().filter(|finding| finding.damage == Damage::WrongMode);
-            step.commands.extend(modes.filter_map(mode));
-            step.findings = mended.iter().map(|finding| finding.id.clone()).collect();
+            let back = |path| commands::put_back(host, self.input.quarantine, path);
+            step.commands = of_host.kept.iter().flat_map(back).collect();
+            let modes = of_host.mended.iter().filter(|finding| finding.damage == Damage::WrongMode);
+            step.commands.extend(modes.filter_map(|finding| set_mode(finding)));
+            step.findings = of_host.mended.iter().map(|finding| finding.id.clone()).collect();
             self.steps.push(step);
         }
     }
@@ -255,7 +255,7 @@ impl<'a> Folding<'a> {
             }
         }
         for ((purpose, (host, unit)), group) in groups {
-            let paths = topmost(group.iter().flat_map(|one| one.remove.iter()));
+            let paths = outermost(group.iter().flat_map(|one| one.remove.iter()));
             let emptied: BTreeMap<&TargetPath, &Damage> =
                 group.iter().filter(|one| one.empty).map(|one| (&one.finding.path, &one.finding.damage)).collect();
             let mut what = Vec::new();
@@ -325,8 +325,7 @@ impl<'a> Folding<'a> {
         for ((action, (host, unit)), group) in groups {
             let reason = format!("set {}; a redeploy would not", count(group.len(), "mode"));
             let mut step = step(action, Some(host), unit, reason);
-            let mode = |finding: &&Finding| Some(commands::mode(host, finding.expected_mode?, &finding.path));
-            step.commands = group.iter().filter_map(mode).collect();
+            step.commands = group.iter().filter_map(|finding| set_mode(finding)).collect();
             step.findings = group.iter().map(|finding| finding.id.clone()).collect();
             self.steps.push(step);
         }
@@ -359,7 +358,7 @@ impl<'a> Folding<'a> {
         group: &[(&Finding, &RestorePoint, bool)],
         skipped: &BTreeSet<(String, String)>,
     ) {
-        let tops = topmost(group.iter().map(|(finding, ..)| &finding.path));
+        let tops = outermost(group.iter().map(|(finding, ..)| &finding.path));
         let proved = group.iter().all(|(_, _, proved)| *proved);
         let reason = format!("bring back {} from the backup {snapshot}", count(tops.len(), "path"));
         let mut step = step(action, Some(host), unit, reason);

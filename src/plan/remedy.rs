@@ -64,6 +64,16 @@ pub(super) enum What<'a> {
     },
 }
 
+impl What<'_> {
+    /// Whether it brings a content, so that what is there now need not come back.
+    pub(super) fn brings(&self) -> bool {
+        match self {
+            Self::Redeploy { .. } | Self::Piece(_) | Self::Restore { .. } => true,
+            Self::Metadata | Self::Rescue { .. } | Self::Forget | Self::Hand { .. } => false,
+        }
+    }
+}
+
 /// The remedies of all findings, in their order.
 pub(super) fn remedies<'a>(input: Input<'a>) -> Vec<Remedy<'a>> {
     let mut groups: BTreeMap<(&UnitId, MendId), Vec<&Finding>> = BTreeMap::new();

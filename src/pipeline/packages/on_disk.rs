@@ -44,10 +44,10 @@ pub(super) fn add(
                 scan.seen(&path).and_then(|seen| seen.into_owned().content).map(|content| (content, None))
             } else {
                 let right = Right { digest: claimed(table, index), journal: options.journal };
-                right.unless_noted(root, &path).map(|(content, times)| (content, Some(times)))
+                right.unless_noted(root, &path).map(|(content, stamp)| (content, Some(stamp)))
             };
-            if let Some((content, times)) = content {
-                numbers.insert(path.clone(), (index, times));
+            if let Some((content, stamp)) = content {
+                numbers.insert(path.clone(), (index, stamp));
                 in_memory.push((path, content));
             }
             if in_memory.len() == BATCH {
@@ -56,8 +56,8 @@ pub(super) fn add(
         }
         let differ = compare_with_disk(root, &in_memory, options.io_limit, monitor);
         for (path, content) in in_memory.iter().filter(|(path, _)| !differ.contains_key(path)) {
-            if let (Some(journal), Some((_, Some(times)))) = (options.journal, numbers.get(path)) {
-                journal.note(times.of(path), content);
+            if let (Some(journal), Some((_, Some(stamp)))) = (options.journal, numbers.get(path)) {
+                journal.note(stamp.of(path), content);
             }
         }
         for (path, on_disk) in differ {
@@ -96,12 +96,12 @@ impl Right<'_> {
     /// journal was written.
     fn unless_noted(self, root: &LiveRoot, path: &TargetPath) -> Option<(SeenContent, OwnedStamp)> {
         let seen = root.look(path).ok()?.filter(|seen| seen.kind == Kind::File)?;
-        let times = OwnedStamp { size: seen.size, mtime: seen.mtime, ctime: seen.ctime };
-        let known = self.journal.and_then(|journal| journal.known(times.of(path)));
+        let stamp = OwnedStamp { size: seen.size, mtime: seen.mtime, ctime: seen.ctime };
+        let known = self.journal.and_then(|journal| journal.known(stamp.of(path)));
         if matches!(known, Some(SeenContent::Read { digests, .. }) if digests.contains(&self.digest)) {
             return None;
         }
-        Some((SeenContent::Read { digests: vec![self.digest], captured: None, closer: None }, times))
+        Some((SeenContent::Read { digests: vec![self.digest], captured: None, closer: None }, stamp))
     }
 }
 
